@@ -1,0 +1,29 @@
+//! The one data model that every part of nbvet speaks: what was found in a notebook, what happened when it
+//! ran, and the verdict. Plain values with serde and JSON Schema; this crate does no I/O and knows no rule.
+//!
+//! The JSON form of [`Report`] is a public format. It changes only together with [`SCHEMA_VERSION`] and the
+//! committed `schema/report.v1.json`.
+
+mod cell_run;
+mod diagnostic;
+mod exit_code;
+mod fact;
+mod fix;
+mod level;
+mod location;
+mod report;
+mod severity;
+mod verdict;
+
+pub use cell_run::{CellError, CellOutcome, CellRun, RunEnd};
+pub use diagnostic::{Diagnostic, Label, RuleRef, Suppression, SuppressionKind};
+pub use exit_code::ExitCode;
+pub use fact::{
+    AfterCellOrigin, CommandKind, Fact, InstallAction, NonFinite, NoneItems, Number, ShareCount, ValueFacts,
+};
+pub use fix::{Applicability, Edit, Fix};
+pub use level::{Level, UnknownLevel};
+pub use location::Location;
+pub use report::{FailureKind, Interpreter, NotebookReport, Report, RunFailure, SCHEMA_VERSION, Tool};
+pub use severity::{Severity, UnknownSeverity};
+pub use verdict::{CellCounts, Outcome, Verdict, judge};

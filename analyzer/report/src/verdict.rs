@@ -1,0 +1,125 @@
+//! The one place that says whether a notebook passed.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{CellOutcome, CellRun, Diagnostic, ExitCode, Level, RunEnd, RunFailure, Severity};
+
+/// What became of a notebook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum Outcome {
+    /// Nothing failing was found and, where it was run, it ran to its end.
+    Passed,
+    /// The notebook is at fault.
+    Failed,
+    /// The notebook, or a cell of it, ran past its limit.
+    TimedOut,
+    /// No verdict: something else is at fault.
+    Error,
+}
+
+/// The verdict on one notebook.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Verdict {
+    /// What became of it.
+    pub outcome: Outcome,
+    /// The exit code that stands for it.
+    pub exit_code: ExitCode,
+    /// The level it was judged at.
+    pub level: Level,
+    /// Diagnostics of severity error that count.
+    pub errors: u32,
+    /// Diagnostics of severity warning that count.
+    pub warnings: u32,
+    /// Diagnostics of severity note that count.
+    pub notes: u32,
+    /// Diagnostics switched off by the notebook itself.
+    pub suppressed: u32,
+    /// Code cells by outcome; `None` where the notebook was not run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cells: Option<CellCounts>,
+}
+
+/// Code cells by outcome.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CellCounts {
+    /// All code cells.
+    pub total: u32,
+    /// Ran to their end.
+    pub ok: u32,
+    /// Raised, died or ran out of time.
+    pub failed: u32,
+    /// Skipped by tag, or empty.
+    pub skipped: u32,
+    /// The run had ended before them.
+    pub not_run: u32,
+}
+
+impl CellCounts {
+    fn of(cells: &[CellRun]) -> Self {
+        let mut counts = Self::default();
+        for cell in cells {
+            counts.total += 1;
+            match cell.outcome {
+                CellOutcome::Ok => counts.ok += 1,
+                CellOutcome::Error | CellOutcome::Timeout => counts.failed += 1,
+                CellOutcome::Skipped => counts.skipped += 1,
+                CellOutcome::NotRun => counts.not_run += 1,
+            }
+        }
+        counts
+    }
+}
+
+/// Judges a notebook: a failure outside it comes first (no verdict), then how its run ended, then its
+/// diagnostics against the level's failing severity.
+///
+/// `end` and `cells` are empty for a notebook that was only read.
+pub fn judge(
+    level: Level,
+    diagnostics: &[Diagnostic],
+    cells: &[CellRun],
+    end: Option<&RunEnd>,
+    failure: Option<&RunFailure>,
+) -> Verdict {
+    let count = |severity| {
+        let counted = diagnostics.iter().filter(|found| found.counts() && found.severity == severity).count();
+        u32::try_from(counted).unwrap_or(u32::MAX)
+    };
+    let fails = |found: &Diagnostic| {
+        found.fault || level.failing_severity().is_some_and(|least| found.counts() && found.severity >= least)
+    };
+    let (outcome, exit_code) = if let Some(failure) = failure {
+        (Outcome::Error, failure.kind.exit_code())
+    } else {
+        match end {
+            Some(RunEnd::CellTimedOut { .. } | RunEnd::NotebookTimedOut { .. }) => {
+                (Outcome::TimedOut, ExitCode::Failed)
+            }
+            Some(RunEnd::Cancelled) => (Outcome::Error, ExitCode::Error),
+            Some(
+                RunEnd::Raised { .. }
+                | RunEnd::ExitedWith { .. }
+                | RunEnd::Died { .. }
+                | RunEnd::OutOfMemory { .. },
+            ) => (Outcome::Failed, ExitCode::Failed),
+            Some(RunEnd::Completed | RunEnd::Exited { .. }) | None if diagnostics.iter().any(fails) => {
+                (Outcome::Failed, ExitCode::Failed)
+            }
+            Some(RunEnd::Completed | RunEnd::Exited { .. }) | None => (Outcome::Passed, ExitCode::Passed),
+        }
+    };
+    Verdict {
+        outcome,
+        exit_code,
+        level,
+        errors: count(Severity::Error),
+        warnings: count(Severity::Warning),
+        notes: count(Severity::Note),
+        suppressed: u32::try_from(diagnostics.iter().filter(|found| found.suppression.is_some()).count())
+            .unwrap_or(u32::MAX),
+        cells: end.map(|_| CellCounts::of(cells)),
+    }
+}

@@ -1,0 +1,19 @@
+//! Messages between host, agent and worker. Each direction is one enum; a message is one frame: four bytes of
+//! length (big endian), then that much JSON. Both sides say `hello` with [`PROTOCOL_VERSION`] first.
+//!
+//! The protocol runs over a descriptor or Unix socket of its own, never over stdout: a notebook prints what it
+//! likes. Host and agent share no pids, no paths and no clock, so no message carries the other side's.
+//! Whatever comes from the notebook's side is hostile until checked: sizes are capped, unknown data is an error.
+
+mod agent;
+mod frame;
+mod worker;
+
+pub use agent::{
+    Display, FromAgent, InstallPolicy, PythonRequest, StartFailureKind, StartSpec, StreamName, ToAgent,
+};
+pub use frame::{FrameError, MAX_FRAME, decode, encode, read_frame, write_frame};
+pub use worker::{CellResult, CellStatus, FromWorker, ToWorker, WorkerInfo};
+
+/// Changes whenever an older peer could misread a newer one. Both sides refuse another number.
+pub const PROTOCOL_VERSION: u32 = 1;
