@@ -1,1 +1,19 @@
-//! Being built.
+//! A [`Report`](nbvet_report::Report) as text for people, JSON, SARIF 2.1.0 and GitHub annotations: one file
+//! each. Pure functions of values; this crate reads no file, asks no terminal and knows no rule.
+//!
+//! Whatever comes from a notebook (messages, sources, tracebacks, paths) is made harmless before it is shown.
+
+mod github;
+mod harmless;
+mod json;
+mod place;
+mod sarif;
+mod sources;
+mod text;
+
+pub use github::github;
+pub use harmless::{harmless, harmless_block};
+pub use json::json;
+pub use sarif::sarif;
+pub use sources::{CellSource, NotebookSource, RuleInfo};
+pub use text::{Notes, TextOptions, text};

@@ -1,0 +1,42 @@
+//! How a place in a notebook is named to people: the file's line for tools, the cell as Jupyter shows it.
+
+use nbvet_report::{Location, NotebookReport};
+
+use crate::{NotebookSource, harmless};
+
+/// The `n` of `In [n]`: as the run numbered it, else as stored in the file.
+pub(crate) fn execution_count(
+    notebook: &NotebookReport,
+    source: Option<&NotebookSource>,
+    cell: u32,
+) -> Option<u32> {
+    if let Some(run) = notebook.cells.iter().find(|run| run.cell == cell) {
+        return run.execution_count;
+    }
+    source?.cells.get(usize::try_from(cell).ok()?)?.execution_count
+}
+
+/// `cell 3, In [2]`; cells count from 0 over all cells, as everywhere in nbvet.
+pub(crate) fn cell_name(notebook: &NotebookReport, source: Option<&NotebookSource>, cell: u32) -> String {
+    match execution_count(notebook, source, cell) {
+        Some(count) => format!("cell {cell}, In [{count}]"),
+        None => format!("cell {cell}"),
+    }
+}
+
+/// `work/a.ipynb:57 · cell 3, In [2]`: the file and its line for tools, the cell for people.
+pub(crate) fn heading(
+    notebook: &NotebookReport,
+    source: Option<&NotebookSource>,
+    location: &Location,
+) -> String {
+    let path = harmless(&notebook.path);
+    match location.cell {
+        Some(cell) => format!(
+            "{path}:{} · {}",
+            location.file_line,
+            cell_name(notebook, source, cell)
+        ),
+        None => path,
+    }
+}

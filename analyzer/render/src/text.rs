@@ -1,0 +1,148 @@
+//! The report for a person at a terminal: per notebook a verdict, its diagnostics with the cell's own lines,
+//! and one summary line. Always coloured; the caller takes the colours out where they are not wanted.
+
+mod diagnostic;
+mod excerpt;
+mod style;
+mod summary;
+mod traceback;
+
+use std::fmt::Write as _;
+
+use nbvet_report::{Level, NotebookReport, Outcome, Report, RunFailure, Severity};
+
+use self::style::{BOLD, DIM, GREEN, RED, YELLOW, paint};
+use crate::{NotebookSource, harmless, harmless_block};
+
+/// How much is shown, and how wide.
+#[derive(Debug, Clone, Copy)]
+pub struct TextOptions {
+    /// Columns of the terminal; explanations are wrapped to it.
+    pub width: usize,
+    /// What becomes of notes.
+    pub notes: Notes,
+    /// Wall-clock seconds of the whole command, for the summary line.
+    pub seconds: Option<f64>,
+}
+
+/// What becomes of diagnostics of severity note.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Notes {
+    /// Counted.
+    Folded,
+    /// Shown like the others.
+    Shown,
+}
+
+impl Default for TextOptions {
+    fn default() -> Self {
+        Self {
+            width: 100,
+            notes: Notes::Folded,
+            seconds: None,
+        }
+    }
+}
+
+/// The whole report as text. `sources` stand in the order of the report's notebooks; without them the lines of
+/// the cells are not shown.
+pub fn text(report: &Report, sources: &[NotebookSource], options: &TextOptions) -> String {
+    let mut out = String::new();
+    for (position, notebook) in report.notebooks.iter().enumerate() {
+        out += &notebook_text(notebook, sources.get(position), options);
+    }
+    if !report.notebooks.is_empty() {
+        out += &summary::summary(report, options);
+    }
+    out
+}
+
+/// A notebook: its headline, and a block for each thing to say, set off by empty lines.
+fn notebook_text(
+    notebook: &NotebookReport,
+    source: Option<&NotebookSource>,
+    options: &TextOptions,
+) -> String {
+    let mut out = headline(notebook);
+    let mut blocks: Vec<String> = notebook
+        .diagnostics
+        .iter()
+        .filter(|found| found.counts())
+        .filter(|found| found.severity > Severity::Note || options.notes == Notes::Shown)
+        .map(|found| diagnostic::block(notebook, source, found, options))
+        .collect();
+    blocks.extend(
+        notebook
+            .failure
+            .as_ref()
+            .map(|failure| failure_block(failure, options)),
+    );
+    for block in &blocks {
+        let _ = write!(out, "\n{block}");
+    }
+    if !blocks.is_empty() {
+        out.push('\n');
+    }
+    out
+}
+
+/// `✗ Failed work/a.ipynb · at production · 3 of 7 cells ran · Python 3.11.2`.
+fn headline(notebook: &NotebookReport) -> String {
+    let verdict = &notebook.verdict;
+    let (sign, word, colour) = match verdict.outcome {
+        Outcome::Passed => ("✓", "Passed", GREEN),
+        Outcome::Failed => ("✗", "Failed", RED),
+        Outcome::TimedOut => ("✗", "Timed out", RED),
+        Outcome::Error => ("!", "No verdict", YELLOW),
+    };
+    let mut facts = vec![format!("at {}", verdict.level)];
+    facts.extend(cells_ran(notebook));
+    facts.extend(python(notebook));
+    facts.extend(fails_by_warnings(notebook).then(|| "warnings fail here".to_owned()));
+    format!(
+        "{} {}  {}\n",
+        paint(colour, &format!("{sign} {word:<6}")),
+        paint(BOLD, &harmless(&notebook.path)),
+        paint(DIM, &facts.join(" · ")),
+    )
+}
+
+/// `5 cells ran in 1.2 s`, or `3 of 5 cells ran in 1.2 s`; nothing for a notebook that was not run.
+fn cells_ran(notebook: &NotebookReport) -> Option<String> {
+    let counts = notebook.verdict.cells?;
+    let ran = counts.ok + counts.failed;
+    let seconds: f64 = notebook.cells.iter().map(|cell| cell.seconds).sum();
+    let of = counts.ok + counts.failed + counts.not_run;
+    let cells = if ran == of {
+        style::count(ran, "cell")
+    } else {
+        format!("{ran} of {}", style::count(of, "cell"))
+    };
+    Some(format!("{cells} ran in {}", style::seconds(seconds)))
+}
+
+fn python(notebook: &NotebookReport) -> Option<String> {
+    let interpreter = notebook.interpreter.as_ref()?;
+    let chosen = harmless(&interpreter.chosen);
+    Some(format!("Python {} ({chosen})", harmless(&interpreter.version)))
+}
+
+fn fails_by_warnings(notebook: &NotebookReport) -> bool {
+    let verdict = &notebook.verdict;
+    verdict.level == Level::Production
+        && verdict.outcome == Outcome::Failed
+        && verdict.errors == 0
+        && verdict.warnings > 0
+}
+
+fn failure_block(failure: &RunFailure, options: &TextOptions) -> String {
+    let mut out = format!(
+        "{}: {}\n",
+        paint(RED.bold(), "error"),
+        harmless_block(&failure.message)
+    );
+    if let Some(hint) = &failure.hint {
+        out += &style::remark("hint", hint, options.width);
+    }
+    out
+}

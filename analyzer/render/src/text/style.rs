@@ -1,0 +1,110 @@
+//! Colours, counts, durations and wrapped remarks. Knows no report.
+
+use anstyle::{AnsiColor, Style};
+use unicode_width::UnicodeWidthStr;
+
+use crate::harmless_block;
+
+pub(super) const BOLD: Style = Style::new().bold();
+pub(super) const DIM: Style = Style::new().dimmed();
+pub(super) const RED: Style = AnsiColor::Red.on_default().bold();
+pub(super) const GREEN: Style = AnsiColor::Green.on_default().bold();
+pub(super) const YELLOW: Style = AnsiColor::Yellow.on_default().bold();
+pub(super) const CYAN: Style = AnsiColor::Cyan.on_default();
+
+/// `text` in `style`; nothing for no text.
+pub(super) fn paint(style: Style, text: &str) -> String {
+    if text.is_empty() {
+        String::new()
+    } else {
+        format!("{style}{text}{style:#}")
+    }
+}
+
+/// `1 cell`, `2 cells`.
+pub(super) fn count(number: u32, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+/// `0.4 s`, `12.0 s`, `3 min 5 s`.
+pub(super) fn seconds(seconds: f64) -> String {
+    if seconds < 60.0 {
+        return format!("{seconds:.1} s");
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "saturates, and is shown only"
+    )]
+    let whole = seconds.round() as u64;
+    format!("{} min {} s", whole / 60, whole % 60)
+}
+
+/// `  help: text`, the text wrapped and indented under itself. Lines of the text that are indented already
+/// (code) and fenced code stay as they are.
+pub(super) fn remark(word: &str, text: &str, width: usize) -> String {
+    let head = format!("  {word}: ");
+    let indent = " ".repeat(head.width());
+    let room = width.clamp(40, 110).saturating_sub(head.width());
+    let lines: Vec<String> = harmless_block(text)
+        .lines()
+        .flat_map(|line| wrap(line, room))
+        .collect();
+    let mut out = String::new();
+    for (number, line) in lines.iter().enumerate() {
+        let start = if number == 0 {
+            format!("  {} ", paint(CYAN, &format!("{word}:")))
+        } else {
+            indent.clone()
+        };
+        out += format!("{start}{line}").trim_end();
+        out.push('\n');
+    }
+    out
+}
+
+/// Breaks a line between words. Indented lines are code and stay whole.
+fn wrap(line: &str, room: usize) -> Vec<String> {
+    if line.starts_with(' ') || line.width() <= room {
+        return vec![line.to_owned()];
+    }
+    let mut lines = vec![String::new()];
+    for word in line.split(' ') {
+        let last = lines.len() - 1;
+        if !lines[last].is_empty() && lines[last].width() + 1 + word.width() > room {
+            lines.push(word.to_owned());
+        } else {
+            if !lines[last].is_empty() {
+                lines[last].push(' ');
+            }
+            lines[last].push_str(word);
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_remark_is_wrapped_under_itself_and_code_is_not() {
+        let text = "one two three four five six seven eight nine ten\n    indented code that is longer than the width";
+        assert_eq!(
+            plain(&remark("help", text, 40)),
+            "  help: one two three four five six\n        seven eight nine ten\n            indented code that is longer than the width\n"
+        );
+    }
+
+    #[test]
+    fn a_long_time_is_told_in_minutes() {
+        assert_eq!(
+            [seconds(0.04), seconds(59.9), seconds(185.2)],
+            ["0.0 s", "59.9 s", "3 min 5 s"]
+        );
+    }
+
+    fn plain(text: &str) -> String {
+        harmless_block(text)
+    }
+}

@@ -1,0 +1,113 @@
+//! What a fault leaves behind, short: the frames outside the cell (the cell's own line is drawn already) and
+//! the last lines that it printed.
+
+use std::fmt::Write as _;
+
+use nbvet_report::{CellRun, Diagnostic, NotebookReport};
+
+use super::style::{DIM, paint};
+use crate::harmless_block;
+
+/// Frames shown in full; of a deeper stack the first and the last ones.
+const FRAMES: usize = 3;
+/// Lines of a frame around its arrow.
+const AROUND: usize = 2;
+/// Lines of output shown.
+const OUTPUT: usize = 8;
+
+/// The traceback and the last output of the cell at fault; empty where there is nothing to add.
+pub(super) fn block(notebook: &NotebookReport, found: &Diagnostic) -> String {
+    let Some(run) = notebook
+        .cells
+        .iter()
+        .find(|run| Some(run.cell) == found.location.cell)
+    else {
+        return String::new();
+    };
+    let mut out = traceback(run);
+    if let Some(printed) = &run.last_output {
+        out += &section(
+            "the cell's last output",
+            &last_lines(&harmless_block(printed), OUTPUT),
+        );
+    }
+    out
+}
+
+fn traceback(run: &CellRun) -> String {
+    let Some(error) = &run.error else {
+        return String::new();
+    };
+    let text = harmless_block(&error.traceback.join("\n"));
+    let frames = frames(&text);
+    if frames.len() < 2 {
+        return String::new();
+    }
+    let mut lines = Vec::new();
+    let hidden = frames.len().saturating_sub(FRAMES);
+    for (number, frame) in frames.iter().enumerate() {
+        if number == 1 && hidden > 0 {
+            lines.push(format!(
+                "… {hidden} more {} …",
+                if hidden == 1 { "frame" } else { "frames" }
+            ));
+        }
+        if number == 0 || number > hidden {
+            lines.extend(trimmed(frame));
+        }
+    }
+    section("traceback, most recent call last", &lines)
+}
+
+/// The frames of an IPython traceback: each begins with `Cell In[…]`, `File …` or, in old versions, `Input In …`
+/// or a path with ` in `; what stands before the first (headline) and the exception's own line are left out.
+fn frames(traceback: &str) -> Vec<Vec<&str>> {
+    let mut frames: Vec<Vec<&str>> = Vec::new();
+    for line in traceback.lines() {
+        let begins = ["Cell In[", "Cell In [", "Input In [", "File "]
+            .iter()
+            .any(|start| line.starts_with(start));
+        if begins {
+            frames.push(vec![line]);
+        } else if let Some(frame) = frames.last_mut() {
+            frame.push(line);
+        }
+    }
+    frames
+}
+
+/// A frame's first line and the lines around its arrow.
+fn trimmed(frame: &[&str]) -> Vec<String> {
+    let arrow = frame.iter().position(|line| line.trim_start().starts_with("--"));
+    let numbered = |line: &str| {
+        line.trim_start()
+            .starts_with(|c: char| c.is_ascii_digit() || c == '-')
+    };
+    frame
+        .iter()
+        .enumerate()
+        .filter(|(number, line)| {
+            *number == 0 || (numbered(line) && arrow.is_none_or(|arrow| number.abs_diff(arrow) <= AROUND))
+        })
+        .map(|(_, line)| (*line).to_owned())
+        .collect()
+}
+
+fn last_lines(text: &str, most: usize) -> Vec<String> {
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    lines[lines.len().saturating_sub(most)..]
+        .iter()
+        .map(|line| line.chars().take(160).collect())
+        .collect()
+}
+
+fn section(title: &str, lines: &[String]) -> String {
+    if lines.is_empty() {
+        return String::new();
+    }
+    let mut out = format!("  {}\n", paint(DIM, &format!("{title}:")));
+    for line in lines {
+        let _ = writeln!(out, "  {} {line}", paint(DIM, "│"));
+    }
+    out
+}

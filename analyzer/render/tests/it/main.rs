@@ -1,0 +1,6 @@
+//! Whole reports through every renderer.
+
+mod fixture;
+mod github;
+mod sarif;
+mod text;
