@@ -16,4 +16,4 @@ pub use harmless::{harmless, harmless_block};
 pub use json::json;
 pub use sarif::sarif;
 pub use sources::{CellSource, NotebookSource, RuleInfo};
-pub use text::{Notes, TextOptions, text};
+pub use text::{Notes, TextOptions, notebook_text, summary, text};

@@ -52,13 +52,18 @@ pub fn text(report: &Report, sources: &[NotebookSource], options: &TextOptions) 
         out += &notebook_text(notebook, sources.get(position), options);
     }
     if !report.notebooks.is_empty() {
-        out += &summary::summary(report, options);
+        out += &summary(report, options);
     }
     out
 }
 
-/// A notebook: its headline, and a block for each thing to say, set off by empty lines.
-fn notebook_text(
+/// The last lines of [`text`].
+pub fn summary(report: &Report, options: &TextOptions) -> String {
+    summary::summary(report, options)
+}
+
+/// One notebook's part of [`text`]: its headline, and a block for each thing to say, set off by empty lines.
+pub fn notebook_text(
     notebook: &NotebookReport,
     source: Option<&NotebookSource>,
     options: &TextOptions,

@@ -1,6 +1,6 @@
 //! SARIF logs against the official schema, and fingerprints against edits.
 
-use nbvet_render::{NotebookSource, RuleInfo, sarif};
+use nbvet_render::{CellSource, NotebookSource, RuleInfo, sarif};
 use nbvet_report::*;
 
 use crate::fixture::{at, diagnostics, found, notebook, report, source};
@@ -94,7 +94,7 @@ fn a_fingerprint_holds_while_other_cells_and_lines_change() {
     let mut edited = source();
     edited.cells[1].source.push_str("\nmore = 1");
     edited.cells[2].source.insert_str(0, "# a line above\n");
-    edited.cells.insert(0, Default::default());
+    edited.cells.insert(0, CellSource::default());
     let mut moved = diagnostics();
     for found in &mut moved {
         found.location.cell = found.location.cell.map(|cell| cell + 1);
