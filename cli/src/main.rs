@@ -1,2 +1,70 @@
-//! Being built.
-fn main() {}
+//! The `nbvet` command: parses the command line, calls a subcommand, and turns what it returns into an exit code.
+//! Everything that is printed goes through `output`.
+
+mod args;
+mod batch;
+mod catalogue;
+mod commands;
+mod config;
+mod duration;
+mod guard;
+mod markdown;
+mod output;
+mod paths;
+mod pipeline;
+mod progress;
+mod settings;
+mod usage;
+
+use clap::Parser as _;
+use nbvet_report::ExitCode;
+
+use crate::{
+    args::{Cli, Command},
+    usage::UsageError,
+};
+
+fn main() -> std::process::ExitCode {
+    guard::install();
+    let code = match guard::catch(start) {
+        Ok(code) => code,
+        Err(message) => {
+            output::internal_error(&message);
+            ExitCode::Internal
+        }
+    };
+    code.into()
+}
+
+fn start() -> ExitCode {
+    match Cli::try_parse() {
+        Ok(cli) => run(&cli.command).unwrap_or_else(|error| {
+            output::usage_error(&error);
+            ExitCode::Error
+        }),
+        // Help and version come this way too; they are no errors and go to stdout.
+        Err(answer) => {
+            let code = if answer.use_stderr() {
+                ExitCode::Error
+            } else {
+                ExitCode::Passed
+            };
+            // Nothing is left to do where even this cannot be printed.
+            let _ = answer.print();
+            code
+        }
+    }
+}
+
+fn run(command: &Command) -> Result<ExitCode, UsageError> {
+    match command {
+        Command::Validate(args) => commands::validate::validate(args),
+        Command::Lint(args) => commands::lint::lint(args),
+        Command::Run(args) => commands::run::run(args),
+        Command::Explain(args) => commands::explain::explain(args),
+        Command::Rules(args) => commands::rules::rules(args),
+        Command::Schema => commands::schema::schema(),
+        Command::Init(args) => commands::init::init(args),
+        Command::Agent(args) => commands::agent::agent(args),
+    }
+}

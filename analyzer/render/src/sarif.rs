@@ -29,6 +29,11 @@ pub fn sarif(report: &Report, sources: &[NotebookSource], rules: &[RuleInfo<'_>]
         .enumerate()
         .flat_map(|(position, notebook)| notebook_results(notebook, sources.get(position), &index))
         .collect();
+    let artifacts: Vec<Value> = report
+        .notebooks
+        .iter()
+        .map(|notebook| json!({ "location": { "uri": uri(&notebook.path) } }))
+        .collect();
     let log = json!({
         "$schema": SCHEMA,
         "version": "2.1.0",
@@ -41,6 +46,7 @@ pub fn sarif(report: &Report, sources: &[NotebookSource], rules: &[RuleInfo<'_>]
             }},
             "columnKind": "unicodeCodePoints",
             "invocations": [invocation(report)],
+            "artifacts": artifacts,
             "properties": { "level": report.level },
             "results": results,
         }],

@@ -1,0 +1,207 @@
+//! Many notebooks through one kind of work, several at a time: results are printed in the order of the command
+//! line, each as soon as those before it are done.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::{
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
+    time::Instant,
+};
+
+use nbvet_render::{NotebookSource, Notes, TextOptions, github, json, notebook_text, sarif, summary};
+use nbvet_report::{ExitCode, FailureKind, Level, NotebookReport, Report, RunFailure, Tool, judge};
+
+use crate::{
+    args::{Format, InputArgs, JudgeArgs, RunArgs},
+    catalogue, guard,
+    output::{self, Reader},
+    paths,
+    progress::Progress,
+    settings::{NotebookSettings, Resolver},
+    usage::{UsageError, shown},
+};
+
+/// One notebook to work on.
+pub(crate) struct Item {
+    pub(crate) path: PathBuf,
+    pub(crate) settings: NotebookSettings,
+}
+
+/// What came of it.
+pub(crate) struct Done {
+    pub(crate) report: NotebookReport,
+    pub(crate) source: NotebookSource,
+}
+
+/// Everything that is known before the first notebook is opened.
+pub(crate) struct Batch {
+    pub(crate) items: Vec<Item>,
+    format: Format,
+    verbose: bool,
+    started: Instant,
+}
+
+impl Batch {
+    /// Finds the notebooks and their settings. Whatever is wrong with the call is found here, before any work.
+    pub(crate) fn new(input: &InputArgs, judge: &JudgeArgs, run: &RunArgs) -> Result<Self, UsageError> {
+        let started = Instant::now();
+        let found = paths::collect(&input.paths)?;
+        for folder in &found.empty {
+            output::warning(&format!("there is no notebook in {folder}"));
+        }
+        if let Some(level) = judge
+            .level
+            .filter(|level| judge.strict && *level != Level::Production)
+        {
+            output::warning(&format!(
+                "`--strict` is level production and wins over `--level {level}`"
+            ));
+        }
+        let mut resolver = Resolver::new(judge, run)?;
+        let items = found
+            .notebooks
+            .into_iter()
+            .map(|path| {
+                Ok(Item {
+                    settings: resolver.for_notebook(&path)?,
+                    path,
+                })
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            items,
+            format: input.format,
+            verbose: input.verbose,
+            started,
+        })
+    }
+
+    /// Does the work on each notebook with `jobs` threads, prints, and gives the highest exit code.
+    pub(crate) fn run(&self, jobs: usize, work: impl Fn(&Item) -> Done + Sync) -> ExitCode {
+        let progress = Progress::new(self.items.len());
+        let stop = AtomicBool::new(false);
+        let mut done = Vec::with_capacity(self.items.len());
+        let (sender, results) = mpsc::channel();
+        #[expect(
+            clippy::expect_used,
+            reason = "fails only where the system gives no threads at all"
+        )]
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(jobs)
+            .build()
+            .expect("threads can be started");
+        pool.in_place_scope_fifo(|scope| {
+            for (index, item) in self.items.iter().enumerate() {
+                let (sender, progress, stop, work) = (sender.clone(), &progress, &stop, &work);
+                scope.spawn_fifo(move |_| {
+                    if !stop.load(Ordering::Relaxed) {
+                        progress.begin(&shown(&item.path));
+                        // The receiver is there until all senders are gone.
+                        let _ = sender.send((index, guarded(item, work)));
+                        progress.done();
+                    }
+                });
+            }
+            drop(sender);
+            in_order(results, |one| {
+                if self.print_one(&progress, &one) == Reader::Gone {
+                    stop.store(true, Ordering::Relaxed);
+                }
+                done.push(one);
+            });
+        });
+        progress.finish();
+        self.print_all(done)
+    }
+
+    /// Text is printed notebook by notebook; the other formats are one document.
+    fn print_one(&self, progress: &Progress, one: &Done) -> Reader {
+        if self.format != Format::Text {
+            return Reader::There;
+        }
+        let text = notebook_text(
+            &one.report,
+            Some(&one.source),
+            &self.text_options(one.report.verdict.level),
+        );
+        progress.suspend(|| output::print(&text))
+    }
+
+    fn print_all(&self, done: Vec<Done>) -> ExitCode {
+        let level = done
+            .iter()
+            .map(|one| one.report.verdict.level)
+            .max()
+            .unwrap_or_default();
+        let (notebooks, sources): (Vec<_>, Vec<_>) =
+            done.into_iter().map(|one| (one.report, one.source)).unzip();
+        let tool = Tool {
+            name: "nbvet".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        };
+        let report = Report::new(tool, level, notebooks);
+        output::print(&match self.format {
+            Format::Text => summary(&report, &self.text_options(level)),
+            Format::Json => json(&report),
+            Format::Github => github(&report),
+            Format::Sarif => sarif(&report, &sources, &catalogue::infos()),
+        });
+        report.exit_code
+    }
+
+    fn text_options(&self, level: Level) -> TextOptions {
+        let shown = self.verbose || level == Level::Learning;
+        TextOptions {
+            width: output::width(),
+            notes: if shown { Notes::Shown } else { Notes::Folded },
+            seconds: Some(self.started.elapsed().as_secs_f64()),
+        }
+    }
+}
+
+/// Hands results on in the order of their index.
+fn in_order(results: mpsc::Receiver<(usize, Done)>, mut take: impl FnMut(Done)) {
+    let mut waiting = BTreeMap::new();
+    let mut next = 0;
+    for (index, done) in results {
+        waiting.insert(index, done);
+        while let Some(done) = waiting.remove(&next) {
+            take(done);
+            next += 1;
+        }
+    }
+    // Where the work was stopped, notebooks may be missing in between.
+    waiting.into_values().for_each(take);
+}
+
+/// The work on one notebook; a panic in it is this notebook's result and no other's.
+fn guarded(item: &Item, work: impl Fn(&Item) -> Done) -> Done {
+    guard::catch(|| work(item)).unwrap_or_else(|message| {
+        let failure = RunFailure {
+            kind: FailureKind::Internal,
+            message: format!("this is a fault of nbvet, not of the notebook: {message}"),
+            hint: Some("please report it, with the notebook if you can share it".to_owned()),
+        };
+        without_verdict(&item.path, item.settings.engine.level, failure)
+    })
+}
+
+/// The report of a notebook that could not be judged.
+pub(crate) fn without_verdict(path: &Path, level: Level, failure: RunFailure) -> Done {
+    let report = NotebookReport {
+        path: shown(path),
+        verdict: judge(level, &[], &[], None, Some(&failure)),
+        diagnostics: Vec::new(),
+        interpreter: None,
+        cells: Vec::new(),
+        end: None,
+        failure: Some(failure),
+    };
+    Done {
+        report,
+        source: NotebookSource::default(),
+    }
+}

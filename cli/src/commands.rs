@@ -1,0 +1,10 @@
+//! One file a subcommand.
+
+pub(crate) mod agent;
+pub(crate) mod explain;
+pub(crate) mod init;
+pub(crate) mod lint;
+pub(crate) mod rules;
+pub(crate) mod run;
+pub(crate) mod schema;
+pub(crate) mod validate;

@@ -1,0 +1,25 @@
+//! `nbvet explain RULE`: a rule's page.
+
+use nbvet_report::{ExitCode, Level};
+
+use crate::{args::ExplainArgs, catalogue, markdown, output, usage::UsageError};
+
+pub(crate) fn explain(args: &ExplainArgs) -> Result<ExitCode, UsageError> {
+    let rule = catalogue::find(&args.rule).map_err(|nearest| UsageError::NoSuchRule {
+        name: args.rule.clone(),
+        nearest,
+    })?;
+    let severities: Vec<String> = Level::ALL
+        .iter()
+        .map(|&level| format!("{level}: {}", rule.meta.row.at(level)))
+        .collect();
+    let head = format!(
+        "# {} {}\n\nGroup {}; {}.\n\n",
+        rule.meta.id,
+        rule.meta.name,
+        rule.meta.group.as_str(),
+        severities.join(", "),
+    );
+    output::print(&markdown::page(&(head + rule.meta.doc.trim_end() + "\n")));
+    Ok(ExitCode::Passed)
+}

@@ -1,0 +1,13 @@
+//! `nbvet schema`: the JSON Schema of the report.
+
+use nbvet_report::{ExitCode, Report};
+
+use crate::{output, usage::UsageError};
+
+pub(crate) fn schema() -> Result<ExitCode, UsageError> {
+    let schema = schemars::schema_for!(Report);
+    #[expect(clippy::expect_used, reason = "a schema is plain data with string keys")]
+    let text = serde_json::to_string_pretty(&schema).expect("schemas serialize");
+    output::print(&(text + "\n"));
+    Ok(ExitCode::Passed)
+}

@@ -1,0 +1,78 @@
+//! The only place that writes to stdout and stderr. stdout gets results and nothing else; a closed pipe ends the
+//! output quietly. Colours are taken out where the stream is no terminal or `NO_COLOR` is set.
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+use anstream::AutoStream;
+use anstyle::{AnsiColor, Style};
+use nbvet_render::harmless_block;
+
+use crate::usage::UsageError;
+
+const RED: Style = AnsiColor::Red.on_default().bold();
+const YELLOW: Style = AnsiColor::Yellow.on_default().bold();
+const CYAN: Style = AnsiColor::Cyan.on_default().bold();
+
+/// Where the reader of stdout stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reader {
+    /// Still reading.
+    There,
+    /// Gone: `nbvet … | head`. Nothing more needs to be made.
+    Gone,
+}
+
+/// Writes a result to stdout.
+pub(crate) fn print(text: &str) -> Reader {
+    let mut out = AutoStream::auto(io::stdout().lock());
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => Reader::There,
+        Err(error) => {
+            if error.kind() != io::ErrorKind::BrokenPipe {
+                warning(&format!("failed to write to stdout: {error}"));
+            }
+            Reader::Gone
+        }
+    }
+}
+
+/// Columns that text for people may take.
+pub(crate) fn width() -> usize {
+    const UNKNOWN: usize = 100;
+    if !io::stdout().is_terminal() {
+        return UNKNOWN;
+    }
+    terminal_size::terminal_size().map_or(UNKNOWN, |(width, _)| usize::from(width.0))
+}
+
+/// Says on stderr what is odd but stops nothing.
+pub(crate) fn warning(text: &str) {
+    stderr(YELLOW, "warning", text);
+}
+
+/// Says on stderr what was wrong with the call, and what to do.
+pub(crate) fn usage_error(error: &UsageError) {
+    stderr(RED, "error", &error.to_string());
+    if let Some(hint) = error.hint() {
+        stderr(CYAN, "\nhint", &hint);
+    }
+}
+
+/// Says on stderr that nbvet itself is at fault.
+pub(crate) fn internal_error(message: &str) {
+    stderr(RED, "error", &format!("this is a fault of nbvet: {message}"));
+    stderr(
+        CYAN,
+        "\nhint",
+        "please report it; RUST_BACKTRACE=1 shows where it happened",
+    );
+}
+
+fn stderr(style: Style, word: &str, text: &str) {
+    // Nobody can be told that stderr is closed.
+    let _ = writeln!(
+        anstream::stderr(),
+        "{style}{word}{style:#}: {}",
+        harmless_block(text)
+    );
+}

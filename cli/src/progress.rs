@@ -1,0 +1,43 @@
+//! A progress bar on stderr, where that is a terminal; nothing elsewhere.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// The progress of one command over many notebooks.
+pub(crate) struct Progress(ProgressBar);
+
+impl Progress {
+    /// Draws nothing before the first notebook has taken a moment.
+    pub(crate) fn new(notebooks: usize) -> Self {
+        // indicatif draws to stderr, and only to a terminal.
+        let bar = ProgressBar::new(notebooks as u64);
+        if let Ok(style) =
+            ProgressStyle::with_template("{spinner} {pos}/{len} notebooks · {elapsed} · {wide_msg}")
+        {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(Duration::from_millis(200));
+        Self(bar)
+    }
+
+    /// A notebook is begun.
+    pub(crate) fn begin(&self, name: &str) {
+        self.0.set_message(nbvet_render::harmless(name));
+    }
+
+    /// A notebook is done.
+    pub(crate) fn done(&self) {
+        self.0.inc(1);
+    }
+
+    /// Prints something with the bar out of the way.
+    pub(crate) fn suspend<T>(&self, print: impl FnOnce() -> T) -> T {
+        self.0.suspend(print)
+    }
+
+    /// Takes the bar away.
+    pub(crate) fn finish(&self) {
+        self.0.finish_and_clear();
+    }
+}

@@ -1,0 +1,88 @@
+//! What a user can get wrong before any notebook is looked at. Each message names what was given; the hint says
+//! what to write instead.
+
+use std::{io, path::PathBuf};
+
+/// A fault in how nbvet was called or configured: exit code 2, and no report.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum UsageError {
+    #[error("`{path}` does not exist")]
+    NoSuchPath { path: String, nearest: Vec<String> },
+    #[error("reading a notebook from standard input is not supported")]
+    StandardInput,
+    #[error("there is no notebook in {}", .0.join(", "))]
+    NoNotebooks(Vec<String>),
+    #[error("there is no rule `{name}`")]
+    NoSuchRule { name: String, nearest: Vec<String> },
+    #[error("{path}:{line}: {message}")]
+    Config {
+        path: String,
+        line: usize,
+        message: String,
+        nearest: Vec<String>,
+    },
+    #[error("failed to read {path}: {source}")]
+    UnreadableConfig { path: String, source: io::Error },
+    #[error("{path} is there already")]
+    Exists { path: String },
+    #[error("failed to write {path}: {source}")]
+    Unwritable { path: String, source: io::Error },
+    #[error("`--output {path}` is a file, and there is more than one notebook")]
+    OutputIsFile { path: String },
+    #[error("`--cwd {path}` is no folder")]
+    NoSuchFolder { path: String },
+    #[error("the agent failed: {0}")]
+    Agent(String),
+}
+
+impl UsageError {
+    /// What to do about it.
+    pub(crate) fn hint(&self) -> Option<String> {
+        match self {
+            Self::NoSuchPath { nearest, .. }
+            | Self::NoSuchRule { nearest, .. }
+            | Self::Config { nearest, .. } => did_you_mean(nearest),
+            Self::StandardInput => Some("give the path of a notebook file".to_owned()),
+            Self::NoNotebooks(_) => Some(
+                "folders are searched for `.ipynb` files; hidden folders, virtual environments and what git \
+                 ignores are left out; a file named itself is always taken"
+                    .to_owned(),
+            ),
+            Self::Exists { .. } => Some("`--force` overwrites it".to_owned()),
+            Self::OutputIsFile { .. } => Some("name a folder".to_owned()),
+            Self::UnreadableConfig { .. }
+            | Self::Unwritable { .. }
+            | Self::NoSuchFolder { .. }
+            | Self::Agent(_) => None,
+        }
+    }
+}
+
+/// "did you mean `a` or `b`?"
+fn did_you_mean(nearest: &[String]) -> Option<String> {
+    let names: Vec<String> = nearest.iter().map(|name| format!("`{name}`")).collect();
+    (!names.is_empty()).then(|| format!("did you mean {}?", names.join(" or ")))
+}
+
+/// Up to three of `candidates` that resemble `name`, the nearest first.
+pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    const ALIKE: f64 = 0.75;
+    let lower = name.to_lowercase();
+    let mut scored: Vec<(f64, &str)> = candidates
+        .into_iter()
+        .map(|candidate| (strsim::jaro_winkler(&lower, &candidate.to_lowercase()), candidate))
+        .filter(|(score, _)| *score > ALIKE)
+        .collect();
+    scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
+    scored.dedup_by_key(|(_, candidate)| *candidate);
+    scored
+        .into_iter()
+        .take(3)
+        .map(|(_, candidate)| candidate.to_owned())
+        .collect()
+}
+
+/// A path for a message; what is not UTF-8 in it is replaced.
+pub(crate) fn shown(path: &std::path::Path) -> String {
+    PathBuf::from(path).to_string_lossy().into_owned()
+}

@@ -1,0 +1,11 @@
+//! The real binary, its whole output.
+
+#![expect(
+    clippy::needless_raw_string_hashes,
+    reason = "expect-test writes its snapshots with hashes"
+)]
+#![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
+mod sandbox;
+mod tools;
+mod usage;
