@@ -1,1 +1,56 @@
-//! Being built.
+//! The rules, one file each: `src/<group>/<rule_name>.rs`. This file lists them and nothing else; what they share
+//! is in `analysis`.
+
+mod analysis;
+mod api_misuse;
+mod data_quality;
+mod execution;
+mod macros;
+mod silent_failure;
+mod state;
+mod structure;
+mod verification;
+
+use nbvet_engine::Rule;
+
+/// Every rule, by id.
+pub const ALL: &[Rule] = &[
+    execution::uncaught_exception::RULE,
+    execution::missing_import::RULE,
+    execution::nonzero_exit::RULE,
+    execution::process_died::RULE,
+    execution::out_of_memory::RULE,
+    execution::cell_timeout::RULE,
+    execution::notebook_timeout::RULE,
+    verification::no_assertion_notebook::RULE,
+    silent_failure::bare_except::RULE,
+    silent_failure::except_pass::RULE,
+    silent_failure::except_print_only::RULE,
+    silent_failure::except_return_default::RULE,
+    silent_failure::implicit_none_return::RULE,
+    silent_failure::warnings_silenced::RULE,
+    silent_failure::shell_exit_ignored::RULE,
+    silent_failure::none_result::RULE,
+    silent_failure::command_failed::RULE,
+    silent_failure::python_warning::RULE,
+    silent_failure::error_after_cell::RULE,
+    data_quality::nan_equality::RULE,
+    data_quality::nan_result::RULE,
+    data_quality::inf_result::RULE,
+    api_misuse::none_method_assigned::RULE,
+    api_misuse::inplace_result_assigned::RULE,
+    state::undefined_name::RULE,
+    state::used_before_defined::RULE,
+    structure::not_a_notebook::RULE,
+    structure::nonstandard_json::RULE,
+    structure::malformed_cell::RULE,
+    structure::duplicate_cell_id::RULE,
+    structure::syntax_error::RULE,
+    structure::unsupported_language::RULE,
+    structure::install_unsatisfied::RULE,
+];
+
+/// The rule with this id or name.
+pub fn find(word: &str) -> Option<&'static Rule> {
+    ALL.iter().find(|rule| rule.meta.id.eq_ignore_ascii_case(word) || rule.meta.name == word)
+}

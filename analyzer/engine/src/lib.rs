@@ -1,1 +1,19 @@
-//! Being built.
+//! Parsing, the semantic model, the rule traits, severities and suppression: everything that turns a notebook and
+//! a list of rules into diagnostics. Knows no single rule, and runs nothing.
+
+pub mod ast;
+mod check;
+pub mod model;
+mod parse;
+mod rule;
+mod severity;
+mod suppression;
+mod walk;
+
+pub use check::{Run, check};
+pub use model::Model;
+pub use parse::{ParsedCell, ParsedNotebook, SyntaxError};
+pub use rule::{
+    Check, Context, Escape, Finding, Group, Node, Rule, RuleMeta, RunContext, RunRule, StaticRule, Visits,
+};
+pub use severity::{Flag, Flags, Row, Settings};

@@ -1,0 +1,144 @@
+//! A notebook, perhaps its run, and a list of rules, to diagnostics: severities, twins and suppressions included.
+
+use std::borrow::Cow;
+
+use nbvet_notebook::{Problem, Reading};
+use nbvet_report::{CellRun, Diagnostic, Location, RuleRef, RunEnd, Severity};
+
+use crate::{
+    model::Model,
+    parse::ParsedNotebook,
+    rule::{Check, Finding, Rule, RunContext, StaticRule},
+    severity::{Row, Settings},
+    suppression::CellSuppressions,
+    walk,
+};
+
+/// What happened when a notebook ran.
+#[derive(Debug, Clone, Copy)]
+pub struct Run<'a> {
+    /// Its code cells, in order.
+    pub cells: &'a [CellRun],
+    /// How it ended.
+    pub end: Option<&'a RunEnd>,
+}
+
+/// Applies the rules to a notebook as it was read and, where it was run, to its run.
+pub fn check(reading: &Reading, run: Option<Run<'_>>, rules: &[Rule], settings: &Settings) -> Vec<Diagnostic> {
+    let mut found = problems(&reading.problems, rules);
+    if let Some(notebook) = &reading.notebook {
+        let parsed = ParsedNotebook::new(notebook);
+        let model = Model::new(&parsed);
+        found.extend(static_findings(&model, rules));
+        if let Some(run) = run {
+            found.extend(run_findings(&model, run, rules));
+            merge_twins(&mut found, rules, settings);
+        }
+    }
+    let mut diagnostics: Vec<Diagnostic> =
+        found.into_iter().map(|(rule, finding)| diagnostic(&rules[rule], finding, settings)).collect();
+    diagnostics.retain(|diagnostic| diagnostic.severity != Severity::Off);
+    suppress(&mut diagnostics, reading, settings);
+    diagnostics.sort_by(|left, right| order(left).cmp(&order(right)));
+    diagnostics
+}
+
+/// A finding with the index of its rule.
+type Found = (usize, Finding);
+
+fn order(diagnostic: &Diagnostic) -> (Option<u32>, u32, u32, &str) {
+    let Location { cell, line, column, .. } = &diagnostic.location;
+    (*cell, *line, *column, &diagnostic.rule.id)
+}
+
+fn problems(problems: &[Problem], rules: &[Rule]) -> Vec<Found> {
+    let rule_of = |problem: &Problem| {
+        rules.iter().position(|rule| matches!(&rule.check, Check::Problem(kind) if *kind == problem.kind))
+    };
+    problems
+        .iter()
+        .filter_map(|problem| {
+            let mut finding = Finding::new(problem.location.clone(), problem.message.clone());
+            finding.help.clone_from(&problem.help);
+            Some((rule_of(problem)?, finding))
+        })
+        .collect()
+}
+
+fn static_findings(model: &Model<'_>, rules: &[Rule]) -> Vec<Found> {
+    let (indices, statics): (Vec<usize>, Vec<&dyn StaticRule>) = rules
+        .iter()
+        .enumerate()
+        .filter_map(|(index, rule)| match rule.check {
+            Check::Static(check) => Some((index, check)),
+            Check::Run(_) | Check::Problem(_) => None,
+        })
+        .unzip();
+    let findings = walk::walk(model, &statics);
+    indices
+        .into_iter()
+        .zip(findings)
+        .flat_map(|(index, findings)| findings.into_iter().map(move |finding| (index, finding)))
+        .collect()
+}
+
+fn run_findings<'a>(model: &Model<'a>, run: Run<'a>, rules: &[Rule]) -> Vec<Found> {
+    let mut found = Vec::new();
+    for (index, rule) in rules.iter().enumerate() {
+        if let Check::Run(check) = rule.check {
+            let mut cx = RunContext { model, findings: Vec::new() };
+            check.check(&run, &mut cx);
+            found.extend(cx.findings.into_iter().map(|finding| (index, finding)));
+        }
+    }
+    found
+}
+
+/// A static and a run finding of one fault become the run finding, with the higher severity of the two.
+fn merge_twins(found: &mut Vec<Found>, rules: &[Rule], settings: &Settings) {
+    let seen: Vec<(&'static [&'static str], Option<u32>, String)> = found
+        .iter()
+        .filter_map(|(rule, finding)| {
+            let twins = rules[*rule].meta.twins;
+            let subject = finding.subject.clone()?;
+            (!twins.is_empty()).then_some((twins, finding.location.cell, subject))
+        })
+        .collect();
+    if seen.is_empty() {
+        return;
+    }
+    found.retain(|(rule, finding)| {
+        let Some(subject) = &finding.subject else { return true };
+        let id = rules[*rule].meta.id;
+        let is_twin = seen.iter().any(|(twins, cell, about)| {
+            twins.contains(&id) && *cell == finding.location.cell && about == subject
+        });
+        !is_twin || settings.severity(&rules[*rule], finding.lowered) == Severity::Off
+    });
+}
+
+fn diagnostic(rule: &Rule, finding: Finding, settings: &Settings) -> Diagnostic {
+    let severity = settings.severity(rule, finding.lowered);
+    Diagnostic {
+        rule: RuleRef { id: Cow::Borrowed(rule.meta.id), name: Cow::Borrowed(rule.meta.name) },
+        severity: finding.cap.map_or(severity, |cap| severity.min(cap)),
+        fault: rule.meta.row == Row::Fault,
+        message: finding.message,
+        explanation: finding.explanation,
+        help: finding.help,
+        location: finding.location,
+        labels: finding.labels,
+        fix: finding.fix,
+        suppression: None,
+    }
+}
+
+fn suppress(diagnostics: &mut [Diagnostic], reading: &Reading, settings: &Settings) {
+    let Some(notebook) = &reading.notebook else { return };
+    for diagnostic in diagnostics.iter_mut().filter(|diagnostic| !diagnostic.fault) {
+        let cell = diagnostic.location.cell.and_then(|cell| notebook.cells().get(cell as usize));
+        if let Some(cell) = cell {
+            diagnostic.suppression = CellSuppressions::new(cell).find(diagnostic, settings.level);
+        }
+    }
+}

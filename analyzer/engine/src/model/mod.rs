@@ -1,0 +1,231 @@
+//! The semantic model of a notebook: every scope, binding and reference, and for each reference the bindings that
+//! can reach it when the cells run from top to bottom. Built once a notebook; rules only read it.
+
+mod binding;
+mod builtins;
+mod env;
+mod expressions;
+mod flow;
+mod functions;
+mod magics;
+mod names;
+mod targets;
+mod types;
+
+use nbvet_report::Location;
+use ruff_python_ast::{Expr, ExprName, StmtFunctionDef};
+use ruff_text_size::TextRange;
+use rustc_hash::{FxHashMap, FxHashSet};
+
+pub use binding::{
+    Binding, BindingId, BindingIds, BindingKind, Place, PrematureUse, Reference, ReferenceId, Resolution, Scope,
+    ScopeId, ScopeKind,
+};
+pub use functions::{FunctionSummary, NonePath, NonePathKind, falls_through, summarize};
+pub use names::QualifiedName;
+pub use types::Tag;
+
+use crate::parse::{ParsedCell, ParsedNotebook};
+
+/// What is known about a notebook's names and values before it runs.
+pub struct Model<'a> {
+    parsed: &'a ParsedNotebook<'a>,
+    scopes: Vec<Scope<'a>>,
+    bindings: Vec<Binding<'a>>,
+    references: Vec<Reference<'a>>,
+    by_name: FxHashMap<ScopeId, FxHashMap<&'a str, BindingIds>>,
+    by_expression: FxHashMap<usize, ReferenceId>,
+    premature: Vec<PrematureUse<'a>>,
+    /// Names that functions bind with `global`.
+    declared_global: FxHashSet<&'a str>,
+    /// Something in the notebook binds names that cannot be known.
+    open: bool,
+}
+
+impl<'a> Model<'a> {
+    /// Follows the notebook's cells from top to bottom, then the bodies of its functions.
+    pub fn new(parsed: &'a ParsedNotebook<'a>) -> Self {
+        let mut model = Self {
+            parsed,
+            scopes: vec![Scope { kind: ScopeKind::Notebook, parent: None }],
+            bindings: Vec::new(),
+            references: Vec::new(),
+            by_name: FxHashMap::default(),
+            by_expression: FxHashMap::default(),
+            premature: Vec::new(),
+            declared_global: targets::declared_global(parsed),
+            open: false,
+        };
+        flow::run(&mut model);
+        model.settle_premature();
+        model
+    }
+
+    /// The parsed notebook.
+    pub fn parsed(&self) -> &'a ParsedNotebook<'a> {
+        self.parsed
+    }
+
+    /// The code cell at a position among the code cells.
+    pub fn cell(&self, position: usize) -> &'a ParsedCell<'a> {
+        &self.parsed.cells()[position]
+    }
+
+    /// Position among the code cells of the cell with this index in the file.
+    pub fn position_of(&self, cell_index: u32) -> Option<usize> {
+        self.parsed.cells().binary_search_by_key(&cell_index, |cell| cell.cell.index).ok()
+    }
+
+    /// A range of a cell's syntax tree as a location for reports.
+    pub fn location(&self, position: usize, range: TextRange) -> Location {
+        let cell = self.cell(position);
+        self.parsed.notebook().location(cell.cell.index, cell.source_range(range))
+    }
+
+    /// A place as a location for reports.
+    pub fn location_of(&self, place: Place) -> Location {
+        self.location(place.cell, place.range())
+    }
+
+    /// All bindings, in the order in which the flow meets them.
+    pub fn bindings(&self) -> impl Iterator<Item = (BindingId, &Binding<'a>)> {
+        self.bindings.iter().enumerate().map(|(index, binding)| (BindingId(index_u32(index)), binding))
+    }
+
+    /// All references.
+    pub fn references(&self) -> impl Iterator<Item = (ReferenceId, &Reference<'a>)> {
+        self.references.iter().enumerate().map(|(index, reference)| (ReferenceId(index_u32(index)), reference))
+    }
+
+    /// One binding.
+    pub fn binding(&self, id: BindingId) -> &Binding<'a> {
+        &self.bindings[id.0 as usize]
+    }
+
+    /// One reference.
+    pub fn reference(&self, id: ReferenceId) -> &Reference<'a> {
+        &self.references[id.0 as usize]
+    }
+
+    /// One scope.
+    pub fn scope(&self, id: ScopeId) -> &Scope<'a> {
+        &self.scopes[id.0 as usize]
+    }
+
+    /// Every binding of a name in a scope, in the order of the flow.
+    pub fn bindings_named(&self, scope: ScopeId, name: &str) -> &[BindingId] {
+        self.by_name.get(&scope).and_then(|names| names.get(name)).map_or(&[], |ids| ids.as_slice())
+    }
+
+    /// The reference that a name in the syntax tree is.
+    pub fn reference_of(&self, name: &ExprName) -> Option<&Reference<'a>> {
+        self.by_expression.get(&address(name)).map(|id| self.reference(*id))
+    }
+
+    /// Calls of functions that need a name which only a later cell binds.
+    pub fn premature_uses(&self) -> &[PrematureUse<'a>] {
+        &self.premature
+    }
+
+    /// The bindings that surely cover what a name means at its place: `None` where others may reach it.
+    pub fn certain_bindings(&self, name: &ExprName) -> Option<&[BindingId]> {
+        match &self.reference_of(name)?.resolution {
+            Resolution::Bindings { ids, widened: false } => Some(ids),
+            Resolution::Bindings { .. }
+            | Resolution::Builtin
+            | Resolution::Kernel
+            | Resolution::Unknown
+            | Resolution::Unbound
+            | Resolution::Deleted
+            | Resolution::Unreachable => None,
+        }
+    }
+
+    /// The function of the notebook that a call surely runs.
+    pub fn called_function(&self, callee: &Expr) -> Option<(BindingId, &'a StmtFunctionDef)> {
+        let Expr::Name(name) = callee else { return None };
+        let [id] = self.certain_bindings(name)? else { return None };
+        match self.binding(*id).kind {
+            BindingKind::Function(function) => Some((*id, function)),
+            _ => None,
+        }
+    }
+
+    /// References that may see a binding, in the order of the flow.
+    pub fn uses_of(&self, id: BindingId) -> impl Iterator<Item = &Reference<'a>> {
+        let name = self.binding(id).name;
+        self.references.iter().filter(move |reference| {
+            reference.name == name
+                && matches!(&reference.resolution, Resolution::Bindings { ids, .. } if ids.contains(&id))
+        })
+    }
+
+    /// Somebody uses what a function of the notebook gives back: a call of it stands where its value counts, or
+    /// the function itself is handed on.
+    pub fn value_is_used(&self, function: &StmtFunctionDef) -> bool {
+        let defined = self.bindings().find(|(_, binding)| {
+            matches!(binding.kind, BindingKind::Function(found) if std::ptr::eq(found, function))
+        });
+        defined.is_none_or(|(id, _)| self.uses_of(id).any(|reference| !self.is_bare_call(reference)))
+    }
+
+    /// The reference is the callee of a call that is a statement of its own.
+    fn is_bare_call(&self, reference: &Reference<'a>) -> bool {
+        use ruff_python_ast::{Stmt, statement_visitor::{StatementVisitor, walk_stmt}};
+        struct Finder {
+            range: TextRange,
+            found: bool,
+        }
+        impl<'b> StatementVisitor<'b> for Finder {
+            fn visit_stmt(&mut self, statement: &'b Stmt) {
+                if let Stmt::Expr(expression) = statement
+                    && let Expr::Call(call) = &*expression.value
+                    && let Expr::Name(name) = &*call.func
+                {
+                    self.found |= name.range == self.range;
+                }
+                walk_stmt(self, statement);
+            }
+        }
+        let mut finder = Finder { range: reference.place.range(), found: false };
+        finder.visit_body(self.cell(reference.place.cell).body());
+        finder.found
+    }
+
+    /// Something of which `is_wanted` holds is stored into a part of the named object: `name[…] = value`,
+    /// `name.loc[…] = value`, `name.part = value`.
+    pub fn is_written_into(&self, name: &str, is_wanted: impl Fn(&'a Expr) -> bool) -> bool {
+        self.parsed.cells().iter().flat_map(ParsedCell::body).any(|statement| {
+            let ruff_python_ast::Stmt::Assign(assign) = statement else { return false };
+            let stores = |target: &Expr| !target.is_name_expr() && root_name(target) == Some(name);
+            assign.targets.iter().any(stores) && is_wanted(&assign.value)
+        })
+    }
+
+    fn settle_premature(&mut self) {
+        let candidates = std::mem::take(&mut self.premature);
+        self.premature = candidates
+            .into_iter()
+            .filter(|candidate| !self.bindings_named(ScopeId::NOTEBOOK, candidate.name).is_empty())
+            .collect();
+    }
+}
+
+/// The name at the root of `name.loc[…].part`.
+fn root_name(expression: &Expr) -> Option<&str> {
+    match expression {
+        Expr::Name(name) => Some(name.id.as_str()),
+        Expr::Attribute(attribute) => root_name(&attribute.value),
+        Expr::Subscript(subscript) => root_name(&subscript.value),
+        _ => None,
+    }
+}
+
+fn index_u32(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX)
+}
+
+/// Identifies a node by where it lives: the tree outlives the model and does not move.
+fn address(name: &ExprName) -> usize {
+    std::ptr::from_ref(name) as usize
+}

@@ -1,0 +1,358 @@
+//! What a rule is, what it is shown, and how it reports. A rule is one file in the `rules` crate; this module is
+//! everything it has to know.
+
+use bitflags::bitflags;
+use nbvet_notebook::ProblemKind;
+use nbvet_report::{CellRun, Edit, Fix, Label, Location, Severity};
+use ruff_python_ast::{
+    ExprCall, ExprCompare, IpyEscapeKind, StmtAnnAssign, StmtAssign, StmtExpr, StmtFunctionDef, StmtTry,
+};
+use ruff_text_size::TextRange;
+
+use crate::{
+    check::Run,
+    model::Model,
+    parse::ParsedCell,
+    severity::{Flag, Row},
+};
+
+/// One rule: what it is called and what it does.
+pub struct Rule {
+    /// Its names, group and severities.
+    pub meta: RuleMeta,
+    /// What it does.
+    pub check: Check,
+}
+
+/// Everything about a rule but what it does.
+#[derive(Debug, Clone, Copy)]
+pub struct RuleMeta {
+    /// `NB` and three digits, never reused.
+    pub id: &'static str,
+    /// The pattern that is reported, in words; reads after "allow".
+    pub name: &'static str,
+    /// The group, as the id's first digit.
+    pub group: Group,
+    /// The row of the severity table.
+    pub row: Row,
+    /// The switch that makes it an error.
+    pub raised_by: Option<Flag>,
+    /// Ids of static rules that see the same fault before the notebook runs; one diagnostic is given for both.
+    pub twins: &'static [&'static str],
+    /// The version that brought it.
+    pub since: &'static str,
+    /// Its page, in markdown: the first line says what it reports; the examples in it are its tests.
+    pub doc: &'static str,
+}
+
+impl RuleMeta {
+    /// The first line of the page.
+    pub fn summary(&self) -> &'static str {
+        self.doc.lines().next().unwrap_or_default().trim()
+    }
+}
+
+/// What a rule looks at.
+pub enum Check {
+    /// The semantic model, before anything runs.
+    Static(&'static dyn StaticRule),
+    /// The facts of a run, together with the model.
+    Run(&'static dyn RunRule),
+    /// A fault of the file that reading it has found.
+    Problem(ProblemKind),
+}
+
+/// The groups of rules; the digit is the first of their ids.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Group {
+    /// NB0xx: the notebook does not run.
+    Execution = 0,
+    /// NB1xx.
+    Verification = 1,
+    /// NB2xx.
+    SilentFailure = 2,
+    /// NB3xx.
+    DataQuality = 3,
+    /// NB4xx.
+    ApiMisuse = 4,
+    /// NB5xx.
+    Leakage = 5,
+    /// NB6xx.
+    State = 6,
+    /// NB7xx.
+    Hygiene = 7,
+    /// NB8xx.
+    Security = 8,
+    /// NB9xx: dependencies and structure.
+    Structure = 9,
+}
+
+impl Group {
+    /// The name in words.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Execution => "execution",
+            Self::Verification => "verification",
+            Self::SilentFailure => "silent-failure",
+            Self::DataQuality => "data-quality",
+            Self::ApiMisuse => "api-misuse",
+            Self::Leakage => "leakage",
+            Self::State => "state",
+            Self::Hygiene => "hygiene",
+            Self::Security => "security",
+            Self::Structure => "structure",
+        }
+    }
+}
+
+bitflags! {
+    /// The nodes that a static rule wants to be shown.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub struct Visits: u32 {
+        /// [`Node::Notebook`].
+        const NOTEBOOK = 1;
+        /// [`Node::Try`].
+        const TRY = 1 << 1;
+        /// [`Node::Function`].
+        const FUNCTION = 1 << 2;
+        /// [`Node::Assign`] and [`Node::AnnotatedAssign`].
+        const ASSIGN = 1 << 3;
+        /// [`Node::Call`].
+        const CALL = 1 << 4;
+        /// [`Node::Compare`].
+        const COMPARE = 1 << 5;
+        /// [`Node::Expression`].
+        const EXPRESSION = 1 << 6;
+        /// [`Node::Escape`].
+        const ESCAPE = 1 << 7;
+    }
+}
+
+/// A node of a valid cell's syntax tree, or the notebook as a whole.
+#[derive(Debug, Clone, Copy)]
+pub enum Node<'a> {
+    /// Once for each notebook, after all cells.
+    Notebook,
+    /// A `try` statement.
+    Try(&'a StmtTry),
+    /// A function's definition.
+    Function(&'a StmtFunctionDef),
+    /// `targets = value`.
+    Assign(&'a StmtAssign),
+    /// `target: annotation = value`.
+    AnnotatedAssign(&'a StmtAnnAssign),
+    /// A call.
+    Call(&'a ExprCall),
+    /// A comparison.
+    Compare(&'a ExprCompare),
+    /// An expression as a statement.
+    Expression(&'a StmtExpr),
+    /// `!command`, `%magic`.
+    Escape(Escape<'a>),
+}
+
+/// An IPython escape command.
+#[derive(Debug, Clone, Copy)]
+pub struct Escape<'a> {
+    /// Which character.
+    pub kind: IpyEscapeKind,
+    /// What follows it.
+    pub value: &'a str,
+    /// Where.
+    pub range: TextRange,
+    /// Its result is assigned: `x = !command`.
+    pub assigned: bool,
+}
+
+/// A rule over the semantic model.
+pub trait StaticRule: Sync {
+    /// The nodes to be shown.
+    fn visits(&self) -> Visits;
+
+    /// Looks at one node, in the order of the cells.
+    fn visit<'a>(&self, node: Node<'a>, cx: &mut Context<'a, '_>);
+}
+
+/// A rule over the facts of a run.
+pub trait RunRule: Sync {
+    /// Looks at a whole run.
+    fn check<'a>(&self, run: &Run<'a>, cx: &mut RunContext<'a, '_>);
+}
+
+/// What a static rule knows at a node.
+pub struct Context<'a, 'm> {
+    pub(crate) model: &'m Model<'a>,
+    pub(crate) position: usize,
+    pub(crate) functions: Vec<&'a StmtFunctionDef>,
+    pub(crate) findings: Vec<Finding>,
+}
+
+impl<'a, 'm> Context<'a, 'm> {
+    pub(crate) fn new(model: &'m Model<'a>) -> Self {
+        Self { model, position: 0, functions: Vec::new(), findings: Vec::new() }
+    }
+
+    /// The semantic model.
+    pub fn model(&self) -> &'m Model<'a> {
+        self.model
+    }
+
+    /// The cell of the current node.
+    pub fn cell(&self) -> &'a ParsedCell<'a> {
+        self.model.cell(self.position)
+    }
+
+    /// Position of that cell among the code cells.
+    pub fn position(&self) -> usize {
+        self.position
+    }
+
+    /// The function around the current node.
+    pub fn function(&self) -> Option<&'a StmtFunctionDef> {
+        self.functions.last().copied()
+    }
+
+    /// A range of the current cell as a location.
+    pub fn at(&self, range: TextRange) -> Location {
+        self.model.location(self.position, range)
+    }
+
+    /// The source under a range of the current cell.
+    pub fn source(&self, range: TextRange) -> &'a str {
+        self.cell().slice(range)
+    }
+
+    /// Reports.
+    pub fn report(&mut self, finding: Finding) {
+        self.findings.push(finding);
+    }
+}
+
+/// What a run rule knows.
+pub struct RunContext<'a, 'm> {
+    pub(crate) model: &'m Model<'a>,
+    pub(crate) findings: Vec<Finding>,
+}
+
+impl<'a, 'm> RunContext<'a, 'm> {
+    /// The semantic model of the notebook that ran.
+    pub fn model(&self) -> &'m Model<'a> {
+        self.model
+    }
+
+    /// The parsed cell of a cell's run.
+    pub fn cell(&self, run: &CellRun) -> Option<&'a ParsedCell<'a>> {
+        self.model.position_of(run.cell).map(|position| self.model.cell(position))
+    }
+
+    /// A line (1-based) of a cell as a location; the cell's first line with code where it is not known.
+    pub fn at_line(&self, cell: u32, line: Option<u32>) -> Location {
+        let notebook = self.model.parsed().notebook();
+        let source = notebook.cells().get(cell as usize).map_or("", |cell| cell.source.as_str());
+        let wanted = line.map_or_else(|| first_code_line(source), |line| line.saturating_sub(1) as usize);
+        let mut start = 0;
+        for (index, text) in source.split_inclusive('\n').enumerate() {
+            let content = text.trim_end();
+            if index == wanted {
+                let indent = content.len() - content.trim_start().len();
+                return notebook.location(cell, start + indent..start + content.len());
+            }
+            start += text.len();
+        }
+        notebook.location(cell, 0..0)
+    }
+
+    /// Reports.
+    pub fn report(&mut self, finding: Finding) {
+        self.findings.push(finding);
+    }
+}
+
+fn first_code_line(source: &str) -> usize {
+    let is_code = |line: &str| {
+        let line = line.trim_start();
+        !line.is_empty() && !line.starts_with('#')
+    };
+    source.lines().position(is_code).unwrap_or(0)
+}
+
+/// What a rule reports: everything of a diagnostic but the rule and the severity, which are not the rule's to say.
+#[derive(Debug, Clone)]
+pub struct Finding {
+    pub(crate) location: Location,
+    pub(crate) message: String,
+    pub(crate) explanation: Option<String>,
+    pub(crate) help: Option<String>,
+    pub(crate) labels: Vec<Label>,
+    pub(crate) fix: Option<Fix>,
+    pub(crate) lowered: bool,
+    pub(crate) cap: Option<Severity>,
+    pub(crate) subject: Option<String>,
+}
+
+impl Finding {
+    /// What was seen, and where.
+    pub fn new(location: Location, message: impl Into<String>) -> Self {
+        Self {
+            location,
+            message: message.into(),
+            explanation: None,
+            help: None,
+            labels: Vec::new(),
+            fix: None,
+            lowered: false,
+            cap: None,
+            subject: None,
+        }
+    }
+
+    /// What it means for this notebook.
+    #[must_use]
+    pub fn because(mut self, explanation: impl Into<String>) -> Self {
+        self.explanation = Some(explanation.into());
+        self
+    }
+
+    /// How to mend it.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Another place that explains it.
+    #[must_use]
+    pub fn label(mut self, location: Location, message: impl Into<String>) -> Self {
+        self.labels.push(Label { location, message: message.into() });
+        self
+    }
+
+    /// A mechanical remedy.
+    #[must_use]
+    pub fn fix(mut self, title: impl Into<String>, applicability: nbvet_report::Applicability, edits: Vec<Edit>) -> Self {
+        self.fix = Some(Fix { title: title.into(), applicability, edits });
+        self
+    }
+
+    /// Counts one severity less than the rule's row: clean-up calls, probes, paths that may not be taken.
+    #[must_use]
+    pub fn lowered_if(mut self, lowered: bool) -> Self {
+        self.lowered |= lowered;
+        self
+    }
+
+    /// Never counts more than this, whatever the row says.
+    #[must_use]
+    pub fn at_most(mut self, severity: Severity) -> Self {
+        self.cap = Some(severity);
+        self
+    }
+
+    /// What the finding is about, such as the bound name: a static and a run finding of twin rules in one cell
+    /// with the same subject are one fault.
+    #[must_use]
+    pub fn about(mut self, subject: impl Into<String>) -> Self {
+        self.subject = Some(subject.into());
+        self
+    }
+}

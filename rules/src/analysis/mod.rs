@@ -1,0 +1,8 @@
+//! What several rules need to know about a notebook's code: exception handlers, where `None` and NaN come from,
+//! what shell commands do. No rule of its own.
+
+pub(crate) mod commands;
+pub(crate) mod handlers;
+pub(crate) mod missing_values;
+pub(crate) mod none_origin;
+pub(crate) mod numbers;

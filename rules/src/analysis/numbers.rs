@@ -1,0 +1,105 @@
+//! Numbers that came out as NaN or infinity, for the two rules that judge them.
+
+use nbvet_engine::{
+    Finding, Model, Run, RunContext,
+    ast::{Expr, Ranged, Stmt},
+    model::{Binding, BindingKind, ScopeId},
+};
+use nbvet_report::{Fact, NonFinite, Number, ValueFacts};
+
+use super::missing_values::{self, Wanted};
+
+/// Reports every name and every shown result that is such a number and was not meant to be.
+pub(crate) fn check<'a>(run: &Run<'a>, cx: &mut RunContext<'a, '_>, wanted: Wanted) {
+    for cell in run.cells {
+        let Some(position) = cx.model().position_of(cell.cell) else { continue };
+        if cx.model().cell(position).may_raise() {
+            continue;
+        }
+        for fact in &cell.facts {
+            let finding = match fact {
+                Fact::Bound { name, value, .. } if is_wanted(value, wanted) => {
+                    bound(cx.model(), position, name, wanted)
+                }
+                Fact::Result { value } if is_wanted(value, wanted) => shown(cx.model(), position, wanted),
+                _ => None,
+            };
+            if let Some(finding) = finding {
+                cx.report(finding);
+            }
+        }
+    }
+}
+
+fn is_wanted(value: &ValueFacts, wanted: Wanted) -> bool {
+    matches!(
+        (value.number, wanted),
+        (Some(Number::NonFinite(NonFinite::Nan)), Wanted::Missing)
+            | (Some(Number::NonFinite(NonFinite::Inf | NonFinite::NegInf)), Wanted::Infinite)
+    )
+}
+
+fn bound(model: &Model<'_>, position: usize, name: &str, wanted: Wanted) -> Option<Finding> {
+    let bindings: Vec<&Binding<'_>> = model
+        .bindings_named(ScopeId::NOTEBOOK, name)
+        .iter()
+        .map(|id| model.binding(*id))
+        .filter(|binding| binding.place.cell == position)
+        .collect();
+    let last = bindings.last()?;
+    let computed = matches!(last.kind, BindingKind::Value(_) | BindingKind::Part(_) | BindingKind::Augmented(_));
+    if !computed || name.starts_with('_') || missing_values::is_looked_at(model, name) {
+        return None;
+    }
+    let meant = bindings.iter().any(|binding| missing_values::binding_is_made_of(model, binding, wanted));
+    if meant || missing_values::source(last).is_some_and(is_lookup) {
+        return None;
+    }
+    let word = word(wanted);
+    let finding = Finding::new(model.location_of(last.place), format!("`{name}` is {word}"))
+        .because(meaning(wanted))
+        .help(format!("look at what it is computed from, and check it: `assert np.isfinite({name})`"))
+        .about(format!("name:{name}"));
+    Some(finding)
+}
+
+/// The value of the cell's last line.
+fn shown(model: &Model<'_>, position: usize, wanted: Wanted) -> Option<Finding> {
+    let Some(Stmt::Expr(last)) = model.cell(position).body().last() else { return None };
+    let value = &*last.value;
+    // A name that is NaN was reported where it was bound, and a cell of a table is data.
+    if value.is_name_expr() || is_lookup(value) || missing_values::is_made_of(model, value, wanted) {
+        return None;
+    }
+    let word = word(wanted);
+    let finding = Finding::new(model.location(position, value.range()), format!("this comes out as {word}"))
+        .because(meaning(wanted))
+        .help("look at what it is computed from, and check that it is not empty or zero");
+    Some(finding)
+}
+
+/// The expression only picks something out of a table or container.
+fn is_lookup(expression: &Expr) -> bool {
+    match expression {
+        Expr::Subscript(_) | Expr::Attribute(_) | Expr::Name(_) => true,
+        Expr::Call(call) => matches!(&*call.func, Expr::Attribute(method)
+            if matches!(method.attr.as_str(), "get" | "pop" | "item" | "iat" | "at" | "squeeze")),
+        _ => false,
+    }
+}
+
+fn word(wanted: Wanted) -> &'static str {
+    match wanted {
+        Wanted::Missing => "NaN, not a number",
+        Wanted::Infinite => "infinite",
+    }
+}
+
+fn meaning(wanted: Wanted) -> &'static str {
+    match wanted {
+        Wanted::Missing => {
+            "NaN spreads through everything that is computed from it without an error; a mean over nothing is a frequent cause."
+        }
+        Wanted::Infinite => "A division by zero or an overflow is the usual cause, and no error says so.",
+    }
+}

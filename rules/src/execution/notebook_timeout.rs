@@ -1,0 +1,38 @@
+//! NB007 notebook-timeout.
+
+use nbvet_engine::{Check, Finding, Row, Run, RunContext, RunRule};
+use nbvet_report::RunEnd;
+
+use crate::macros::rule;
+
+rule! {
+    /// The notebook ran past its time limit.
+    ///
+    /// ## Why it matters
+    ///
+    /// The cell that ran then was interrupted; the cells below did not run. The limit is 30 minutes where none is
+    /// given.
+    ///
+    /// ## How to mend it
+    ///
+    /// Make the notebook faster, or raise the limit: `--timeout 2h`.
+    "NB007" "notebook-timeout",
+    group: Execution,
+    row: Row::Fault,
+    since: "0.1.0",
+    check: Check::Run(&NotebookTimeout),
+}
+
+struct NotebookTimeout;
+
+impl RunRule for NotebookTimeout {
+    fn check<'a>(&self, run: &Run<'a>, cx: &mut RunContext<'a, '_>) {
+        let Some(RunEnd::NotebookTimedOut { cell, limit }) = run.end else { return };
+        let at = cell.map_or_else(nbvet_report::Location::file_start, |cell| cx.at_line(cell, None));
+        cx.report(
+            Finding::new(at, format!("the notebook ran longer than its limit of {limit} s"))
+                .because("This cell ran when the time was over; the cells below did not run.")
+                .help("make the notebook faster, or raise the limit with `--timeout`"),
+        );
+    }
+}

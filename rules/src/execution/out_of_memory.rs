@@ -1,0 +1,45 @@
+//! NB005 out-of-memory.
+
+use nbvet_engine::{Check, Finding, Row, Run, RunContext, RunRule};
+use nbvet_report::RunEnd;
+
+use crate::macros::rule;
+
+rule! {
+    /// The notebook was ended because it used too much memory.
+    ///
+    /// ## Why it matters
+    ///
+    /// The kernel or the memory limit ended the process: the cells below did not run.
+    ///
+    /// ## How to mend it
+    ///
+    /// Read less at once (`usecols`, `nrows`, chunks), delete what is not needed any more, or raise the limit.
+    "NB005" "out-of-memory",
+    group: Execution,
+    row: Row::Fault,
+    since: "0.1.0",
+    check: Check::Run(&OutOfMemory),
+}
+
+struct OutOfMemory;
+
+impl RunRule for OutOfMemory {
+    fn check<'a>(&self, run: &Run<'a>, cx: &mut RunContext<'a, '_>) {
+        let Some(RunEnd::OutOfMemory { cell, limit, peak }) = run.end else { return };
+        let size = |bytes: &u64| format!("{} MiB", bytes / (1024 * 1024));
+        let mut message = "the notebook ran out of memory".to_owned();
+        if let Some(limit) = limit {
+            message.push_str(&format!(": the limit is {}", size(limit)));
+        }
+        if let Some(peak) = peak {
+            message.push_str(&format!(", it held {}", size(peak)));
+        }
+        let at = cell.map_or_else(nbvet_report::Location::file_start, |cell| cx.at_line(cell, None));
+        cx.report(
+            Finding::new(at, message)
+                .because("Its process was ended; the cells below did not run.")
+                .help("read less at once, delete what is not needed any more, or raise the limit"),
+        );
+    }
+}

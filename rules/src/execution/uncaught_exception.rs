@@ -1,0 +1,54 @@
+//! NB001 uncaught-exception.
+
+use nbvet_engine::{Check, Finding, Row, Run, RunContext, RunRule};
+use nbvet_report::{CellError, CellRun, RunEnd};
+
+use crate::macros::rule;
+
+rule! {
+    /// A cell that raised an exception which nothing caught.
+    ///
+    /// ## Why it matters
+    ///
+    /// The notebook stops at this cell, as it would with "Restart and run all".
+    ///
+    /// A cell that is meant to raise says so with the tag `raises-exception`.
+    ///
+    /// ## How to mend it
+    ///
+    /// The message names the line; the report holds the whole traceback.
+    "NB001" "uncaught-exception",
+    group: Execution,
+    row: Row::Fault,
+    since: "0.1.0",
+    check: Check::Run(&UncaughtException),
+}
+
+struct UncaughtException;
+
+/// The cell that ended the run by raising, and what it raised.
+pub(crate) fn raised<'a>(run: &Run<'a>) -> Option<(&'a CellRun, &'a CellError)> {
+    let Some(RunEnd::Raised { cell }) = run.end else { return None };
+    let cell = run.cells.iter().find(|run| run.cell == *cell)?;
+    Some((cell, cell.error.as_ref()?))
+}
+
+impl RunRule for UncaughtException {
+    fn check<'a>(&self, run: &Run<'a>, cx: &mut RunContext<'a, '_>) {
+        let Some((cell, error)) = raised(run).filter(|(_, error)| error.name != "ModuleNotFoundError") else {
+            return;
+        };
+        let at = cx.at_line(cell.cell, error.line);
+        let value = error.value.lines().next().unwrap_or_default();
+        let message = if value.is_empty() {
+            format!("this cell raised {}", error.name)
+        } else {
+            format!("this cell raised {}: {value}", error.name)
+        };
+        cx.report(
+            Finding::new(at, message)
+                .because("The notebook stops here; the cells below did not run.")
+                .about(format!("error:{}", error.name)),
+        );
+    }
+}

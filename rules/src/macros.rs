@@ -1,0 +1,37 @@
+//! The form of a rule's head.
+
+/// Declares `RULE`: the doc comment is the rule's page, its first line the summary, and its fenced blocks
+/// ```` ```python bad ```` and ```` ```python good ```` are the rule's tests (`# %%` begins a new cell).
+macro_rules! rule {
+    (
+        $(#[doc = $doc:literal])+
+        $id:literal $name:literal,
+        group: $group:ident,
+        row: $row:expr,
+        $(raised_by: $flag:ident,)?
+        $(twins: $twins:expr,)?
+        since: $since:literal,
+        check: $check:expr $(,)?
+    ) => {
+        $(#[doc = $doc])+
+        pub(crate) const RULE: nbvet_engine::Rule = nbvet_engine::Rule {
+            meta: nbvet_engine::RuleMeta {
+                id: $id,
+                name: $name,
+                group: nbvet_engine::Group::$group,
+                row: $row,
+                raised_by: rule!(@flag $($flag)?),
+                twins: rule!(@twins $($twins)?),
+                since: $since,
+                doc: concat!($($doc, "\n"),+),
+            },
+            check: $check,
+        };
+    };
+    (@flag) => { None };
+    (@flag $flag:ident) => { Some(nbvet_engine::Flag::$flag) };
+    (@twins) => { &[] };
+    (@twins $twins:expr) => { $twins };
+}
+
+pub(crate) use rule;

@@ -1,0 +1,77 @@
+//! NB201 bare-except.
+
+use nbvet_engine::{Check, Context, Finding, Node, Row, StaticRule, Visits};
+use nbvet_report::Level;
+
+use crate::{
+    analysis::handlers::{self, Reaction},
+    macros::rule,
+};
+
+rule! {
+    /// An `except:` without a class, which also catches `KeyboardInterrupt` and `SystemExit`.
+    ///
+    /// ## Why it matters
+    ///
+    /// A bare `except:` takes every exception there is: a typing error in a name, the memory running out, and the
+    /// Ctrl-C or time limit that wants to stop the notebook. What was meant for one expected fault hides all others.
+    ///
+    /// A handler that raises again is left alone. Where the handler does nothing, only prints or puts a constant in
+    /// the place of the result, `except-pass`, `except-print-only` or `except-return-default` speak instead.
+    ///
+    /// ## Examples
+    ///
+    /// ```python bad
+    /// import json
+    ///
+    /// def read(path):
+    ///     try:
+    ///         return json.load(open(path))
+    ///     except:
+    ///         return read(path + ".backup")
+    /// ```
+    ///
+    /// ```python good
+    /// import json
+    ///
+    /// def read(path):
+    ///     try:
+    ///         return json.load(open(path))
+    ///     except FileNotFoundError:
+    ///         return read(path + ".backup")
+    /// ```
+    ///
+    /// ## How to mend it
+    ///
+    /// Name the exception that you expect. If it can really be any, write `except Exception:`, so that the notebook
+    /// can still be stopped.
+    "NB201" "bare-except",
+    group: SilentFailure,
+    row: Row::From(Level::Development),
+    since: "0.1.0",
+    check: Check::Static(&BareExcept),
+}
+
+struct BareExcept;
+
+impl StaticRule for BareExcept {
+    fn visits(&self) -> Visits {
+        Visits::TRY
+    }
+
+    fn visit<'a>(&self, node: Node<'a>, cx: &mut Context<'a, '_>) {
+        let Node::Try(attempt) = node else { return };
+        for handler in &attempt.handlers {
+            if handlers::clause(handler).type_.is_some() || handlers::reaction(handler) != Reaction::Other {
+                continue;
+            }
+            let at = cx.at(handlers::head(cx.model(), cx.position(), handler));
+            cx.report(
+                Finding::new(at, "this `except:` catches everything, Ctrl-C and time limits too")
+                    .because("An unexpected error, such as a misspelt name, takes this path as well and stays unseen.")
+                    .help("name the exception that you expect, such as `except FileNotFoundError:`")
+                    .lowered_if(handlers::does_little_harm(attempt, handler)),
+            );
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! NB212 command-failed.
+
+use nbvet_engine::{Check, Finding, Row, Run, RunContext, RunRule};
+use nbvet_report::{CommandKind, Fact};
+
+use crate::{analysis::commands, macros::rule};
+
+rule! {
+    /// A command that failed while its cell went on.
+    ///
+    /// ## Why it matters
+    ///
+    /// A `!command` that fails raises nothing, and a `%%bash` cell shows only the status of its last command: the
+    /// download, the build or the script did not work, and the notebook is green.
+    ///
+    /// A status that the notebook reads (`_exit_code`, the result of `os.system`) is left alone, and so is status 1
+    /// of `grep`, `diff` and `test`, which is an answer.
+    ///
+    /// ## Examples
+    ///
+    /// ```python bad
+    /// !cp missing.csv data.csv
+    /// ```
+    ///
+    /// ```python good
+    /// !echo done
+    /// ```
+    ///
+    /// ## How to mend it
+    ///
+    /// Mend the command. To make a failure stop the notebook: `assert _exit_code == 0`, `set -e` in `%%bash`,
+    /// `subprocess.run([...], check=True)`.
+    "NB212" "command-failed",
+    group: SilentFailure,
+    row: Row::Hidden,
+    raised_by: RequireExplicitExitCodes,
+    twins: &["NB207"],
+    since: "0.1.0",
+    check: Check::Run(&CommandFailed),
+}
+
+struct CommandFailed;
+
+impl RunRule for CommandFailed {
+    fn check<'a>(&self, run: &Run<'a>, cx: &mut RunContext<'a, '_>) {
+        let read = commands::status_is_read(cx.model());
+        for cell in run.cells {
+            let meant = cx.cell(cell).is_some_and(nbvet_engine::ParsedCell::may_raise);
+            for fact in &cell.facts {
+                let Fact::Command { command, how, status, line, hidden } = fact else { continue };
+                if *status == 0 || meant || commands::is_answer(command, *status) {
+                    continue;
+                }
+                // A script cell that ends badly raises by itself; only what its last status hides is news.
+                let seen = match how {
+                    CommandKind::Shell => !read,
+                    CommandKind::ScriptCell => *hidden,
+                    CommandKind::OsSystem | CommandKind::Subprocess => {
+                        line.is_some_and(|line| status_is_dropped(cx, cell.cell, line))
+                    }
+                };
+                if seen {
+                    let finding = finding(cx, cell.cell, command, *status, *line);
+                    cx.report(finding);
+                }
+            }
+        }
+    }
+}
+
+fn finding(cx: &RunContext<'_, '_>, cell: u32, command: &str, status: i32, line: Option<u32>) -> Finding {
+    let shown: String = command.lines().next().unwrap_or_default().chars().take(80).collect();
+    let how = match status {
+        127 => "was not found (status 127)".to_owned(),
+        126 => "could not be executed (status 126)".to_owned(),
+        status if status < 0 => format!("was ended by signal {}", -status),
+        status => format!("failed with status {status}"),
+    };
+    let at = cx.at_line(cell, line);
+    let subject = format!("line:{}", at.line);
+    Finding::new(at, format!("`{shown}` {how}, and the notebook went on"))
+        .because("A command that fails does not stop a notebook; the cells below work without what it was to do.")
+        .help("mend the command, and add `assert _exit_code == 0` so that a failure stops the notebook")
+        .about(subject)
+}
+
+/// The line calls `os.system` or `subprocess` as a statement of its own: its result goes nowhere.
+fn status_is_dropped(cx: &RunContext<'_, '_>, cell: u32, line: u32) -> bool {
+    let Some(position) = cx.model().position_of(cell) else { return false };
+    let parsed = cx.model().cell(position);
+    parsed.body().iter().any(|statement| {
+        let range = nbvet_engine::ast::Ranged::range(statement);
+        let at = cx.model().location(position, range);
+        let call = matches!(statement, nbvet_engine::ast::Stmt::Expr(expression) if expression.value.is_call_expr());
+        at.line <= line && line <= at.end_line && call
+    })
+}

@@ -1,0 +1,76 @@
+//! NB214 error-after-cell.
+
+use nbvet_engine::{Check, Finding, Row, Run, RunContext, RunRule};
+use nbvet_report::{AfterCellOrigin, Fact};
+
+use crate::macros::rule;
+
+rule! {
+    /// An error in a thread, a task or the drawing of a figure, which the cell itself does not see.
+    ///
+    /// ## Why it matters
+    ///
+    /// Such an error is printed and forgotten: the cell has ended, or ends, as if nothing had happened, and what the
+    /// thread or task was to do is not done.
+    ///
+    /// ## Examples
+    ///
+    /// ```python bad
+    /// import threading
+    ///
+    /// def work():
+    ///     raise ValueError("no data")
+    ///
+    /// thread = threading.Thread(target=work)
+    /// thread.start()
+    /// thread.join()
+    /// ```
+    ///
+    /// ```python good
+    /// from concurrent.futures import ThreadPoolExecutor
+    ///
+    /// def work():
+    ///     return 1
+    ///
+    /// with ThreadPoolExecutor() as pool:
+    ///     result = pool.submit(work).result()
+    /// ```
+    ///
+    /// ## How to mend it
+    ///
+    /// Take the result where the work is waited for: `future.result()` and `await task` raise what went wrong.
+    "NB214" "error-after-cell",
+    group: SilentFailure,
+    row: Row::Hidden,
+    since: "0.1.0",
+    check: Check::Run(&ErrorAfterCell),
+}
+
+struct ErrorAfterCell;
+
+impl RunRule for ErrorAfterCell {
+    fn check<'a>(&self, run: &Run<'a>, cx: &mut RunContext<'a, '_>) {
+        for cell in run.cells {
+            if cx.cell(cell).is_some_and(nbvet_engine::ParsedCell::may_raise) {
+                continue;
+            }
+            for fact in &cell.facts {
+                let Fact::AfterCell { origin, error } = fact else { continue };
+                let place = match origin {
+                    AfterCellOrigin::Thread => "a thread",
+                    AfterCellOrigin::Task => "a task",
+                    AfterCellOrigin::Hook => "a hook that runs after the cell",
+                    AfterCellOrigin::Unraisable => "a place that cannot raise",
+                };
+                let value = error.value.lines().next().unwrap_or_default();
+                let at = cx.at_line(cell.cell, error.line);
+                cx.report(
+                    Finding::new(at, format!("{}: {value}, raised in {place}", error.name))
+                        .because("The cell does not see this error and goes on without what failed.")
+                        .help("wait for the work and take its result: `future.result()` and `await task` raise")
+                        .lowered_if(*origin == AfterCellOrigin::Unraisable),
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! NB205 implicit-none-return.
+
+use nbvet_engine::{
+    Check, Context, Finding, Node, Row, StaticRule, Visits,
+    ast::{Expr, StmtFunctionDef},
+    model::{FunctionSummary, NonePathKind, summarize},
+};
+use nbvet_report::Level;
+
+use crate::macros::rule;
+
+rule! {
+    /// A function that returns a value on some paths and falls off its end on others.
+    ///
+    /// ## Why it matters
+    ///
+    /// A Python function that reaches its end without `return` gives `None`. Where other paths give a value, the
+    /// caller gets `None` in the cases that somebody forgot, and finds out many cells later, if at all.
+    ///
+    /// Left alone: generators, decorated functions, loops that search and find nothing, and functions of which all
+    /// values are True or False.
+    ///
+    /// ## Examples
+    ///
+    /// ```python bad
+    /// def load(path):
+    ///     try:
+    ///         return open(path).read()
+    ///     except FileNotFoundError:
+    ///         print("no such file", path)
+    ///
+    /// text = load("notes.txt")
+    /// ```
+    ///
+    /// ```python good
+    /// def load(path):
+    ///     try:
+    ///         return open(path).read()
+    ///     except FileNotFoundError:
+    ///         print("no such file", path)
+    ///         raise
+    ///
+    /// text = load("notes.txt")
+    /// ```
+    ///
+    /// ## How to mend it
+    ///
+    /// End every path with `return value` or `raise`. If `None` is meant, write `return None`: then the reader, and
+    /// this rule, know.
+    "NB205" "implicit-none-return",
+    group: SilentFailure,
+    row: Row::From(Level::Development),
+    since: "0.1.0",
+    check: Check::Static(&ImplicitNoneReturn),
+}
+
+struct ImplicitNoneReturn;
+
+impl StaticRule for ImplicitNoneReturn {
+    fn visits(&self) -> Visits {
+        Visits::FUNCTION
+    }
+
+    fn visit<'a>(&self, node: Node<'a>, cx: &mut Context<'a, '_>) {
+        let Node::Function(function) = node else { return };
+        if !function.decorator_list.is_empty() || says_none(function) {
+            return;
+        }
+        let summary = summarize(function);
+        let path = summary.none_paths.iter().find(|path| {
+            matches!(path.kind, NonePathKind::HandlerFallsThrough | NonePathKind::FallsThrough)
+        });
+        let Some(path) = path.filter(|_| summary.is_mixed() && !only_answers(&summary)) else { return };
+        let name = function.name.as_str();
+        let (range, message) = match path.kind {
+            NonePathKind::HandlerFallsThrough => {
+                (first_line(cx, path.range), format!("after this handler `{name}` returns None"))
+            }
+            _ => (path.range, format!("`{name}` returns a value on some paths and None on others")),
+        };
+        let at = cx.at(range);
+        let shown = summary.values.first().map(|value| cx.at(nbvet_engine::ast::Ranged::range(*value)));
+        let mut finding = Finding::new(at, message)
+            .because("The caller gets None in the cases that reach the function's end, and nothing says so.")
+            .help("end every path with `return …` or `raise`; if None is meant, write `return None`")
+            .lowered_if(!cx.model().value_is_used(function));
+        if let Some(shown) = shown {
+            finding = finding.label(shown, "here it returns a value");
+        }
+        cx.report(finding);
+    }
+}
+
+fn first_line(cx: &Context<'_, '_>, range: nbvet_engine::ast::TextRange) -> nbvet_engine::ast::TextRange {
+    let length = cx.source(range).lines().next().unwrap_or_default().trim_end().len();
+    let length = nbvet_engine::ast::TextSize::try_from(length).unwrap_or_default();
+    nbvet_engine::ast::TextRange::at(range.start(), length)
+}
+
+/// The annotation allows `None`.
+fn says_none(function: &StmtFunctionDef) -> bool {
+    function.returns.as_deref().is_some_and(|returns| match returns {
+        Expr::NoneLiteral(_) => true,
+        Expr::Subscript(subscript) => {
+            matches!(&*subscript.value, Expr::Name(name) if name.id.as_str() == "Optional")
+        }
+        Expr::BinOp(union) => union.right.is_none_literal_expr() || union.left.is_none_literal_expr(),
+        _ => false,
+    })
+}
+
+fn only_answers(summary: &FunctionSummary<'_>) -> bool {
+    summary.values.iter().all(|value| value.is_boolean_literal_expr())
+}

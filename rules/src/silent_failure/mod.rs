@@ -1,0 +1,13 @@
+//! Errors that nobody hears of: NB2xx.
+
+pub(crate) mod bare_except;
+pub(crate) mod command_failed;
+pub(crate) mod error_after_cell;
+pub(crate) mod except_pass;
+pub(crate) mod except_print_only;
+pub(crate) mod except_return_default;
+pub(crate) mod implicit_none_return;
+pub(crate) mod none_result;
+pub(crate) mod python_warning;
+pub(crate) mod shell_exit_ignored;
+pub(crate) mod warnings_silenced;

@@ -1,0 +1,94 @@
+//! NB206 warnings-silenced.
+
+use nbvet_engine::{
+    Check, Context, Finding, Node, Row, StaticRule, Visits,
+    ast::{Expr, ExprCall, Ranged},
+};
+
+use crate::macros::rule;
+
+rule! {
+    /// All warnings switched off for the whole notebook.
+    ///
+    /// ## Why it matters
+    ///
+    /// Warnings are how numpy says "mean of empty slice" and scikit-learn says "did not converge": the last sign
+    /// before a wrong number. `warnings.filterwarnings("ignore")` without a category or message removes them all,
+    /// for every cell that follows.
+    ///
+    /// ## Examples
+    ///
+    /// ```python bad
+    /// import warnings
+    /// warnings.filterwarnings("ignore")
+    /// ```
+    ///
+    /// ```python good
+    /// import warnings
+    /// warnings.filterwarnings("ignore", category=DeprecationWarning)
+    /// ```
+    ///
+    /// ## How to mend it
+    ///
+    /// Name what you do not want to see: `category=DeprecationWarning`, or `message="…"`; or switch warnings off
+    /// around one call, with `warnings.catch_warnings()`.
+    "NB206" "warnings-silenced",
+    group: SilentFailure,
+    row: Row::Unverified,
+    since: "0.1.0",
+    check: Check::Static(&WarningsSilenced),
+}
+
+struct WarningsSilenced;
+
+impl StaticRule for WarningsSilenced {
+    fn visits(&self) -> Visits {
+        Visits::CALL
+    }
+
+    fn visit<'a>(&self, node: Node<'a>, cx: &mut Context<'a, '_>) {
+        let Node::Call(call) = node else { return };
+        if !silences_all(call) || within_catch(call, cx) {
+            return;
+        }
+        let is_warnings = cx
+            .model()
+            .qualified_name(&call.func)
+            .is_some_and(|name| name.is_any(&["warnings.filterwarnings", "warnings.simplefilter"]));
+        if is_warnings {
+            let at = cx.at(call.range());
+            cx.report(
+                Finding::new(at, "all warnings are switched off from here on")
+                    .because("\"Mean of empty slice\" and \"did not converge\" are warnings: the last sign before a wrong number.")
+                    .help("name what you do not want to see, such as `category=DeprecationWarning`"),
+            );
+        }
+    }
+}
+
+fn silences_all(call: &ExprCall) -> bool {
+    let Some(Expr::StringLiteral(action)) = call.arguments.args.first() else {
+        return call.arguments.args.is_empty() && call.arguments.keywords.iter().any(is_ignore_action)
+            && call.arguments.keywords.len() == 1;
+    };
+    let named = call.arguments.keywords.iter().any(|keyword| {
+        keyword.arg.as_ref().is_some_and(|name| matches!(name.as_str(), "category" | "message" | "module"))
+            && !matches!(&keyword.value, Expr::Name(class) if class.id.as_str() == "Warning")
+    });
+    action.value.to_str() == "ignore" && call.arguments.args.len() == 1 && !named
+}
+
+fn is_ignore_action(keyword: &nbvet_engine::ast::Keyword) -> bool {
+    keyword.arg.as_ref().is_some_and(|name| name.as_str() == "action")
+        && matches!(&keyword.value, Expr::StringLiteral(action) if action.value.to_str() == "ignore")
+}
+
+/// The call stands in a `with warnings.catch_warnings():`, by the text before it in its cell: the filter ends with
+/// the block.
+fn within_catch(call: &ExprCall, cx: &Context<'_, '_>) -> bool {
+    let text = cx.cell().text();
+    let before = &text[..call.range().start().to_usize()];
+    let indent = before.rsplit('\n').next().unwrap_or_default();
+    let indented = !indent.is_empty() && indent.trim().is_empty();
+    indented && before.contains("catch_warnings(")
+}

@@ -1,0 +1,122 @@
+//! NB601 undefined-name.
+
+use std::collections::BTreeMap;
+
+use nbvet_engine::{
+    Check, Context, Finding, Node, Row, StaticRule, Visits,
+    model::{Reference, Resolution, ScopeId},
+};
+
+use crate::macros::rule;
+
+rule! {
+    /// A name that no cell of the notebook binds.
+    ///
+    /// ## Why it matters
+    ///
+    /// The cell raises `NameError`. Most often the cell that defined the name was deleted, while the name lived on in
+    /// the memory of the kernel; or an import is missing.
+    ///
+    /// Names that magics, `from x import *`, `exec` or the kernel may bind are left alone; so is a name within a
+    /// `try` that catches `NameError`. In a function's body, or on a path that may not be taken, it counts one
+    /// severity less.
+    ///
+    /// ## Examples
+    ///
+    /// ```python bad
+    /// total = sum(values)
+    /// ```
+    ///
+    /// ```python good
+    /// values = [1, 2, 3]
+    /// total = sum(values)
+    /// ```
+    ///
+    /// ## How to mend it
+    ///
+    /// Define or import the name in a cell above. "Restart and run all" in Jupyter shows the same error.
+    "NB601" "undefined-name",
+    group: State,
+    row: Row::Certain,
+    since: "0.1.0",
+    check: Check::Static(&UndefinedName),
+}
+
+struct UndefinedName;
+
+impl StaticRule for UndefinedName {
+    fn visits(&self) -> Visits {
+        Visits::NOTEBOOK
+    }
+
+    fn visit<'a>(&self, _: Node<'a>, cx: &mut Context<'a, '_>) {
+        let mut first: BTreeMap<&str, (&Reference<'a>, usize)> = BTreeMap::new();
+        for (_, reference) in cx.model().references() {
+            if is_undefined(cx, reference) {
+                let entry = first.entry(reference.name).or_insert((reference, 0));
+                entry.1 += 1;
+                // A use that surely runs says more than one that may not.
+                if entry.0.conditional && !reference.conditional {
+                    entry.0 = reference;
+                }
+            }
+        }
+        for (name, (reference, uses)) in first {
+            cx.report(finding(cx, name, reference, uses));
+        }
+    }
+}
+
+fn is_undefined(cx: &Context<'_, '_>, reference: &Reference<'_>) -> bool {
+    let nowhere = match reference.resolution {
+        Resolution::Unbound => cx.model().bindings_named(ScopeId::NOTEBOOK, reference.name).is_empty(),
+        Resolution::Deleted => reference.scope == ScopeId::NOTEBOOK,
+        _ => false,
+    };
+    // A local name that is used before its assignment is another matter.
+    let local = cx.model().bindings_named(reference.scope, reference.name).is_empty();
+    nowhere && !reference.guarded && (local || reference.resolution == Resolution::Deleted)
+}
+
+fn finding(cx: &Context<'_, '_>, name: &str, reference: &Reference<'_>, uses: usize) -> Finding {
+    let at = cx.model().location_of(reference.place);
+    let message = if reference.resolution == Resolution::Deleted {
+        format!("`{name}` was deleted above and is not there any more")
+    } else {
+        format!("no cell defines `{name}`")
+    };
+    let more = match uses {
+        1 => String::new(),
+        uses => format!(" It is used in {uses} places."),
+    };
+    Finding::new(at, message)
+        .because(format!("Run from top to bottom, this raises NameError.{more}"))
+        .help(advice(name))
+        .lowered_if(reference.conditional || reference.in_annotation)
+        .about(format!("name:{name}"))
+}
+
+/// What the name most likely is.
+fn advice(name: &str) -> String {
+    let import = match name {
+        "np" => "import numpy as np",
+        "pd" => "import pandas as pd",
+        "plt" => "import matplotlib.pyplot as plt",
+        "sns" => "import seaborn as sns",
+        "tf" => "import tensorflow as tf",
+        "nn" => "from torch import nn",
+        "torch" | "os" | "sys" | "re" | "json" | "math" | "random" | "time" | "datetime" | "pickle" | "glob"
+        | "shutil" | "itertools" | "warnings" | "logging" | "subprocess" | "requests" => {
+            return format!("add `import {name}` to a cell above");
+        }
+        "Path" => "from pathlib import Path",
+        "tqdm" => "from tqdm.auto import tqdm",
+        "raw_input" => return "Python 2's `raw_input` is `input` in Python 3".to_owned(),
+        "xrange" => return "Python 2's `xrange` is `range` in Python 3".to_owned(),
+        "unicode" | "basestring" => return format!("Python 2's `{name}` is `str` in Python 3"),
+        "reduce" => "from functools import reduce",
+        "__file__" => return "a notebook has no `__file__`; use `pathlib.Path.cwd()`".to_owned(),
+        _ => return format!("define or import `{name}` in a cell above"),
+    };
+    format!("add `{import}` to a cell above")
+}

@@ -1,0 +1,163 @@
+//! NB101 no-assertion-notebook.
+
+use nbvet_engine::{
+    Check, Context, Finding, Node, Row, StaticRule, Visits,
+    ast::{self, Expr, Ranged, Stmt, TextRange, Visitor, visitor},
+};
+
+use crate::macros::rule;
+
+rule! {
+    /// A notebook that loads data or fits a model and checks nothing.
+    ///
+    /// ## Why it matters
+    ///
+    /// A notebook without any check ends well whatever it computed. One `assert` after the data is loaded, and one
+    /// after the result is there, turn "it ran" into "it worked".
+    ///
+    /// An `assert`, a `raise` under an `if`, and the checks of numpy, pandas, unittest, pytest, pandera and Great
+    /// Expectations count. Notebooks that neither read data nor fit anything are left alone.
+    ///
+    /// ## Examples
+    ///
+    /// ```python bad
+    /// import pandas as pd
+    ///
+    /// sales = pd.read_csv("sales.csv")
+    /// print(sales.amount.sum())
+    /// ```
+    ///
+    /// ```python good
+    /// import pandas as pd
+    ///
+    /// sales = pd.read_csv("sales.csv")
+    /// assert len(sales) > 0
+    /// print(sales.amount.sum())
+    /// ```
+    ///
+    /// ## How to mend it
+    ///
+    /// Say what you know about the data and the result: `assert len(df) > 0`, `assert df.id.is_unique`,
+    /// `assert 0 <= score <= 1`.
+    "NB101" "no-assertion-notebook",
+    group: Verification,
+    row: Row::Unverified,
+    raised_by: VerifyAssertions,
+    since: "0.1.0",
+    check: Check::Static(&NoAssertionNotebook),
+}
+
+struct NoAssertionNotebook;
+
+impl StaticRule for NoAssertionNotebook {
+    fn visits(&self) -> Visits {
+        Visits::NOTEBOOK
+    }
+
+    fn visit<'a>(&self, _: Node<'a>, cx: &mut Context<'a, '_>) {
+        let mut work = Work::default();
+        for (position, cell) in cx.model().parsed().cells().iter().enumerate() {
+            work.position = position;
+            work.visit_body(cell.body());
+            if work.checks {
+                return;
+            }
+        }
+        let Some(first) = work.first else { return };
+        let at = cx.model().location(first.position, first.range);
+        let suggestion = match (&first.name, first.loads) {
+            (Some(name), true) => format!("for a start, below this line: `assert len({name}) > 0`"),
+            (None, true) => "for a start, check that what was read is not empty".to_owned(),
+            (_, false) => "for a start, check the score of the model: `assert score > 0.8`".to_owned(),
+        };
+        let what = if first.loads { "reads data" } else { "fits a model" };
+        cx.report(
+            Finding::new(at, format!("this notebook {what} and checks nothing"))
+                .because("It ends well whatever it computed: an empty file and a wrong column pass as well as a right result.")
+                .help(suggestion),
+        );
+    }
+}
+
+struct First {
+    position: usize,
+    range: TextRange,
+    name: Option<String>,
+    loads: bool,
+}
+
+#[derive(Default)]
+struct Work {
+    position: usize,
+    conditions: u32,
+    checks: bool,
+    first: Option<First>,
+}
+
+impl Work {
+    fn note(&mut self, call: &ast::ExprCall, range: TextRange, name: Option<String>) {
+        if let Some(loads) = kind_of_work(call)
+            && self.first.is_none()
+        {
+            self.first = Some(First { position: self.position, range, name, loads });
+        }
+    }
+}
+
+impl<'a> Visitor<'a> for Work {
+    fn visit_stmt(&mut self, statement: &'a Stmt) {
+        match statement {
+            Stmt::Assert(_) => self.checks = true,
+            Stmt::Raise(_) => self.checks |= self.conditions > 0,
+            Stmt::If(_) | Stmt::Match(_) => {
+                self.conditions += 1;
+                visitor::walk_stmt(self, statement);
+                self.conditions -= 1;
+                return;
+            }
+            Stmt::Assign(assign) => {
+                if let (Expr::Call(call), [Expr::Name(name)]) = (&*assign.value, assign.targets.as_slice()) {
+                    self.note(call, assign.range(), Some(name.id.to_string()));
+                }
+            }
+            _ => {}
+        }
+        visitor::walk_stmt(self, statement);
+    }
+
+    fn visit_expr(&mut self, expression: &'a Expr) {
+        if let Expr::Call(call) = expression {
+            self.checks |= is_check(call);
+            self.note(call, call.range(), None);
+        }
+        visitor::walk_expr(self, expression);
+    }
+}
+
+/// `Some(true)` for a call that loads data, `Some(false)` for one that fits a model.
+fn kind_of_work(call: &ast::ExprCall) -> Option<bool> {
+    let name = match &*call.func {
+        Expr::Name(name) => name.id.as_str(),
+        Expr::Attribute(attribute) => attribute.attr.as_str(),
+        _ => return None,
+    };
+    match name {
+        "read_csv" | "read_excel" | "read_parquet" | "read_json" | "read_sql" | "read_table" | "read_feather"
+        | "read_pickle" | "read_hdf" | "read_html" | "read_sql_query" | "loadtxt" | "genfromtxt" | "load_dataset" => {
+            Some(true)
+        }
+        "fit" | "fit_transform" | "fit_predict" | "train" => call.func.is_attribute_expr().then_some(false),
+        _ => None,
+    }
+}
+
+fn is_check(call: &ast::ExprCall) -> bool {
+    let name = match &*call.func {
+        Expr::Name(name) => name.id.as_str(),
+        Expr::Attribute(attribute) => attribute.attr.as_str(),
+        _ => return false,
+    };
+    name.starts_with("assert")
+        || name.starts_with("expect_")
+        || matches!(name, "validate" | "check_array" | "check_X_y" | "run_tests" | "testmod" | "raise_for_status")
+}
