@@ -106,9 +106,13 @@ impl Batch {
                 });
             }
             drop(sender);
-            in_order(results, |one| {
+            in_order(results, |mut one| {
                 if self.print_one(&progress, &one) == Reader::Gone {
                     stop.store(true, Ordering::Relaxed);
+                }
+                if self.format != Format::Sarif {
+                    // Shown already or not at all: thousands of notebooks need not stay in memory.
+                    one.source = NotebookSource::default();
                 }
                 done.push(one);
             });

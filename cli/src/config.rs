@@ -149,7 +149,7 @@ fn parse(path: &Path, text: &str, table: Option<&DeTable<'_>>) -> Result<Config,
     let file =
         File::deserialize(toml::de::ValueDeserializer::from(value)).map_err(|error| at.toml(&error))?;
     let limit = |text: Option<String>, key: &str| {
-        text.map(|text| duration::parse(&text).map_err(|message| at.error(at.key(table, key), message)))
+        text.map(|text| duration::parse(&text).map_err(|message| at.error(offset(table, key), message)))
             .transpose()
     };
     Ok(Config {
@@ -169,6 +169,14 @@ fn parse(path: &Path, text: &str, table: Option<&DeTable<'_>>) -> Result<Config,
         cell_timeout: limit(file.cell_timeout, "cell-timeout")?,
         installs: file.installs,
     })
+}
+
+/// Where a key stands.
+fn offset(table: &DeTable<'_>, key: &str) -> usize {
+    table
+        .keys()
+        .find(|known| known.get_ref() == key)
+        .map_or(0, |known| known.span().start)
 }
 
 /// A relative path of a Python is meant from the file that names it; a bare name is a command.
@@ -210,14 +218,6 @@ impl Place<'_> {
                 }
             })
             .collect()
-    }
-
-    /// Where a key stands.
-    fn key(&self, table: &DeTable<'_>, name: &str) -> usize {
-        table
-            .keys()
-            .find(|key| key.get_ref() == name)
-            .map_or(0, |key| key.span().start)
     }
 
     fn toml(&self, error: &toml::de::Error) -> UsageError {
@@ -303,7 +303,7 @@ mod tests {
         let config = parse(Path::new("nbvet.toml"), &on, None).unwrap();
         assert_eq!(
             (config.level, config.timeout),
-            (Some(Level::Development), Some(Duration::from_secs(1800)))
+            (Some(Level::Development), Some(Duration::from_mins(30)))
         );
         for key in KEYS {
             assert!(

@@ -34,9 +34,9 @@ fn unit(word: &str) -> Option<Duration> {
     match word {
         "ms" => Some(Duration::from_millis(1)),
         "s" => Some(Duration::from_secs(1)),
-        "m" => Some(Duration::from_secs(60)),
-        "h" => Some(Duration::from_secs(3600)),
-        "d" => Some(Duration::from_secs(86_400)),
+        "m" => Some(Duration::from_mins(1)),
+        "h" => Some(Duration::from_hours(1)),
+        "d" => Some(Duration::from_hours(24)),
         _ => None,
     }
 }

@@ -7,6 +7,7 @@ mod catalogue;
 mod commands;
 mod config;
 mod duration;
+mod executed;
 mod guard;
 mod markdown;
 mod output;
@@ -62,8 +63,8 @@ fn run(command: &Command) -> Result<ExitCode, UsageError> {
         Command::Lint(args) => commands::lint::lint(args),
         Command::Run(args) => commands::run::run(args),
         Command::Explain(args) => commands::explain::explain(args),
-        Command::Rules(args) => commands::rules::rules(args),
-        Command::Schema => commands::schema::schema(),
+        Command::Rules(args) => Ok(commands::rules::rules(args)),
+        Command::Schema => Ok(commands::schema::schema()),
         Command::Init(args) => commands::init::init(args),
         Command::Agent(args) => commands::agent::agent(args),
     }

@@ -23,6 +23,11 @@ pub(crate) fn lint(item: &Item) -> Done {
     let reading = nbvet_notebook::read(&bytes);
     let mut diagnostics = check(&reading, None, nbvet_rules::ALL, &item.settings.engine);
     leave_out_explanations(item, &mut diagnostics);
+    let source = if diagnostics.is_empty() {
+        NotebookSource::default()
+    } else {
+        source(&reading, &bytes)
+    };
     let report = NotebookReport {
         path: shown(&item.path),
         verdict: judge(level, &diagnostics, &[], None, None),

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// How long a notebook may run where nobody says anything.
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30 * 60);
+const DEFAULT_TIMEOUT: Duration = Duration::from_mins(30);
 
 /// Everything decided for one notebook before it is looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,7 +10,6 @@ use serde::Serialize;
 use crate::{
     args::{ListFormat, RulesArgs},
     catalogue, output,
-    usage::UsageError,
 };
 
 const HEAD: Style = Style::new().bold();
@@ -35,13 +34,13 @@ struct Severities {
     production: Severity,
 }
 
-pub(crate) fn rules(args: &RulesArgs) -> Result<ExitCode, UsageError> {
+pub(crate) fn rules(args: &RulesArgs) -> ExitCode {
     let rules: Vec<&RuleMeta> = catalogue::all().into_iter().map(|rule| &rule.meta).collect();
     output::print(&match args.format {
         ListFormat::Text => table(&rules),
         ListFormat::Json => json(&rules),
     });
-    Ok(ExitCode::Passed)
+    ExitCode::Passed
 }
 
 fn table(rules: &[&RuleMeta]) -> String {

@@ -6,6 +6,7 @@
 )]
 #![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
+mod lint;
 mod sandbox;
 mod tools;
 mod usage;

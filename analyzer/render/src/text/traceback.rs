@@ -59,21 +59,27 @@ fn traceback(run: &CellRun) -> String {
     section("traceback, most recent call last", &lines)
 }
 
-/// The frames of an IPython traceback: each begins with `Cell In[…]`, `File …` or, in old versions, `Input In …`
-/// or a path with ` in `; what stands before the first (headline) and the exception's own line are left out.
+/// The frames of an IPython traceback. What stands before the first (the headline) and the exception's own line
+/// belong to none.
 fn frames(traceback: &str) -> Vec<Vec<&str>> {
     let mut frames: Vec<Vec<&str>> = Vec::new();
     for line in traceback.lines() {
-        let begins = ["Cell In[", "Cell In [", "Input In [", "File "]
-            .iter()
-            .any(|start| line.starts_with(start));
-        if begins {
+        if begins_frame(line) {
             frames.push(vec![line]);
         } else if let Some(frame) = frames.last_mut() {
             frame.push(line);
         }
     }
     frames
+}
+
+/// `Cell In[1], line 2` and `File a.py:3, in f(x)`; IPython 7 writes `<ipython-input-1-…> in <module>` and
+/// `/a.py in f(x)`.
+fn begins_frame(line: &str) -> bool {
+    let now = ["Cell In[", "Cell In [", "Input In [", "File "];
+    let before = ["<ipython-input-", "/", "~/"];
+    now.iter().any(|start| line.starts_with(start))
+        || (line.contains(" in ") && before.iter().any(|start| line.starts_with(start)))
 }
 
 /// A frame's first line and the lines around its arrow.

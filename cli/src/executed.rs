@@ -1,0 +1,112 @@
+//! Where executed notebooks go (`--output`), and writing them so that no reader ever sees half a file.
+
+use std::{
+    fs,
+    io::{self, Write as _},
+    path::{Component, Path, PathBuf},
+};
+
+use crate::usage::{UsageError, shown};
+
+/// Where the executed notebooks of one command go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Destination {
+    /// The one notebook's file.
+    File(PathBuf),
+    /// A folder that keeps the paths of the notebooks, without what leads out of it.
+    Folder(PathBuf),
+}
+
+impl Destination {
+    /// What `--output` means for these notebooks: with one, a file, unless it is a folder or ends in a slash.
+    pub(crate) fn new(output: &Path, notebooks: usize) -> Result<Self, UsageError> {
+        let named_folder = output.as_os_str().as_encoded_bytes().ends_with(b"/");
+        if notebooks == 1 && !output.is_dir() && !named_folder {
+            return Ok(Self::File(output.to_owned()));
+        }
+        if output.is_file() {
+            return Err(UsageError::OutputIsFile { path: shown(output) });
+        }
+        Ok(Self::Folder(output.to_owned()))
+    }
+
+    /// The file for one notebook.
+    pub(crate) fn file(&self, notebook: &Path) -> PathBuf {
+        match self {
+            Self::File(file) => file.clone(),
+            Self::Folder(folder) => {
+                let parts = notebook
+                    .components()
+                    .filter(|part| matches!(part, Component::Normal(_)));
+                folder.join(parts.collect::<PathBuf>())
+            }
+        }
+    }
+}
+
+/// Writes a file whole or not at all, and makes the folders that it needs.
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    let builder = {
+        use std::os::unix::fs::PermissionsExt as _;
+        // As any new file: the umask takes away what it should.
+        builder.permissions(fs::Permissions::from_mode(0o666))
+    };
+    let mut file = builder.prefix(".nbvet-").tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_notebooks_keep_their_paths_within_the_folder() {
+        let folder = Destination::new(Path::new("out"), 2).unwrap();
+        let files = ["a/b.ipynb", "../a/b.ipynb", "/w/./c.ipynb"].map(|path| folder.file(Path::new(path)));
+        assert_eq!(
+            files,
+            ["out/a/b.ipynb", "out/a/b.ipynb", "out/w/c.ipynb"].map(PathBuf::from)
+        );
+    }
+
+    #[test]
+    fn one_notebook_goes_to_the_file_or_into_the_folder_that_was_named() {
+        let there = tempfile::tempdir().unwrap();
+        let target = |output: &Path| Destination::new(output, 1).unwrap().file(Path::new("a/b.ipynb"));
+        assert_eq!(target(Path::new("done.ipynb")), Path::new("done.ipynb"));
+        assert_eq!(target(Path::new("new/")), Path::new("new/a/b.ipynb"));
+        assert_eq!(target(there.path()), there.path().join("a/b.ipynb"));
+    }
+
+    #[test]
+    fn a_file_is_no_place_for_two_notebooks() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let error = Destination::new(file.path(), 2).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .ends_with("is a file, and there is more than one notebook"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_written_file_replaces_the_old_one_and_leaves_nothing_beside_it() {
+        let there = tempfile::tempdir().unwrap();
+        let path = there.path().join("new/a.ipynb");
+        for text in ["old", "new"] {
+            write(&path, text.as_bytes()).unwrap();
+        }
+        assert_eq!(fs::read_to_string(&path).unwrap(), "new");
+        assert_eq!(fs::read_dir(there.path().join("new")).unwrap().count(), 1);
+    }
+}

@@ -1,0 +1,165 @@
+//! `nbvet lint` on real files.
+
+use std::fs;
+
+use expect_test::expect;
+
+use crate::sandbox::{Sandbox, notebook};
+
+const LOADER: &str = "\
+def load(path):
+    try:
+        return open(path).read()
+    except:
+        pass
+";
+
+#[test]
+fn a_notebook_without_findings_passes_in_two_lines() {
+    let sandbox = Sandbox::new().file("a.ipynb", &notebook(&["x = 1\n", "assert x == 1"]));
+    sandbox.check(&["lint", "a.ipynb"], &expect![[r#""#]]);
+}
+
+#[test]
+fn findings_are_shown_with_the_cells_own_lines() {
+    let cells = [
+        "scores = [3, 1, 2]\n",
+        LOADER,
+        "scores = scores.sort()\nprint(scores[0])",
+    ];
+    let sandbox = Sandbox::new().file("work/a.ipynb", &notebook(&cells));
+    sandbox.check(&["lint", "work"], &expect![[r#""#]]);
+}
+
+#[test]
+fn a_level_a_switch_and_a_rule_change_the_verdict() {
+    let sandbox = Sandbox::new().file("a.ipynb", &notebook(&[LOADER, "assert load('x') is None"]));
+    let code = |arguments: &[&str]| {
+        let all = [&["lint", "a.ipynb"], arguments].concat();
+        sandbox.output(&all).status.code()
+    };
+    assert_eq!(code(&[]), Some(0));
+    assert_eq!(code(&["--level", "staging"]), Some(1));
+    assert_eq!(code(&["--strict"]), Some(1));
+    assert_eq!(code(&["--strict", "--detect-silent-failures=false"]), Some(0));
+    assert_eq!(code(&["--rule", "NB201=error"]), Some(1));
+}
+
+#[test]
+fn the_command_line_wins_over_the_nearest_configuration() {
+    let sandbox = Sandbox::new()
+        .file("nbvet.toml", "strict = true")
+        .file("a/pyproject.toml", "[tool.nbvet]\nlevel = \"learning\"")
+        .file("a/b/x.ipynb", &notebook(&[LOADER, "assert 1 == 1"]))
+        .file("c/x.ipynb", &notebook(&[LOADER, "assert 1 == 1"]));
+    let levels = |arguments: &[&str]| -> Vec<String> {
+        let all = [&["lint", "--format", "json", "a", "c"], arguments].concat();
+        let report: serde_json::Value = serde_json::from_slice(&sandbox.output(&all).stdout).unwrap();
+        let notebooks = report["notebooks"].as_array().unwrap();
+        notebooks
+            .iter()
+            .map(|notebook| notebook["verdict"]["level"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(levels(&[]), ["learning", "production"]);
+    assert_eq!(levels(&["--level", "staging"]), ["staging", "staging"]);
+}
+
+#[test]
+fn many_notebooks_keep_their_order_and_the_highest_exit_code_wins() {
+    let mut sandbox = Sandbox::new();
+    for number in 0..40 {
+        let size = if number == 0 { 2000 } else { 1 };
+        let cells = vec!["x = 1\nassert x"; size];
+        sandbox = sandbox.file(&format!("w/{number:02}.ipynb"), &notebook(&cells));
+    }
+    let sandbox = sandbox.file("w/20.ipynb", "not a notebook");
+    let output = sandbox.output(&["lint", "w", "--format", "json", "-j", "8"]);
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let paths: Vec<&str> = report["notebooks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["path"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        (paths.len(), paths.is_sorted(), output.status.code()),
+        (40, true, Some(1))
+    );
+    let text = String::from_utf8(sandbox.output(&["lint", "w", "-j", "8"]).stdout).unwrap();
+    let positions: Vec<_> = paths.iter().map(|path| text.find(path)).collect();
+    assert!(
+        positions.is_sorted() && positions.iter().all(Option::is_some),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_is_no_notebook_fails_with_its_place_and_the_others_go_on() {
+    let sandbox = Sandbox::new()
+        .file("bad/empty.ipynb", "")
+        .file("bad/list.ipynb", "[1, 2]")
+        .file("bad/prose.ipynb", "{\n  \"cells\": oops\n}\n")
+        .file("good.ipynb", &notebook(&["x = 1\nassert x"]));
+    sandbox.check(&["lint", "bad", "good.ipynb"], &expect![[r#""#]]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_may_not_be_read_is_no_verdict() {
+    use std::os::unix::fs::symlink;
+
+    // A dangling link: root reads every file, so permissions prove nothing here.
+    let sandbox = Sandbox::new().file("good.ipynb", &notebook(&["x = 1\nassert x"]));
+    symlink("nowhere", sandbox.path("a.ipynb")).unwrap();
+    sandbox.check(&["lint", "a.ipynb", "good.ipynb"], &expect![[r#""#]]);
+}
+
+#[test]
+fn annotations_and_sarif_name_the_line_of_the_file() {
+    let sandbox = Sandbox::new().file("a.ipynb", &notebook(&["x = [1].sort()\nassert x"]));
+    let text = fs::read_to_string(sandbox.path("a.ipynb")).unwrap();
+    let line = text.lines().position(|line| line.contains("sort()")).unwrap() + 1;
+    let github =
+        String::from_utf8(sandbox.output(&["lint", "a.ipynb", "--format", "github"]).stdout).unwrap();
+    assert!(
+        github.starts_with(&format!("::error file=a.ipynb,line={line},")),
+        "{github}"
+    );
+    let sarif = sandbox.output(&["lint", "a.ipynb", "--format", "sarif"]).stdout;
+    let sarif: serde_json::Value = serde_json::from_slice(&sarif).unwrap();
+    let place = &sarif["runs"][0]["results"][0]["locations"][0]["physicalLocation"];
+    assert_eq!(place["region"]["startLine"], line);
+}
+
+#[test]
+fn escapes_in_a_notebook_reach_no_terminal() {
+    let evil = "x = '\u{1b}]0;owned\u{7}'.sort()\ny = [2].sort()  # \u{9b}31m\u{202e}\nprint(y)";
+    let sandbox = Sandbox::new().file("a.ipynb", &notebook(&[evil]));
+    for format in ["text", "github", "sarif"] {
+        let output = sandbox.output(&["lint", "a.ipynb", "-v", "--format", format]);
+        let shown = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(shown.contains("sort()"), "{shown}");
+        assert!(
+            !shown
+                .chars()
+                .any(|c| c != '\n' && (c.is_control() || c == '\u{202e}')),
+            "{shown:?}"
+        );
+    }
+}
+
+#[test]
+fn colours_come_only_where_they_are_wanted() {
+    let sandbox = Sandbox::new().file("a.ipynb", &notebook(&["x = [1].sort()\nprint(x)"]));
+    let coloured = |name: &str, value: &str| {
+        let output = sandbox
+            .command(&["lint", "a.ipynb"])
+            .env(name, value)
+            .output()
+            .unwrap();
+        output.stdout.contains(&0x1b)
+    };
+    assert!(!coloured("LANG", "C"));
+    assert!(coloured("CLICOLOR_FORCE", "1"));
+}
