@@ -133,6 +133,18 @@ pub enum FromAgent {
         /// The text; bytes that are not UTF-8 are replaced.
         text: String,
     },
+    /// A cell printed more than [`MAX_CELL_OUTPUT`](crate::MAX_CELL_OUTPUT): the rest was left out. Comes before
+    /// the cell's `cell-done`, or before `exited`.
+    OutputCut {
+        /// The session.
+        session: u32,
+        /// The cell.
+        cell: Option<u32>,
+        /// Bytes left out.
+        bytes: u64,
+        /// The end of what was left out, at most 4 KiB: where a process dies, its last words count.
+        tail: String,
+    },
     /// A rich output, in order with the streams.
     Display {
         /// The session.

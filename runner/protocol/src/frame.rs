@@ -73,3 +73,83 @@ pub fn read_frame<M: DeserializeOwned>(reader: &mut impl Read) -> Result<M, Fram
     reader.read_exact(&mut body)?;
     decode(&body)
 }
+
+/// Frames out of bytes that come piece by piece, for whoever may not block.
+#[derive(Debug, Default)]
+pub struct FrameBuffer {
+    bytes: Vec<u8>,
+    /// Bytes at the front that were given out already.
+    taken: usize,
+}
+
+impl FrameBuffer {
+    /// Takes in what was read.
+    pub fn extend(&mut self, bytes: &[u8]) {
+        self.bytes.drain(..self.taken);
+        self.taken = 0;
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// The next message, if all of it is there.
+    pub fn next<M: DeserializeOwned>(&mut self) -> Result<Option<M>, FrameError> {
+        let waiting = &self.bytes[self.taken..];
+        let Some((length, rest)) = waiting.split_first_chunk::<4>() else { return Ok(None) };
+        let length = u32::from_be_bytes(*length) as usize;
+        if length > MAX_FRAME {
+            return Err(FrameError::TooLarge(length));
+        }
+        let Some(body) = rest.get(..length) else { return Ok(None) };
+        let message = decode(body)?;
+        self.taken += 4 + length;
+        Ok(Some(message))
+    }
+
+    /// Whether a part of a message is there and its rest is not.
+    pub fn is_within_frame(&self) -> bool {
+        self.taken < self.bytes.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_come_out_whole_however_the_bytes_arrive() {
+        let sent = ["", "one", &"x".repeat(70_000)];
+        let bytes: Vec<u8> = sent.iter().flat_map(encode).collect();
+        for size in [1, 3, 4, 5, 4096, bytes.len()] {
+            let mut buffer = FrameBuffer::default();
+            let mut received: Vec<String> = Vec::new();
+            for piece in bytes.chunks(size) {
+                buffer.extend(piece);
+                while let Some(message) = buffer.next().expect("the frames are good") {
+                    received.push(message);
+                }
+            }
+            assert_eq!(received, sent, "pieces of {size}");
+            assert!(!buffer.is_within_frame());
+        }
+    }
+
+    #[test]
+    fn a_length_over_the_limit_is_refused_before_its_body_comes() {
+        let mut buffer = FrameBuffer::default();
+        buffer.extend(b"HTTP");
+        assert!(matches!(buffer.next::<String>(), Err(FrameError::TooLarge(0x4854_5450))));
+    }
+
+    #[test]
+    fn a_frame_of_something_else_is_refused_with_its_beginning() {
+        let mut buffer = FrameBuffer::default();
+        buffer.extend(&encode(&"no number"));
+        let error = buffer.next::<u32>().expect_err("a string is no number");
+        assert!(error.to_string().contains("it begins with \"\\\"no number"), "{error}");
+    }
+
+    #[test]
+    fn a_channel_that_ends_between_frames_is_closed_and_within_one_broken() {
+        assert!(matches!(read_frame::<String>(&mut &b""[..]), Err(FrameError::Closed)));
+        assert!(matches!(read_frame::<String>(&mut &encode(&"text")[..6]), Err(FrameError::Io(_))));
+    }
+}

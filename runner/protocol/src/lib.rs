@@ -12,8 +12,11 @@ mod worker;
 pub use agent::{
     Display, FromAgent, InstallPolicy, PythonRequest, StartFailureKind, StartSpec, StreamName, ToAgent,
 };
-pub use frame::{FrameError, MAX_FRAME, decode, encode, read_frame, write_frame};
+pub use frame::{FrameBuffer, FrameError, MAX_FRAME, decode, encode, read_frame, write_frame};
 pub use worker::{CellResult, CellStatus, FromWorker, ToWorker, WorkerInfo};
 
 /// Changes whenever an older peer could misread a newer one. Both sides refuse another number.
 pub const PROTOCOL_VERSION: u32 = 1;
+
+/// What one cell may print, in bytes; the rest is left out and said.
+pub const MAX_CELL_OUTPUT: u64 = 20 * 1024 * 1024;
