@@ -31,7 +31,16 @@ pub(crate) fn infos() -> Vec<RuleInfo<'static>> {
             id: rule.meta.id,
             name: rule.meta.name,
             summary: rule.meta.summary(),
-            page: rule.meta.doc,
+            page: page(rule),
         })
+        .collect()
+}
+
+/// A rule's page. It is written as doc comments, whose lines begin with a space.
+pub(crate) fn page(rule: &Rule) -> String {
+    rule.meta
+        .doc
+        .lines()
+        .map(|line| line.strip_prefix(' ').unwrap_or(line).to_owned() + "\n")
         .collect()
 }

@@ -26,7 +26,7 @@ pub(crate) fn lint(item: &Item) -> Done {
     let source = if diagnostics.is_empty() {
         NotebookSource::default()
     } else {
-        source(&reading, &bytes)
+        shown_source(&reading, &bytes)
     };
     let report = NotebookReport {
         path: shown(&item.path),
@@ -37,10 +37,7 @@ pub(crate) fn lint(item: &Item) -> Done {
         end: None,
         failure: None,
     };
-    Done {
-        report,
-        source: source(&reading, &bytes),
-    }
+    Done { report, source }
 }
 
 fn leave_out_explanations(item: &Item, diagnostics: &mut [nbvet_report::Diagnostic]) {
@@ -62,7 +59,7 @@ fn read(path: &Path) -> Result<Vec<u8>, RunFailure> {
 }
 
 /// What the report shows beside its diagnostics.
-fn source(reading: &Reading, bytes: &[u8]) -> NotebookSource {
+fn shown_source(reading: &Reading, bytes: &[u8]) -> NotebookSource {
     let cells = reading.notebook.as_ref().map_or_else(Vec::new, |notebook| {
         notebook
             .cells()

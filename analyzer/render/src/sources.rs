@@ -19,7 +19,7 @@ pub struct CellSource {
 }
 
 /// What a rule says about itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleInfo<'a> {
     /// `NB204`.
     pub id: &'a str,
@@ -28,5 +28,5 @@ pub struct RuleInfo<'a> {
     /// One sentence.
     pub summary: &'a str,
     /// The rule's page, Markdown.
-    pub page: &'a str,
+    pub page: String,
 }

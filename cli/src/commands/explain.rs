@@ -20,6 +20,9 @@ pub(crate) fn explain(args: &ExplainArgs) -> Result<ExitCode, UsageError> {
         rule.meta.group.as_str(),
         severities.join(", "),
     );
-    output::print(&markdown::page(&(head + rule.meta.doc.trim_end() + "\n")));
+    output::print(&markdown::page(
+        &(head + catalogue::page(rule).trim_end() + "\n"),
+        output::width().min(100),
+    ));
     Ok(ExitCode::Passed)
 }
