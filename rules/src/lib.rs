@@ -44,9 +44,9 @@ pub const ALL: &[Rule] = &[
     structure::not_a_notebook::RULE,
     structure::nonstandard_json::RULE,
     structure::malformed_cell::RULE,
-    structure::duplicate_cell_id::RULE,
     structure::syntax_error::RULE,
     structure::unsupported_language::RULE,
+    structure::duplicate_cell_id::RULE,
     structure::install_unsatisfied::RULE,
 ];
 
