@@ -9,20 +9,35 @@ use nbvet_engine::{
     model::{Resolution, ScopeId},
 };
 
-/// Cells are separated by `# %%`. Prints, for each use of a name that the notebook itself may bind, the cells whose
+/// A notebook of code cells, separated by `# %%`.
+fn read(cells: &str) -> nbvet_notebook::Reading {
+    let cells: Vec<_> = cells
+        .split("# %%\n")
+        .map(|source| {
+            serde_json::json!({"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": null,
+                "source": source.trim_end()})
+        })
+        .collect();
+    let notebook = serde_json::json!({"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": cells});
+    nbvet_notebook::read(&serde_json::to_vec(&notebook).unwrap())
+}
+
+fn refused(cells: &str) -> String {
+    let notebook = read(cells).notebook.unwrap();
+    let parsed = ParsedNotebook::new(&notebook);
+    let model = Model::new(&parsed);
+    let mut printed = String::new();
+    for (place, message) in model.refused() {
+        writeln!(printed, "{} {message}", place.cell).unwrap();
+    }
+    printed
+}
+
+/// Prints, for each use of a name that the notebook itself may bind, the cells whose
 /// bindings can reach it (`+` where others may too), or why there are none.
 #[expect(clippy::needless_pass_by_value, reason = "reads better at the call")]
 fn check(cells: &str, expected: Expect) {
-    let sources: Vec<&str> = cells.split("# %%\n").collect();
-    let json: Vec<_> = sources
-        .iter()
-        .map(|source| serde_json::json!({"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": null, "source": source.trim_end()}))
-        .collect();
-    let bytes = serde_json::to_vec(
-        &serde_json::json!({"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": json}),
-    )
-    .unwrap();
-    let reading = nbvet_notebook::read(&bytes);
+    let reading = read(cells);
     let notebook = reading.notebook.unwrap();
     let parsed = ParsedNotebook::new(&notebook);
     let model = Model::new(&parsed);
@@ -305,4 +320,11 @@ fn unpacking_binds_each_name() {
         1 c <- 0
         1 load <- 0
     "#]]);
+}
+
+#[test]
+fn a_return_outside_a_function_and_a_break_outside_a_loop_are_refused() {
+    let cells = "def f():\n    return 1\nfor i in []:\n    break\n# %%\nif True:\n    return 1\n# %%\nclass A:\n    for i in []:\n        continue\n# %%\nbreak\n";
+    let refused = refused(cells);
+    expect!["1 'return' outside function\n3 'break' outside loop\n"].assert_eq(&refused);
 }

@@ -55,6 +55,24 @@ impl StaticRule for SyntaxErrors {
             }
             cx.report(finding);
         }
+        report_refused(cx);
+    }
+}
+
+/// The first statement of each cell that only the compiler refuses.
+fn report_refused(cx: &mut Context<'_, '_>) {
+    let mut places: Vec<_> = cx.model().refused().to_vec();
+    places.sort_by_key(|(place, _)| *place);
+    places.dedup_by_key(|(place, _)| place.cell);
+    for (place, message) in places {
+        let cell = cx.model().cell(place.cell);
+        if cell.is_valid() && !cell.may_raise() && !cell.is_skipped() {
+            let at = cx.model().location_of(place);
+            cx.report(
+                Finding::new(at, format!("this cell is not valid Python: {message}"))
+                    .because("The cell raises SyntaxError, and the notebook stops here."),
+            );
+        }
     }
 }
 

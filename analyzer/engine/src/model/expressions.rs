@@ -199,7 +199,10 @@ impl<'a> Flow<'a, '_> {
         }
         match predefined(name) {
             Some(known) => known,
-            None if name == "__class__" || self.model.open => Resolution::Unknown,
+            // A function walked later may bind it with `global`.
+            None if name == "__class__" || self.model.open || self.model.declared_global.contains(name) => {
+                Resolution::Unknown
+            }
             None => Resolution::Unbound,
         }
     }

@@ -9,7 +9,7 @@ use ruff_python_ast::{
     self as ast, ExceptHandler, Expr, Parameters, Stmt,
     visitor::{self, Visitor},
 };
-use ruff_text_size::TextRange;
+use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{
@@ -296,6 +296,7 @@ impl<'a, 'm> Flow<'a, 'm> {
     }
 
     fn class(&mut self, class: &'a ast::StmtClassDef) {
+        let loops = std::mem::take(&mut self.loops);
         for decorator in &class.decorator_list {
             self.visit_decorator(decorator);
         }
@@ -303,6 +304,7 @@ impl<'a, 'm> Flow<'a, 'm> {
             self.visit_arguments(arguments);
         }
         self.with_layer(ScopeKind::Class(class), |flow| flow.visit_body(&class.body));
+        self.loops = loops;
         self.bind(class.name.as_str(), class.name.range, BindingKind::Class(class));
     }
 
@@ -524,7 +526,24 @@ impl<'a, 'm> Flow<'a, 'm> {
         }
     }
 
+    /// Notes what the parser takes and Python's compiler does not.
+    fn refuse_unless(&mut self, allowed: bool, statement: &Stmt, message: &'static str) {
+        if !allowed {
+            self.model.refused.push((Place::new(self.cell, statement.range()), message));
+        }
+    }
+
     fn simple(&mut self, statement: &'a Stmt) {
+        match statement {
+            Stmt::Return(_) => {
+                let allowed = !self.is_notebook() && self.layers.is_empty();
+                self.refuse_unless(allowed, statement, "'return' outside function");
+            }
+            Stmt::Continue(_) => {
+                self.refuse_unless(!self.loops.is_empty(), statement, "'continue' not properly in loop");
+            }
+            _ => {}
+        }
         with_stack(|| visitor::walk_stmt(self, statement));
         let leaves = match statement {
             Stmt::Expr(expression) => functions::never_returns(&expression.value),
@@ -571,7 +590,10 @@ impl<'a> Visitor<'a> for Flow<'a, '_> {
             Stmt::Import(import) => self.import(import),
             Stmt::ImportFrom(import) => self.import_from(import),
             Stmt::Delete(delete) => self.delete(delete),
-            Stmt::Break(_) => self.break_statement(),
+            Stmt::Break(_) => {
+                self.refuse_unless(!self.loops.is_empty(), statement, "'break' outside loop");
+                self.break_statement();
+            }
             Stmt::IpyEscapeCommand(command) => magics::escape(self, command.kind, &command.value, command.range),
             Stmt::Global(_) | Stmt::Nonlocal(_) | Stmt::Pass(_) => {}
             Stmt::Return(_) | Stmt::Raise(_) | Stmt::Assert(_) | Stmt::Expr(_) | Stmt::Continue(_) => {

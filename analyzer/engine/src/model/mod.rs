@@ -36,6 +36,8 @@ pub struct Model<'a> {
     by_name: FxHashMap<ScopeId, FxHashMap<&'a str, BindingIds>>,
     by_expression: FxHashMap<usize, ReferenceId>,
     premature: Vec<PrematureUse<'a>>,
+    /// What the parser takes and Python's compiler does not.
+    refused: Vec<(Place, &'static str)>,
     /// Names that functions bind with `global`.
     declared_global: FxHashSet<&'a str>,
     /// Something in the notebook binds names that cannot be known.
@@ -53,6 +55,7 @@ impl<'a> Model<'a> {
             by_name: FxHashMap::default(),
             by_expression: FxHashMap::default(),
             premature: Vec::new(),
+            refused: Vec::new(),
             declared_global: targets::declared_global(parsed),
             open: false,
         };
@@ -125,6 +128,12 @@ impl<'a> Model<'a> {
     /// Calls of functions that need a name which only a later cell binds.
     pub fn premature_uses(&self) -> &[PrematureUse<'a>] {
         &self.premature
+    }
+
+    /// Statements that the parser takes and Python's compiler does not, such as `return` outside a function. One
+    /// of them keeps its whole cell from running.
+    pub fn refused(&self) -> &[(Place, &'static str)] {
+        &self.refused
     }
 
     /// The bindings that surely cover what a name means at its place: `None` where others may reach it.
