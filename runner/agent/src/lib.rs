@@ -1,1 +1,17 @@
-//! Being built.
+//! Lives beside the notebook: finds its Python, starts its process, signals, measures and reaps it, and passes on
+//! what it says. On a laptop a child of the command, in a cluster the first process of the user's container. States
+//! facts and judges nothing; shares no pid, path or clock with the host.
+
+mod assets;
+mod channel;
+mod elf;
+mod interpreter;
+mod oom;
+mod processes;
+mod serve;
+mod session;
+mod start;
+mod stream;
+
+pub use assets::{Assets, AssetsError};
+pub use serve::{AgentError, accept, serve};

@@ -29,19 +29,37 @@ pub enum FrameError {
     },
 }
 
+/// A message as one frame, length included, or why it is too large: for messages whose size the sender does not
+/// rule, such as those that are passed on.
+///
+/// # Panics
+/// Never: messages are plain data.
+pub fn try_encode<M: Serialize>(message: &M) -> Result<Vec<u8>, FrameError> {
+    let mut frame = vec![0; 4];
+    #[expect(
+        clippy::expect_used,
+        reason = "messages are plain data with string keys; writing to a Vec cannot fail"
+    )]
+    serde_json::to_writer(&mut frame, message).expect("messages serialize");
+    let length = frame.len() - 4;
+    if length > MAX_FRAME {
+        return Err(FrameError::TooLarge(length));
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "MAX_FRAME fits in u32")]
+    frame[..4].copy_from_slice(&(length as u32).to_be_bytes());
+    Ok(frame)
+}
+
 /// A message as one frame, length included.
 ///
 /// # Panics
 /// If the message serializes to more than [`MAX_FRAME`] bytes: senders cap what they put in.
 pub fn encode<M: Serialize>(message: &M) -> Vec<u8> {
-    let mut frame = vec![0; 4];
-    #[expect(clippy::expect_used, reason = "messages are plain data with string keys; writing to a Vec cannot fail")]
-    serde_json::to_writer(&mut frame, message).expect("messages serialize");
-    let length = frame.len() - 4;
-    assert!(length <= MAX_FRAME, "senders cap their messages");
-    #[expect(clippy::cast_possible_truncation, reason = "MAX_FRAME fits in u32")]
-    frame[..4].copy_from_slice(&(length as u32).to_be_bytes());
-    frame
+    #[expect(
+        clippy::expect_used,
+        reason = "a message over the limit is a fault of the sender"
+    )]
+    try_encode(message).expect("senders cap their messages")
 }
 
 /// A message from the body of a frame.
@@ -91,14 +109,18 @@ impl FrameBuffer {
     }
 
     /// The next message, if all of it is there.
-    pub fn next<M: DeserializeOwned>(&mut self) -> Result<Option<M>, FrameError> {
+    pub fn next_message<M: DeserializeOwned>(&mut self) -> Result<Option<M>, FrameError> {
         let waiting = &self.bytes[self.taken..];
-        let Some((length, rest)) = waiting.split_first_chunk::<4>() else { return Ok(None) };
+        let Some((length, rest)) = waiting.split_first_chunk::<4>() else {
+            return Ok(None);
+        };
         let length = u32::from_be_bytes(*length) as usize;
         if length > MAX_FRAME {
             return Err(FrameError::TooLarge(length));
         }
-        let Some(body) = rest.get(..length) else { return Ok(None) };
+        let Some(body) = rest.get(..length) else {
+            return Ok(None);
+        };
         let message = decode(body)?;
         self.taken += 4 + length;
         Ok(Some(message))
@@ -123,7 +145,7 @@ mod tests {
             let mut received: Vec<String> = Vec::new();
             for piece in bytes.chunks(size) {
                 buffer.extend(piece);
-                while let Some(message) = buffer.next().expect("the frames are good") {
+                while let Some(message) = buffer.next_message().expect("the frames are good") {
                     received.push(message);
                 }
             }
@@ -136,20 +158,32 @@ mod tests {
     fn a_length_over_the_limit_is_refused_before_its_body_comes() {
         let mut buffer = FrameBuffer::default();
         buffer.extend(b"HTTP");
-        assert!(matches!(buffer.next::<String>(), Err(FrameError::TooLarge(0x4854_5450))));
+        assert!(matches!(
+            buffer.next_message::<String>(),
+            Err(FrameError::TooLarge(0x4854_5450))
+        ));
     }
 
     #[test]
     fn a_frame_of_something_else_is_refused_with_its_beginning() {
         let mut buffer = FrameBuffer::default();
         buffer.extend(&encode(&"no number"));
-        let error = buffer.next::<u32>().expect_err("a string is no number");
-        assert!(error.to_string().contains("it begins with \"\\\"no number"), "{error}");
+        let error = buffer.next_message::<u32>().expect_err("a string is no number");
+        assert!(
+            error.to_string().contains("it begins with \"\\\"no number"),
+            "{error}"
+        );
     }
 
     #[test]
     fn a_channel_that_ends_between_frames_is_closed_and_within_one_broken() {
-        assert!(matches!(read_frame::<String>(&mut &b""[..]), Err(FrameError::Closed)));
-        assert!(matches!(read_frame::<String>(&mut &encode(&"text")[..6]), Err(FrameError::Io(_))));
+        assert!(matches!(
+            read_frame::<String>(&mut &b""[..]),
+            Err(FrameError::Closed)
+        ));
+        assert!(matches!(
+            read_frame::<String>(&mut &encode(&"text")[..6]),
+            Err(FrameError::Io(_))
+        ));
     }
 }

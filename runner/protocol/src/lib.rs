@@ -12,7 +12,7 @@ mod worker;
 pub use agent::{
     Display, FromAgent, InstallPolicy, PythonRequest, StartFailureKind, StartSpec, StreamName, ToAgent,
 };
-pub use frame::{FrameBuffer, FrameError, MAX_FRAME, decode, encode, read_frame, write_frame};
+pub use frame::{FrameBuffer, FrameError, MAX_FRAME, decode, encode, read_frame, try_encode, write_frame};
 pub use worker::{CellResult, CellStatus, FromWorker, ToWorker, WorkerInfo};
 
 /// Changes whenever an older peer could misread a newer one. Both sides refuse another number.

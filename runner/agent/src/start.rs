@@ -1,0 +1,347 @@
+//! Starts a worker in the notebook's Python: the contract with the loader, the environment, the descriptors.
+//! Knows nothing of what the worker says afterwards.
+
+use std::{
+    env,
+    ffi::OsString,
+    io::{self, Read},
+    os::{
+        fd::{AsRawFd, OwnedFd},
+        unix::process::{CommandExt, ExitStatusExt},
+    },
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use nbvet_protocol::{StartFailureKind, StartSpec};
+use rustix::{
+    event::{PollFd, PollFlags, poll},
+    io::{FdFlags, fcntl_setfd},
+    net::{AddressFamily, SocketFlags, SocketType, socketpair},
+    process::{Pid, PidfdFlags, pidfd_open},
+};
+
+use crate::{
+    assets::{Assets, AssetsError},
+    elf::libc_of,
+    interpreter::{Found, Surroundings, prefix_of, version_by_name},
+    processes::MARKER,
+};
+
+/// The oldest Python that the worker can be loaded into.
+const OLDEST: (u32, u32) = (3, 9);
+/// How long a program may take to say which Python it is.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A worker that was started and has not said anything yet.
+pub(crate) struct Worker {
+    pub(crate) pid: Pid,
+    pub(crate) pidfd: OwnedFd,
+    pub(crate) channel: OwnedFd,
+    pub(crate) stdout: OwnedFd,
+    pub(crate) stderr: OwnedFd,
+    pub(crate) python: Found,
+}
+
+/// Why no worker was started, as the host will hear it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StartFailure {
+    pub(crate) kind: StartFailureKind,
+    pub(crate) message: String,
+    pub(crate) hint: Option<String>,
+}
+
+impl StartFailure {
+    pub(crate) fn new(kind: StartFailureKind, message: impl Into<String>, hint: Option<&str>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+            hint: hint.map(str::to_owned),
+        }
+    }
+
+    pub(crate) fn too_old(path: &Path, reason: &str) -> Self {
+        Self::new(
+            StartFailureKind::UnsupportedInterpreter,
+            format!("{} cannot run notebooks: {reason}", path.display()),
+            Some("nbvet needs CPython 3.9 or newer, with the GIL; name one with `--python`"),
+        )
+    }
+}
+
+impl From<AssetsError> for StartFailure {
+    fn from(error: AssetsError) -> Self {
+        Self::new(StartFailureKind::NoWorker, error.to_string(), Some(error.hint()))
+    }
+}
+
+/// Finds the Python and starts a worker in it; `marker` names the session in the environment.
+pub(crate) fn start(spec: &StartSpec, marker: &str) -> Result<Worker, StartFailure> {
+    let notebook_directory = directory(spec.notebook_directory.as_deref())?;
+    let working_directory = directory(
+        spec.working_directory
+            .as_deref()
+            .or(spec.notebook_directory.as_deref()),
+    )?;
+    let python = find(spec, &notebook_directory)?;
+    let assets = Assets::find()?;
+    let arguments = arguments(&assets, &python.path)?;
+    let mut command = Command::new(&python.path);
+    environment(&mut command, &python.path);
+    command
+        .arg("-c")
+        .args(arguments.before)
+        .current_dir(working_directory)
+        .envs(&spec.env)
+        .env(MARKER, marker)
+        .process_group(0)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    spawn(command, &arguments.after, python)
+}
+
+fn directory(named: Option<&str>) -> Result<PathBuf, StartFailure> {
+    let folder = named.map_or_else(env::current_dir, |name| Path::new(name).canonicalize());
+    let shown = named.unwrap_or("the current folder");
+    match folder {
+        Ok(folder) if folder.is_dir() => Ok(folder),
+        Ok(_) => Err(format!("{shown} is no folder")),
+        Err(error) => Err(format!("{shown} cannot be entered: {error}")),
+    }
+    .map_err(|message| {
+        StartFailure::new(
+            StartFailureKind::NoDirectory,
+            message,
+            Some("the notebook's folder must exist where it runs"),
+        )
+    })
+}
+
+fn find(spec: &StartSpec, directory: &Path) -> Result<Found, StartFailure> {
+    let variable = |name: &str| {
+        spec.env
+            .get(name)
+            .map(OsString::from)
+            .or_else(|| env::var_os(name))
+    };
+    Surroundings {
+        variable: &variable,
+        directory,
+        request: &spec.python,
+    }
+    .find()
+    .map_err(|error| StartFailure::new(StartFailureKind::NoInterpreter, error.message, Some(error.hint)))
+}
+
+/// What follows `python -c`, around the number of the channel.
+struct Arguments {
+    before: [OsString; 1],
+    after: [OsString; 3],
+}
+
+fn arguments(assets: &Assets, python: &Path) -> Result<Arguments, StartFailure> {
+    let libc = libc_of(python);
+    let worker = assets.worker(libc).ok_or_else(|| {
+        let message = format!(
+            "this build of nbvet carries no worker for {} ({libc:?})",
+            python.display()
+        );
+        StartFailure::new(StartFailureKind::NoWorker, message, None)
+    })?;
+    let loader = assets.loader().map_err(|error| {
+        StartFailure::new(
+            StartFailureKind::NoWorker,
+            format!("the loader cannot be read: {error}"),
+            None,
+        )
+    })?;
+    let kit = if assets.has_kits() {
+        assets.kit(version(python)?)
+    } else {
+        None
+    };
+    let kit = kit.map_or_else(OsString::new, PathBuf::into_os_string);
+    Ok(Arguments {
+        before: [loader.into()],
+        after: [worker.into(), assets.shim().into(), kit],
+    })
+}
+
+fn version(python: &Path) -> Result<(u32, u32), StartFailure> {
+    let version = version_by_name(python).map_or_else(|| ask_version(python), Ok)?;
+    if version < OLDEST {
+        return Err(StartFailure::too_old(
+            python,
+            &format!("it is Python {}.{}", version.0, version.1),
+        ));
+    }
+    Ok(version)
+}
+
+/// Asks the program itself; wrappers and shims tell nothing by their name.
+fn ask_version(python: &Path) -> Result<(u32, u32), StartFailure> {
+    let failed = |reason: String| {
+        let message = format!("{} does not say which Python it is: {reason}", python.display());
+        StartFailure::new(
+            StartFailureKind::NoInterpreter,
+            message,
+            Some("name a working Python with `--python`"),
+        )
+    };
+    let mut child = Command::new(python)
+        .args([
+            "-E",
+            "-S",
+            "-c",
+            "import sys; sys.stdout.write('nbvet %d.%d\\n' % sys.version_info[:2])",
+        ])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()
+        .map_err(|error| failed(error.to_string()))?;
+    let answer = answer(&mut child);
+    // It has answered, or is not a Python; either way it has nothing more to do.
+    let _ = child.kill();
+    let status = child.wait().map_err(|error| failed(error.to_string()))?;
+    parse_version(&answer).ok_or_else(|| {
+        let why = status.code().map_or_else(
+            || format!("signal {}", status.signal().unwrap_or(0)),
+            |code| format!("status {code}"),
+        );
+        failed(format!("it answered {answer:?} and ended with {why}"))
+    })
+}
+
+fn parse_version(answer: &str) -> Option<(u32, u32)> {
+    let (major, minor) = answer
+        .lines()
+        .find_map(|line| line.strip_prefix("nbvet "))?
+        .split_once('.')?;
+    Some((major.parse().ok()?, minor.parse().ok()?))
+}
+
+/// What the child prints, up to its end, a limit of size and one of time.
+fn answer(child: &mut Child) -> String {
+    const LIMIT: usize = 4096;
+    let mut bytes = Vec::new();
+    let Some(mut stdout) = child.stdout.take() else {
+        return String::new();
+    };
+    while bytes.len() < LIMIT && parse_version(&String::from_utf8_lossy(&bytes)).is_none() {
+        let mut ready = [PollFd::new(&stdout, PollFlags::IN)];
+        let patience = PATIENCE.try_into().ok();
+        if !matches!(poll(&mut ready, patience.as_ref()), Ok(1..)) {
+            break;
+        }
+        let mut chunk = [0; 1024];
+        match stdout.read(&mut chunk) {
+            Ok(length @ 1..) => bytes.extend_from_slice(&chunk[..length]),
+            _ => break,
+        }
+    }
+    String::from_utf8_lossy(&bytes).trim_end().to_owned()
+}
+
+/// As activating the environment would have it: `python` and `pip` within the notebook mean this one. An
+/// environment that was active and is not the chosen one must not be seen, since IPython would mix the two.
+fn environment(command: &mut Command, python: &Path) {
+    if let Some(prefix) = prefix_of(python) {
+        let path = env::var_os("PATH").unwrap_or_default();
+        let folders = [prefix.join("bin")].into_iter().chain(env::split_paths(&path));
+        if let Ok(path) = env::join_paths(folders) {
+            command.env("PATH", path);
+        }
+        command.env("VIRTUAL_ENV", prefix).env_remove("PYTHONHOME");
+    } else {
+        command.env_remove("VIRTUAL_ENV");
+    }
+}
+
+fn spawn(mut command: Command, after: &[OsString], python: Found) -> Result<Worker, StartFailure> {
+    let failed = |error: io::Error| {
+        let message = format!("{} does not start: {error}", python.path.display());
+        StartFailure::new(
+            StartFailureKind::NoInterpreter,
+            message,
+            Some("name a working Python with `--python`"),
+        )
+    };
+    let (channel, theirs) = socketpair(
+        AddressFamily::UNIX,
+        SocketType::STREAM,
+        SocketFlags::CLOEXEC,
+        None,
+    )
+    .map_err(|error| failed(error.into()))?;
+    command.arg(theirs.as_raw_fd().to_string()).args(after);
+    // This process has one thread, so no other child can inherit it in between.
+    fcntl_setfd(&theirs, FdFlags::empty()).map_err(|error| failed(error.into()))?;
+    let mut child = command.spawn().map_err(failed)?;
+    drop(theirs);
+    let pid = Pid::from_child(&child);
+    let pidfd = pidfd_open(pid, PidfdFlags::empty()).map_err(|error| failed(error.into()))?;
+    let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
+        unreachable!("both were asked for as pipes")
+    };
+    Ok(Worker {
+        pid,
+        pidfd,
+        channel,
+        stdout: stdout.into(),
+        stderr: stderr.into(),
+        python,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::PermissionsExt};
+
+    use super::*;
+
+    fn program(text: &str) -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("python3");
+        fs::write(&path, text).expect("it can be written");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("it is ours");
+        (folder, path)
+    }
+
+    #[test]
+    fn a_wrapper_is_asked_for_its_version() {
+        let (_folder, path) = program("#!/bin/sh\necho welcome\necho nbvet 3.12\n");
+        assert_eq!(version(&path), Ok((3, 12)));
+    }
+
+    #[test]
+    fn an_old_python_is_refused_by_its_version() {
+        let (_folder, path) = program("#!/bin/sh\necho nbvet 2.7\n");
+        let failure = version(&path).expect_err("it is too old");
+        assert_eq!(failure.kind, StartFailureKind::UnsupportedInterpreter);
+        assert!(
+            failure
+                .message
+                .ends_with("cannot run notebooks: it is Python 2.7"),
+            "{}",
+            failure.message
+        );
+    }
+
+    #[test]
+    fn a_program_that_is_no_python_is_said_to_be_none() {
+        let (_folder, path) = program("#!/bin/sh\necho hello; exit 3\n");
+        let failure = version(&path).expect_err("it is no Python");
+        assert_eq!(failure.kind, StartFailureKind::NoInterpreter);
+        assert!(
+            failure
+                .message
+                .contains("it answered \"hello\" and ended with status 3"),
+            "{}",
+            failure.message
+        );
+    }
+}
