@@ -31,7 +31,13 @@ pub fn check(reading: &Reading, run: Option<Run<'_>>, rules: &[Rule], settings: 
         let model = Model::new(&parsed);
         found.extend(static_findings(&model, rules));
         if let Some(run) = run {
-            found.extend(run_findings(&model, run, rules));
+            let (seen, calm) = run_findings(&model, run, rules);
+            for (rule, finding) in &mut found {
+                finding.calmed = finding.subject.as_ref().is_some_and(|subject| {
+                    calm.iter().any(|calm| calm.applies(rules[*rule].meta.id, &finding.location, subject))
+                });
+            }
+            found.extend(seen);
             merge_twins(&mut found, rules, settings);
         }
     }
@@ -82,16 +88,31 @@ fn static_findings(model: &Model<'_>, rules: &[Rule]) -> Vec<Found> {
         .collect()
 }
 
-fn run_findings<'a>(model: &Model<'a>, run: Run<'a>, rules: &[Rule]) -> Vec<Found> {
-    let mut found = Vec::new();
+/// What a run has shown to be well: static findings of these rules about this subject.
+struct Calm {
+    rules: &'static [&'static str],
+    cell: u32,
+    subject: String,
+}
+
+impl Calm {
+    fn applies(&self, rule: &str, location: &Location, subject: &str) -> bool {
+        self.rules.contains(&rule) && location.cell == Some(self.cell) && self.subject == subject
+    }
+}
+
+fn run_findings<'a>(model: &Model<'a>, run: Run<'a>, rules: &[Rule]) -> (Vec<Found>, Vec<Calm>) {
+    let (mut found, mut calm) = (Vec::new(), Vec::new());
     for (index, rule) in rules.iter().enumerate() {
         if let Check::Run(check) = rule.check {
-            let mut cx = RunContext { model, findings: Vec::new() };
+            let mut cx = RunContext { model, findings: Vec::new(), calm: Vec::new() };
             check.check(&run, &mut cx);
             found.extend(cx.findings.into_iter().map(|finding| (index, finding)));
+            let rules = rule.meta.twins;
+            calm.extend(cx.calm.into_iter().map(|(cell, subject)| Calm { rules, cell, subject }));
         }
     }
-    found
+    (found, calm)
 }
 
 /// A static and a run finding of one fault become the run finding, with the higher severity of the two.
@@ -113,12 +134,12 @@ fn merge_twins(found: &mut Vec<Found>, rules: &[Rule], settings: &Settings) {
         let is_twin = seen.iter().any(|(twins, cell, about)| {
             twins.contains(&id) && *cell == finding.location.cell && about == subject
         });
-        !is_twin || settings.severity(&rules[*rule], finding.lowered) == Severity::Off
+        !is_twin || settings.severity(&rules[*rule], finding.lowered, finding.calmed) == Severity::Off
     });
 }
 
 fn diagnostic(rule: &Rule, finding: Finding, settings: &Settings) -> Diagnostic {
-    let severity = settings.severity(rule, finding.lowered);
+    let severity = settings.severity(rule, finding.lowered, finding.calmed);
     Diagnostic {
         rule: RuleRef { id: Cow::Borrowed(rule.meta.id), name: Cow::Borrowed(rule.meta.name) },
         severity: finding.cap.map_or(severity, |cap| severity.min(cap)),

@@ -232,6 +232,8 @@ impl<'a, 'm> Context<'a, 'm> {
 pub struct RunContext<'a, 'm> {
     pub(crate) model: &'m Model<'a>,
     pub(crate) findings: Vec<Finding>,
+    /// Subjects, with their cells, of which the run has shown that nothing went wrong.
+    pub(crate) calm: Vec<(u32, String)>,
 }
 
 impl<'a, 'm> RunContext<'a, 'm> {
@@ -266,6 +268,11 @@ impl<'a, 'm> RunContext<'a, 'm> {
     pub fn report(&mut self, finding: Finding) {
         self.findings.push(finding);
     }
+
+    /// Says that nothing went wrong with a subject: what this rule's static twins find about it is a note.
+    pub fn all_well(&mut self, cell: u32, subject: impl Into<String>) {
+        self.calm.push((cell, subject.into()));
+    }
 }
 
 fn first_code_line(source: &str) -> usize {
@@ -286,6 +293,7 @@ pub struct Finding {
     pub(crate) labels: Vec<Label>,
     pub(crate) fix: Option<Fix>,
     pub(crate) lowered: bool,
+    pub(crate) calmed: bool,
     pub(crate) cap: Option<Severity>,
     pub(crate) subject: Option<String>,
 }
@@ -301,6 +309,7 @@ impl Finding {
             labels: Vec::new(),
             fix: None,
             lowered: false,
+            calmed: false,
             cap: None,
             subject: None,
         }

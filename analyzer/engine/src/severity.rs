@@ -123,12 +123,18 @@ pub struct Settings {
 impl Settings {
     /// The severity of a finding of a rule: the rule's row, then the configuration file, then the switches, then
     /// what was named for this run. `lowered`: the finding itself asks to count one less.
-    pub(crate) fn severity(&self, rule: &Rule, lowered: bool) -> Severity {
+    ///
+    /// `calmed`: the run has shown that nothing went wrong there; the row then says no more than a note.
+    pub(crate) fn severity(&self, rule: &Rule, lowered: bool, calmed: bool) -> Severity {
         if rule.meta.row == Row::Fault {
             return Severity::Error;
         }
         let row = rule.meta.row.at(self.level);
-        let mut severity = if lowered { one_less(row) } else { row };
+        let mut severity = match (lowered, calmed) {
+            (_, true) => row.min(Severity::Note),
+            (true, false) => one_less(row),
+            (false, false) => row,
+        };
         if let Some(configured) = self.configured.get(rule.meta.id) {
             severity = *configured;
         }

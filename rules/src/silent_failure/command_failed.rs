@@ -48,7 +48,12 @@ impl RunRule for CommandFailed {
             let meant = cx.cell(cell).is_some_and(nbvet_engine::ParsedCell::may_raise);
             for fact in &cell.facts {
                 let Fact::Command { command, how, status, line, hidden } = fact else { continue };
-                if *status == 0 || meant || commands::is_answer(command, *status) {
+                if *status == 0 {
+                    let subject = format!("line:{}", cx.at_line(cell.cell, *line).line);
+                    cx.all_well(cell.cell, subject);
+                    continue;
+                }
+                if meant || commands::is_answer(command, *status) {
                     continue;
                 }
                 // A script cell that ends badly raises by itself; only what its last status hides is news.
