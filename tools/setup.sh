@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# Sets up a fresh Debian machine that has Rust (rustup), Python 3.11 or newer and a network: Debian's packages,
+# the toolchain's parts, and .venv with what tools/requirements-test.txt pins. Fast when nothing is to be done.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+say() { echo "setup: $*" >&2; }
+fail() { say "error: $*"; exit 1; }
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"
+    elif command -v sudo >/dev/null; then sudo -n "$@"
+    else fail "need root for: $*"
+    fi
+}
+
+# Debian packages, only those whose command is missing.
+debian_packages() {
+    local missing=()
+    command -v cc >/dev/null || missing+=(gcc libc6-dev)
+    command -v musl-gcc >/dev/null || missing+=(musl-tools)
+    command -v unshare >/dev/null || missing+=(util-linux)
+    command -v git >/dev/null || missing+=(git)
+    python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3 python3-venv)
+    [ ${#missing[@]} = 0 ] && return
+    command -v apt-get >/dev/null || fail "install these by hand: ${missing[*]}"
+    say "installing ${missing[*]}"
+    as_root apt-get update -qq
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" </dev/null
+}
+
+# The pinned toolchain with its target and components. A toolchain that has them needs no network.
+rust_toolchain() {
+    command -v cargo >/dev/null || fail "no cargo: install Rust by rustup (https://rustup.rs)"
+    command -v rustup >/dev/null || { say "no rustup: taking cargo as it is"; return; }
+    local channel target components
+    channel=$(sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml)
+    target=$(sed -n 's/^targets = \["\(.*\)"\]/\1/p' rust-toolchain.toml)
+    if ! rustup run "$channel" rustc --version >/dev/null 2>&1; then
+        say "installing Rust $channel"
+        rustup toolchain install "$channel" --profile minimal --no-self-update
+    fi
+    components=$(rustup component list --toolchain "$channel" --installed)
+    for component in clippy rustfmt; do
+        grep -q "^$component" <<<"$components" || rustup component add --toolchain "$channel" "$component"
+    done
+    rustup target list --toolchain "$channel" --installed | grep -qx "$target" ||
+        rustup target add --toolchain "$channel" "$target"
+}
+
+# .venv for tests, benches and builds; made anew when Python changed, filled anew when the lock did.
+python_packages() {
+    local stamp=.venv/.nbvet-setup key
+    python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+        fail "python3 is $(python3 --version 2>&1); the pinned packages need 3.11 or newer"
+    key=$({ python3 -VV; cat tools/requirements-test.txt; } | sha256sum | cut -d' ' -f1)
+    [ -x .venv/bin/python ] && [ "$(cat "$stamp" 2>/dev/null)" = "$key" ] && return
+    say "filling .venv with $(grep -c '==' tools/requirements-test.txt) packages"
+    python3 -m venv --clear .venv
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input --no-deps --require-hashes \
+        --only-binary=:all: -r tools/requirements-test.txt </dev/null
+    echo "$key" >"$stamp"
+}
+
+debian_packages
+rust_toolchain
+python_packages
