@@ -157,7 +157,7 @@ mod tests {
                 nbvet-1.2.3.dist-info/WHEEL,sha256=FVUZHByNsFAaEl__Z4oL3le3TA_S4t4eVXUaFUYJ5hw,144
                 nbvet-1.2.3.dist-info/licenses/LICENSE,sha256=gXiscrKNd_y4UfzTAVgxgr0F2WY-0uyBMeYPBXwnlfc,7
                 nbvet-1.2.3.dist-info/RECORD,,
-            "#]],
+            "]],
         );
     }
 

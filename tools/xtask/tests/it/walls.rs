@@ -1,0 +1,173 @@
+//! The walls of ARCHITECTURE.md: who may depend on whom, directly and through others.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cargo_metadata::{DependencyKind, Metadata, Package, PackageId};
+
+use crate::metadata;
+
+/// What each crate may be built from, of ours. A new crate gets its line here.
+const ARROWS: [(&str, &[&str]); 11] = [
+    ("nbvet-report", &[]),
+    ("nbvet-notebook", &["nbvet-report"]),
+    ("nbvet-engine", &["nbvet-notebook", "nbvet-report"]),
+    ("nbvet-rules", &["nbvet-engine", "nbvet-notebook", "nbvet-report"]),
+    ("nbvet-render", &["nbvet-notebook", "nbvet-report"]),
+    ("nbvet-protocol", &["nbvet-report"]),
+    ("nbvet-agent", &["nbvet-protocol", "nbvet-report"]),
+    ("nbvet-worker", &["nbvet-protocol", "nbvet-report"]),
+    (
+        "nbvet-host",
+        &[
+            "nbvet-engine",
+            "nbvet-notebook",
+            "nbvet-protocol",
+            "nbvet-report",
+            "nbvet-rules",
+        ],
+    ),
+    (
+        "nbvet",
+        &[
+            "nbvet-agent",
+            "nbvet-engine",
+            "nbvet-host",
+            "nbvet-notebook",
+            "nbvet-protocol",
+            "nbvet-render",
+            "nbvet-report",
+            "nbvet-rules",
+        ],
+    ),
+    ("xtask", &[]),
+];
+
+/// Crates that parse Python.
+const PARSERS: [&str; 3] = ["ruff_python_", "rustpython", "tree-sitter-python"];
+
+fn members(metadata: &Metadata) -> BTreeMap<&str, &Package> {
+    metadata
+        .workspace_packages()
+        .into_iter()
+        .map(|package| (package.name.as_str(), package))
+        .collect()
+}
+
+/// Direct dependencies that end up in what is built.
+fn built_from(package: &Package) -> BTreeSet<&str> {
+    let dependencies = package.dependencies.iter();
+    dependencies
+        .filter(|dependency| dependency.kind != DependencyKind::Development)
+        .map(|d| d.name.as_str())
+        .collect()
+}
+
+/// Names of all crates that end up in a crate, itself among them.
+fn tree<'a>(metadata: &'a Metadata, name: &str) -> BTreeSet<&'a str> {
+    let nodes = &metadata.resolve.as_ref().expect("cargo resolves").nodes;
+    let mut seen: BTreeSet<&PackageId> = BTreeSet::new();
+    let mut open = vec![&members(metadata)[name].id];
+    while let Some(id) = open.pop() {
+        if !seen.insert(id) {
+            continue;
+        }
+        let node = nodes
+            .iter()
+            .find(|node| &node.id == id)
+            .expect("every crate is resolved");
+        let is_built = |kinds: &[cargo_metadata::DepKindInfo]| {
+            kinds.iter().any(|k| k.kind != DependencyKind::Development)
+        };
+        open.extend(
+            node.deps
+                .iter()
+                .filter(|dep| is_built(&dep.dep_kinds))
+                .map(|dep| &dep.pkg),
+        );
+    }
+    seen.iter().map(|id| metadata[id].name.as_str()).collect()
+}
+
+fn check_unreachable(from: &[&str], to: &[&str]) {
+    let metadata = metadata();
+    for name in from {
+        let tree = tree(&metadata, name);
+        let reached: Vec<_> = to
+            .iter()
+            .filter(|to| tree.iter().any(|name| name.starts_with(**to)))
+            .collect();
+        assert!(reached.is_empty(), "{name} reaches {reached:?}");
+    }
+}
+
+#[test]
+fn every_crate_is_built_only_from_what_the_arrows_allow() {
+    let metadata = metadata();
+    let arrows = BTreeMap::from(ARROWS);
+    let members = members(&metadata);
+    assert_eq!(
+        members.keys().collect::<Vec<_>>(),
+        arrows.keys().collect::<Vec<_>>(),
+        "a line in ARROWS for each crate"
+    );
+    for (name, package) in &members {
+        let ours = built_from(package)
+            .into_iter()
+            .filter(|dependency| members.contains_key(dependency));
+        let forbidden: Vec<_> = ours
+            .filter(|dependency| !arrows[name].contains(dependency))
+            .collect();
+        assert!(forbidden.is_empty(), "{name} may not depend on {forbidden:?}");
+    }
+}
+
+#[test]
+fn the_data_model_is_built_from_serde_and_schemars_alone() {
+    assert_eq!(
+        built_from(members(&metadata())["nbvet-report"]),
+        BTreeSet::from(["schemars", "serde"])
+    );
+}
+
+#[test]
+fn only_the_engine_names_a_python_parser() {
+    let metadata = metadata();
+    for (name, package) in members(&metadata) {
+        let named = package
+            .dependencies
+            .iter()
+            .map(|dependency| dependency.name.as_str());
+        let parsers: Vec<_> = named
+            .filter(|name| PARSERS.iter().any(|parser| name.starts_with(parser)))
+            .collect();
+        assert_eq!(
+            parsers.is_empty(),
+            name != "nbvet-engine",
+            "{name} names {parsers:?}"
+        );
+    }
+}
+
+#[test]
+fn rules_cannot_reach_what_runs_notebooks() {
+    let running = [
+        "nbvet-protocol",
+        "nbvet-agent",
+        "nbvet-worker",
+        "nbvet-host",
+        "pyo3",
+        "rustix",
+    ];
+    check_unreachable(&["nbvet-engine", "nbvet-rules"], &running);
+}
+
+#[test]
+fn what_runs_beside_the_notebook_states_facts_and_cannot_reach_rules() {
+    let judging = ["nbvet-rules", "nbvet-engine", "nbvet-host", "ruff_", "rustpython"];
+    check_unreachable(&["nbvet-agent", "nbvet-worker", "nbvet-protocol"], &judging);
+}
+
+#[test]
+fn the_static_binary_needs_no_python_library() {
+    check_unreachable(&["nbvet"], &["pyo3", "nbvet-worker"]);
+}
