@@ -1,1 +1,21 @@
-//! Being built.
+//! Notebooks in and out: any bytes to a typed model or to problems that say what is wrong and where, and edits back
+//! into the same bytes. Knows the notebook format and IPython's cell syntax; knows no rules and parses no Python.
+
+mod edit;
+mod json;
+mod lenient;
+pub mod magics;
+mod model;
+mod outputs;
+mod problem;
+mod read;
+mod refusal;
+mod skim;
+mod source;
+mod style;
+
+pub use edit::Editor;
+pub use model::{Cell, CellKind, Language, Notebook};
+pub use outputs::Output;
+pub use problem::{Problem, ProblemKind};
+pub use read::{Reading, read};
