@@ -151,7 +151,7 @@ mod tests {
     fn the_record_lists_every_file_with_its_digest() {
         check(
             "nbvet-1.2.3.dist-info/RECORD",
-            &expect![[r#"
+            &expect![[r"
                 nbvet-1.2.3.data/scripts/nbvet,sha256=O9u0_oOXzSuEJDCznM_wGoZjx1GUXvXpoJ4mf7ix01k,4
                 nbvet-1.2.3.dist-info/METADATA,sha256=lls8rIqpwNJSpc_mm9wdtIQuHNfCCJUE34bhCAQst38,247
                 nbvet-1.2.3.dist-info/WHEEL,sha256=FVUZHByNsFAaEl__Z4oL3le3TA_S4t4eVXUaFUYJ5hw,144
