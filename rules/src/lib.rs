@@ -52,5 +52,6 @@ pub const ALL: &[Rule] = &[
 
 /// The rule with this id or name.
 pub fn find(word: &str) -> Option<&'static Rule> {
-    ALL.iter().find(|rule| rule.meta.id.eq_ignore_ascii_case(word) || rule.meta.name == word)
+    ALL.iter()
+        .find(|rule| rule.meta.id.eq_ignore_ascii_case(word) || rule.meta.name == word)
 }

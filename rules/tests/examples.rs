@@ -1,5 +1,6 @@
 //! Every rule's page is its test: each bad example of a static rule gives a diagnostic of that rule, no good one
 //! does. Examples of run rules are executed by the tests of the command line, which can run notebooks.
+#![expect(clippy::unwrap_used, reason = "a test may fail by panic")]
 
 use nbvet_engine::{Check, Rule, Settings, check};
 use nbvet_report::Level;
@@ -18,7 +19,10 @@ fn examples(rule: &Rule) -> Vec<Example> {
         match line {
             "```python bad" | "```python good" => {
                 inside = true;
-                examples.push(Example { good: line.ends_with("good"), cells: vec![String::new()] });
+                examples.push(Example {
+                    good: line.ends_with("good"),
+                    cells: vec![String::new()],
+                });
             }
             "```" => inside = false,
             "# %%" if inside => examples.last_mut().unwrap().cells.push(String::new()),
@@ -41,14 +45,22 @@ fn notebook(cells: &[String]) -> Vec<u8> {
                 "source": source.trim_end()})
         })
         .collect();
-    serde_json::to_vec(&serde_json::json!({"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": cells}))
-        .unwrap()
+    serde_json::to_vec(
+        &serde_json::json!({"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": cells}),
+    )
+    .unwrap()
 }
 
 fn ids(cells: &[String]) -> Vec<String> {
     let reading = nbvet_notebook::read(&notebook(cells));
-    let settings = Settings { level: Level::Production, ..Settings::default() };
-    check(&reading, None, ALL, &settings).into_iter().map(|found| found.rule.id.into_owned()).collect()
+    let settings = Settings {
+        level: Level::Production,
+        ..Settings::default()
+    };
+    check(&reading, None, ALL, &settings)
+        .into_iter()
+        .map(|found| found.rule.id.into_owned())
+        .collect()
 }
 
 #[test]
@@ -59,7 +71,8 @@ fn every_bad_example_of_a_static_rule_is_reported_and_no_good_one() {
             let found = ids(&example.cells);
             let reported = found.iter().any(|id| id == rule.meta.id);
             assert_eq!(
-                reported, !example.good,
+                reported,
+                !example.good,
                 "{} {}: this {} example gave {found:?}\n{}",
                 rule.meta.id,
                 rule.meta.name,
@@ -80,8 +93,16 @@ fn every_rule_that_looks_at_code_has_a_bad_and_a_good_example() {
             && !matches!(rule.meta.id, "NB925" | "NB931");
         if needs_examples {
             let examples = examples(rule);
-            assert!(examples.iter().any(|example| example.good), "{} has no good example", rule.meta.id);
-            assert!(examples.iter().any(|example| !example.good), "{} has no bad example", rule.meta.id);
+            assert!(
+                examples.iter().any(|example| example.good),
+                "{} has no good example",
+                rule.meta.id
+            );
+            assert!(
+                examples.iter().any(|example| !example.good),
+                "{} has no bad example",
+                rule.meta.id
+            );
         }
     }
 }
@@ -101,13 +122,21 @@ fn ids_are_sorted_unique_and_of_their_group() {
 fn every_file_of_a_group_is_a_listed_rule() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let names: Vec<String> = ALL.iter().map(|rule| rule.meta.name.replace('-', "_")).collect();
-    for group in std::fs::read_dir(root).unwrap().filter_map(Result::ok).filter(|entry| entry.path().is_dir()) {
+    for group in std::fs::read_dir(root)
+        .unwrap()
+        .filter_map(Result::ok)
+        .filter(|entry| entry.path().is_dir())
+    {
         if group.file_name() == "analysis" {
             continue;
         }
         for file in std::fs::read_dir(group.path()).unwrap().filter_map(Result::ok) {
             let name = file.path().file_stem().unwrap().to_string_lossy().into_owned();
-            assert!(name == "mod" || names.contains(&name), "{} is not in ALL", file.path().display());
+            assert!(
+                name == "mod" || names.contains(&name),
+                "{} is not in ALL",
+                file.path().display()
+            );
         }
     }
 }

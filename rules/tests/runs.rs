@@ -1,10 +1,11 @@
 //! Run rules on facts written by hand: how a run changes what static rules say. That the worker states such facts
 //! is shown where real notebooks run.
+#![expect(clippy::unwrap_used, reason = "a test may fail by panic")]
 
 use nbvet_engine::{Run, Settings, check};
 use nbvet_report::{
-    CellOutcome, CellRun, CommandKind, Diagnostic, Fact, Level, NonFinite, NoneItems, Number, RunEnd, Severity,
-    ValueFacts,
+    CellOutcome, CellRun, CommandKind, Diagnostic, Fact, Level, NonFinite, NoneItems, Number, RunEnd,
+    Severity, ValueFacts,
 };
 use nbvet_rules::ALL;
 
@@ -32,17 +33,37 @@ fn judge(cells: &[&str], facts: Vec<Vec<Fact>>, settings: &Settings) -> Vec<Diag
         .collect();
     let notebook = serde_json::json!({"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": sources});
     let reading = nbvet_notebook::read(&serde_json::to_vec(&notebook).unwrap());
-    let runs: Vec<CellRun> = (0..).zip(facts).map(|(cell, facts)| cell_run(cell, facts)).collect();
+    let runs: Vec<CellRun> = (0..)
+        .zip(facts)
+        .map(|(cell, facts)| cell_run(cell, facts))
+        .collect();
     let end = RunEnd::Completed;
-    check(&reading, Some(Run { cells: &runs, end: Some(&end) }), ALL, settings)
+    check(
+        &reading,
+        Some(Run {
+            cells: &runs,
+            end: Some(&end),
+        }),
+        ALL,
+        settings,
+    )
 }
 
 fn bound(name: &str, value: ValueFacts) -> Fact {
-    Fact::Bound { name: name.to_owned(), rebound: false, in_place: false, value }
+    Fact::Bound {
+        name: name.to_owned(),
+        rebound: false,
+        in_place: false,
+        value,
+    }
 }
 
 fn none() -> ValueFacts {
-    ValueFacts { type_name: "NoneType".to_owned(), none: true, ..ValueFacts::default() }
+    ValueFacts {
+        type_name: "NoneType".to_owned(),
+        none: true,
+        ..ValueFacts::default()
+    }
 }
 
 fn nan() -> ValueFacts {
@@ -54,23 +75,39 @@ fn nan() -> ValueFacts {
 }
 
 fn ids(found: &[Diagnostic]) -> Vec<(&str, Severity)> {
-    found.iter().map(|found| (&*found.rule.id, found.severity)).collect()
+    found
+        .iter()
+        .map(|found| (&*found.rule.id, found.severity))
+        .collect()
 }
 
 fn command(status: i32) -> Fact {
-    Fact::Command { command: "make all".to_owned(), how: CommandKind::Shell, status, line: Some(1), hidden: false }
+    Fact::Command {
+        command: "make all".to_owned(),
+        how: CommandKind::Shell,
+        status,
+        line: Some(1),
+        hidden: false,
+    }
 }
 
 #[test]
 fn s2_a_static_and_a_run_rule_that_saw_one_fault_give_one_diagnostic() {
     let cells = ["values = [2, 1]\nordered = values.sort()", "print(ordered[0:1])"];
-    let found = judge(&cells, vec![vec![bound("ordered", none())], vec![]], &Settings::default());
+    let found = judge(
+        &cells,
+        vec![vec![bound("ordered", none())], vec![]],
+        &Settings::default(),
+    );
     assert_eq!(ids(&found), [("NB211", Severity::Error)]);
 }
 
 #[test]
 fn s2_a_command_that_ended_well_makes_the_static_finding_a_note() {
-    let staging = Settings { level: Level::Staging, ..Settings::default() };
+    let staging = Settings {
+        level: Level::Staging,
+        ..Settings::default()
+    };
     let unseen = judge(&["!make all"], vec![vec![]], &staging);
     assert_eq!(ids(&unseen), [("NB207", Severity::Warning)]);
     let seen = judge(&["!make all"], vec![vec![command(0)]], &staging);
@@ -93,9 +130,21 @@ fn none_among_the_items_is_told_with_the_handler_that_made_it() {
         "def load(path):\n    try:\n        return open(path).read()\n    except FileNotFoundError:\n        print(path)",
         "days = [load(path) for path in ['a', 'b']]",
     ];
-    let items = NoneItems { count: 2, of: 2, first: "0".to_owned() };
-    let value = ValueFacts { type_name: "list".to_owned(), none_items: Some(items), ..ValueFacts::default() };
-    let found = judge(&cells, vec![vec![], vec![bound("days", value)]], &Settings::default());
+    let items = NoneItems {
+        count: 2,
+        of: 2,
+        first: "0".to_owned(),
+    };
+    let value = ValueFacts {
+        type_name: "list".to_owned(),
+        none_items: Some(items),
+        ..ValueFacts::default()
+    };
+    let found = judge(
+        &cells,
+        vec![vec![], vec![bound("days", value)]],
+        &Settings::default(),
+    );
     let none = found.iter().find(|found| found.rule.id == "NB211").unwrap();
     assert_eq!(none.severity, Severity::Error);
     assert_eq!(none.location.cell, Some(1));
@@ -106,27 +155,65 @@ fn none_among_the_items_is_told_with_the_handler_that_made_it() {
 #[test]
 fn a_none_that_the_notebook_tests_or_wrote_itself_is_nothing() {
     for cells in [
-        ["def find(x):\n    for i in [1]:\n        if i == x:\n            return i\nplace = find(2)", "if place is None:\n    place = 0"],
+        [
+            "def find(x):\n    for i in [1]:\n        if i == x:\n            return i\nplace = find(2)",
+            "if place is None:\n    place = 0",
+        ],
         ["best = None", "print(best)"],
         ["import matplotlib.pyplot as plt\nshown = plt.show()", "print(1)"],
     ] {
-        let name = if cells[0].contains("place") { "place" } else if cells[0].contains("best") { "best" } else { "shown" };
-        let found = judge(&cells, vec![vec![bound(name, none())], vec![]], &Settings::default());
-        assert!(found.iter().all(|found| found.rule.id != "NB211"), "{cells:?} {:?}", ids(&found));
+        let name = if cells[0].contains("place") {
+            "place"
+        } else if cells[0].contains("best") {
+            "best"
+        } else {
+            "shown"
+        };
+        let found = judge(
+            &cells,
+            vec![vec![bound(name, none())], vec![]],
+            &Settings::default(),
+        );
+        assert!(
+            found.iter().all(|found| found.rule.id != "NB211"),
+            "{cells:?} {:?}",
+            ids(&found)
+        );
     }
 }
 
 #[test]
 fn a_number_that_came_out_as_nan_is_an_error_and_one_that_was_written_is_not() {
-    let computed = ["import numpy as np\nvalues = np.array([])", "mean = values.mean()"];
-    let found = judge(&computed, vec![vec![], vec![bound("mean", nan())]], &Settings::default());
-    assert!(ids(&found).contains(&("NB312", Severity::Error)), "{:?}", ids(&found));
+    let computed = [
+        "import numpy as np\nvalues = np.array([])",
+        "mean = values.mean()",
+    ];
+    let found = judge(
+        &computed,
+        vec![vec![], vec![bound("mean", nan())]],
+        &Settings::default(),
+    );
+    assert!(
+        ids(&found).contains(&("NB312", Severity::Error)),
+        "{:?}",
+        ids(&found)
+    );
     for written in [
         ["import numpy as np", "missing = np.nan"],
-        ["import numpy as np\nvalues = np.array([1, np.nan])", "missing = values.mean()"],
-        ["values = read()", "missing = values.mean()\nif math.isnan(missing):\n    print('gap')"],
+        [
+            "import numpy as np\nvalues = np.array([1, np.nan])",
+            "missing = values.mean()",
+        ],
+        [
+            "values = read()",
+            "missing = values.mean()\nif math.isnan(missing):\n    print('gap')",
+        ],
     ] {
-        let found = judge(&written, vec![vec![], vec![bound("missing", nan())]], &Settings::default());
+        let found = judge(
+            &written,
+            vec![vec![], vec![bound("missing", nan())]],
+            &Settings::default(),
+        );
         assert!(found.iter().all(|found| found.rule.id != "NB312"), "{written:?}");
     }
 }

@@ -1,4 +1,5 @@
 //! Which severity a finding has: the table, configuration, switches and suppressions, in their order.
+#![expect(clippy::unwrap_used, reason = "a test may fail by panic")]
 
 use std::fmt::Write;
 
@@ -10,18 +11,23 @@ use nbvet_rules::ALL;
 fn diagnostics_of(source: &str, tags: &[&str], settings: &Settings) -> Vec<Diagnostic> {
     let cell = serde_json::json!({"cell_type": "code", "metadata": {"tags": tags}, "outputs": [],
         "execution_count": null, "source": source});
-    let notebook =
-        serde_json::json!({"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": [cell]});
+    let notebook = serde_json::json!({"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": [cell]});
     let reading = nbvet_notebook::read(&serde_json::to_vec(&notebook).unwrap());
     check(&reading, None, ALL, settings)
 }
 
 fn at(level: Level) -> Settings {
-    Settings { level, ..Settings::default() }
+    Settings {
+        level,
+        ..Settings::default()
+    }
 }
 
 fn severity_of(id: &str, source: &str, settings: &Settings) -> Option<Severity> {
-    diagnostics_of(source, &[], settings).into_iter().find(|found| found.rule.id == id).map(|found| found.severity)
+    diagnostics_of(source, &[], settings)
+        .into_iter()
+        .find(|found| found.rule.id == id)
+        .map(|found| found.severity)
 }
 
 const SWALLOWS: &str = "def load(path):\n    try:\n        return open(path).read()\n    except Exception:\n        return None\n";
@@ -30,7 +36,7 @@ const SWALLOWS: &str = "def load(path):\n    try:\n        return open(path).rea
 fn s2_every_rule_stands_in_its_row() {
     let mut table = String::new();
     for rule in ALL {
-        let severities = rule.meta.row.severities().map(|severity| severity.as_str()).join(" ");
+        let severities = rule.meta.row.severities().map(Severity::as_str).join(" ");
         writeln!(table, "{} {:24} {severities}", rule.meta.id, rule.meta.name).unwrap();
     }
     expect![[r#"
@@ -67,20 +73,35 @@ fn s2_every_rule_stands_in_its_row() {
         NB925 unsupported-language     note note note note
         NB926 duplicate-cell-id        note note note note
         NB931 install-unsatisfied      note note warning warning
-    "#]].assert_eq(&table);
+    "#]]
+    .assert_eq(&table);
 }
 
 #[test]
 fn s2_a_hidden_error_is_a_note_a_warning_an_error_and_an_error() {
     let severities = Level::ALL.map(|level| severity_of("NB204", SWALLOWS, &at(level)).unwrap());
-    assert_eq!(severities, [Severity::Note, Severity::Warning, Severity::Error, Severity::Error]);
+    assert_eq!(
+        severities,
+        [
+            Severity::Note,
+            Severity::Warning,
+            Severity::Error,
+            Severity::Error
+        ]
+    );
 }
 
 #[test]
 fn s2_clean_up_calls_count_one_severity_less() {
     let source = "try:\n    endpoint.delete()\nexcept Exception:\n    pass\n";
-    assert_eq!(severity_of("NB202", source, &at(Level::Staging)), Some(Severity::Warning));
-    assert_eq!(severity_of("NB202", source, &at(Level::Development)), Some(Severity::Note));
+    assert_eq!(
+        severity_of("NB202", source, &at(Level::Staging)),
+        Some(Severity::Warning)
+    );
+    assert_eq!(
+        severity_of("NB202", source, &at(Level::Development)),
+        Some(Severity::Note)
+    );
 }
 
 #[test]
@@ -94,7 +115,10 @@ fn s2_the_configuration_file_is_stronger_than_the_row_and_the_command_line_stron
 
 #[test]
 fn s2_a_comment_on_the_line_switches_a_finding_off_and_keeps_its_reason() {
-    let source = SWALLOWS.replace("except Exception:", "except Exception:  # nbvet: ignore[NB204] optional file");
+    let source = SWALLOWS.replace(
+        "except Exception:",
+        "except Exception:  # nbvet: ignore[NB204] optional file",
+    );
     let found = diagnostics_of(&source, &[], &at(Level::Production));
     let found = found.iter().find(|found| found.rule.id == "NB204").unwrap();
     let suppression = found.suppression.as_ref().unwrap();
@@ -105,16 +129,25 @@ fn s2_a_comment_on_the_line_switches_a_finding_off_and_keeps_its_reason() {
 
 #[test]
 fn s2_a_comment_of_its_own_covers_the_line_below_it() {
-    let source = SWALLOWS.replace("    except", "    # nbvet: ignore[except-return-default]\n    except");
+    let source = SWALLOWS.replace(
+        "    except",
+        "    # nbvet: ignore[except-return-default]\n    except",
+    );
     let found = diagnostics_of(&source, &[], &at(Level::Staging));
-    assert!(found.iter().any(|found| found.rule.id == "NB204" && !found.counts()));
+    assert!(
+        found
+            .iter()
+            .any(|found| found.rule.id == "NB204" && !found.counts())
+    );
 }
 
 #[test]
 fn s2_at_production_a_comment_needs_a_reason_and_a_tag_does_not_count() {
     let source = SWALLOWS.replace("except Exception:", "except Exception:  # nbvet: ignore[NB204]");
     let counts = |source: &str, tags: &[&str], level| {
-        diagnostics_of(source, tags, &at(level)).iter().any(|found| found.rule.id == "NB204" && found.counts())
+        diagnostics_of(source, tags, &at(level))
+            .iter()
+            .any(|found| found.rule.id == "NB204" && found.counts())
     };
     assert!(!counts(&source, &[], Level::Staging));
     assert!(counts(&source, &[], Level::Production));
@@ -124,8 +157,15 @@ fn s2_at_production_a_comment_needs_a_reason_and_a_tag_does_not_count() {
 
 #[test]
 fn s2_a_comment_for_another_rule_changes_nothing() {
-    let source = SWALLOWS.replace("except Exception:", "except Exception:  # nbvet: ignore[NB202] no");
-    assert!(diagnostics_of(&source, &[], &at(Level::Staging)).iter().any(|found| found.rule.id == "NB204" && found.counts()));
+    let source = SWALLOWS.replace(
+        "except Exception:",
+        "except Exception:  # nbvet: ignore[NB202] no",
+    );
+    assert!(
+        diagnostics_of(&source, &[], &at(Level::Staging))
+            .iter()
+            .any(|found| found.rule.id == "NB204" && found.counts())
+    );
 }
 
 #[test]
@@ -134,15 +174,25 @@ fn s2_syntax_errors_are_left_alone_in_cells_that_are_meant_to_raise_or_not_to_ru
         let found = diagnostics_of("x = = 1", &[tag], &at(Level::Production));
         assert!(found.iter().all(|found| found.rule.id != "NB924"), "{tag}");
     }
-    assert!(diagnostics_of("x = = 1", &[], &at(Level::Development)).iter().any(|found| found.rule.id == "NB924"));
+    assert!(
+        diagnostics_of("x = = 1", &[], &at(Level::Development))
+            .iter()
+            .any(|found| found.rule.id == "NB924")
+    );
 }
 
 #[test]
 fn s3_detect_silent_failures_false_switches_the_group_off_and_nothing_else() {
     let mut settings = at(Level::Production);
-    settings.flags = Flags { detect_silent_failures: false, ..Flags::default() };
+    settings.flags = Flags {
+        detect_silent_failures: false,
+        ..Flags::default()
+    };
     assert_eq!(severity_of("NB204", SWALLOWS, &settings), None);
-    assert_eq!(severity_of("NB601", "print(missing)", &settings), Some(Severity::Error));
+    assert_eq!(
+        severity_of("NB601", "print(missing)", &settings),
+        Some(Severity::Error)
+    );
 }
 
 #[test]
@@ -159,5 +209,8 @@ fn s3_require_explicit_exit_codes_makes_an_unread_status_an_error() {
     let mut settings = at(Level::Development);
     assert_eq!(severity_of("NB207", "!make all", &settings), Some(Severity::Note));
     settings.flags.require_explicit_exit_codes = true;
-    assert_eq!(severity_of("NB207", "!make all", &settings), Some(Severity::Error));
+    assert_eq!(
+        severity_of("NB207", "!make all", &settings),
+        Some(Severity::Error)
+    );
 }

@@ -24,7 +24,12 @@ pub struct Run<'a> {
 }
 
 /// Applies the rules to a notebook as it was read and, where it was run, to its run.
-pub fn check(reading: &Reading, run: Option<Run<'_>>, rules: &[Rule], settings: &Settings) -> Vec<Diagnostic> {
+pub fn check(
+    reading: &Reading,
+    run: Option<Run<'_>>,
+    rules: &[Rule],
+    settings: &Settings,
+) -> Vec<Diagnostic> {
     let mut found = problems(&reading.problems, rules);
     if let Some(notebook) = &reading.notebook {
         let parsed = ParsedNotebook::new(notebook);
@@ -34,15 +39,18 @@ pub fn check(reading: &Reading, run: Option<Run<'_>>, rules: &[Rule], settings: 
             let (seen, calm) = run_findings(&model, run, rules);
             for (rule, finding) in &mut found {
                 finding.calmed = finding.subject.as_ref().is_some_and(|subject| {
-                    calm.iter().any(|calm| calm.applies(rules[*rule].meta.id, &finding.location, subject))
+                    calm.iter()
+                        .any(|calm| calm.applies(rules[*rule].meta.id, &finding.location, subject))
                 });
             }
             found.extend(seen);
             merge_twins(&mut found, rules, settings);
         }
     }
-    let mut diagnostics: Vec<Diagnostic> =
-        found.into_iter().map(|(rule, finding)| diagnostic(&rules[rule], finding, settings)).collect();
+    let mut diagnostics: Vec<Diagnostic> = found
+        .into_iter()
+        .map(|(rule, finding)| diagnostic(&rules[rule], finding, settings))
+        .collect();
     diagnostics.retain(|diagnostic| diagnostic.severity != Severity::Off);
     suppress(&mut diagnostics, reading, settings);
     diagnostics.sort_by(|left, right| order(left).cmp(&order(right)));
@@ -53,13 +61,17 @@ pub fn check(reading: &Reading, run: Option<Run<'_>>, rules: &[Rule], settings: 
 type Found = (usize, Finding);
 
 fn order(diagnostic: &Diagnostic) -> (Option<u32>, u32, u32, &str) {
-    let Location { cell, line, column, .. } = &diagnostic.location;
+    let Location {
+        cell, line, column, ..
+    } = &diagnostic.location;
     (*cell, *line, *column, &diagnostic.rule.id)
 }
 
 fn problems(problems: &[Problem], rules: &[Rule]) -> Vec<Found> {
     let rule_of = |problem: &Problem| {
-        rules.iter().position(|rule| matches!(&rule.check, Check::Problem(kind) if *kind == problem.kind))
+        rules
+            .iter()
+            .position(|rule| matches!(&rule.check, Check::Problem(kind) if *kind == problem.kind))
     };
     problems
         .iter()
@@ -105,11 +117,19 @@ fn run_findings<'a>(model: &Model<'a>, run: Run<'a>, rules: &[Rule]) -> (Vec<Fou
     let (mut found, mut calm) = (Vec::new(), Vec::new());
     for (index, rule) in rules.iter().enumerate() {
         if let Check::Run(check) = rule.check {
-            let mut cx = RunContext { model, findings: Vec::new(), calm: Vec::new() };
+            let mut cx = RunContext {
+                model,
+                findings: Vec::new(),
+                calm: Vec::new(),
+            };
             check.check(&run, &mut cx);
             found.extend(cx.findings.into_iter().map(|finding| (index, finding)));
             let rules = rule.meta.twins;
-            calm.extend(cx.calm.into_iter().map(|(cell, subject)| Calm { rules, cell, subject }));
+            calm.extend(
+                cx.calm
+                    .into_iter()
+                    .map(|(cell, subject)| Calm { rules, cell, subject }),
+            );
         }
     }
     (found, calm)
@@ -129,7 +149,9 @@ fn merge_twins(found: &mut Vec<Found>, rules: &[Rule], settings: &Settings) {
         return;
     }
     found.retain(|(rule, finding)| {
-        let Some(subject) = &finding.subject else { return true };
+        let Some(subject) = &finding.subject else {
+            return true;
+        };
         let id = rules[*rule].meta.id;
         let is_twin = seen.iter().any(|(twins, cell, about)| {
             twins.contains(&id) && *cell == finding.location.cell && about == subject
@@ -141,7 +163,10 @@ fn merge_twins(found: &mut Vec<Found>, rules: &[Rule], settings: &Settings) {
 fn diagnostic(rule: &Rule, finding: Finding, settings: &Settings) -> Diagnostic {
     let severity = settings.severity(rule, finding.lowered, finding.calmed);
     Diagnostic {
-        rule: RuleRef { id: Cow::Borrowed(rule.meta.id), name: Cow::Borrowed(rule.meta.name) },
+        rule: RuleRef {
+            id: Cow::Borrowed(rule.meta.id),
+            name: Cow::Borrowed(rule.meta.name),
+        },
         severity: finding.cap.map_or(severity, |cap| severity.min(cap)),
         fault: rule.meta.row == Row::Fault,
         message: finding.message,
@@ -157,7 +182,10 @@ fn diagnostic(rule: &Rule, finding: Finding, settings: &Settings) -> Diagnostic 
 fn suppress(diagnostics: &mut [Diagnostic], reading: &Reading, settings: &Settings) {
     let Some(notebook) = &reading.notebook else { return };
     for diagnostic in diagnostics.iter_mut().filter(|diagnostic| !diagnostic.fault) {
-        let cell = diagnostic.location.cell.and_then(|cell| notebook.cells().get(cell as usize));
+        let cell = diagnostic
+            .location
+            .cell
+            .and_then(|cell| notebook.cells().get(cell as usize));
         if let Some(cell) = cell {
             diagnostic.suppression = CellSuppressions::new(cell).find(diagnostic, settings.level);
         }

@@ -68,16 +68,29 @@ pub struct SyntaxError {
 impl<'a> ParsedCell<'a> {
     fn new(cell: &'a Cell, python: bool) -> Self {
         let code = magics::cell_code(&cell.source);
-        let mut parsed = Self { cell, code, error: None, syntax: None, embedded: Vec::new() };
-        let foreign = cell.language.as_ref().is_some_and(|language| !language.is_python());
-        let CellCode::Python(text) = &parsed.code else { return parsed };
+        let mut parsed = Self {
+            cell,
+            code,
+            error: None,
+            syntax: None,
+            embedded: Vec::new(),
+        };
+        let foreign = cell
+            .language
+            .as_ref()
+            .is_some_and(|language| !language.is_python());
+        let CellCode::Python(text) = &parsed.code else {
+            return parsed;
+        };
         if !python || foreign {
             return parsed;
         }
         let options = ParseOptions::from(Mode::Ipython);
         let syntax = parse_unchecked(&text.text, options).try_into_module();
         parsed.error = syntax.as_ref().and_then(|syntax| first_error(syntax, text));
-        parsed.embedded = syntax.as_ref().map_or_else(Vec::new, |syntax| embedded_code(syntax.suite(), &text.text));
+        parsed.embedded = syntax
+            .as_ref()
+            .map_or_else(Vec::new, |syntax| embedded_code(syntax.suite(), &text.text));
         parsed.syntax = syntax;
         parsed
     }
@@ -113,7 +126,9 @@ impl<'a> ParsedCell<'a> {
 
     /// The text under a range of the syntax tree.
     pub fn slice(&self, range: TextRange) -> &str {
-        self.text().get(range.start().to_usize()..range.end().to_usize()).unwrap_or_default()
+        self.text()
+            .get(range.start().to_usize()..range.end().to_usize())
+            .unwrap_or_default()
     }
 
     /// A range of the syntax tree as bytes of the cell's source.
@@ -147,10 +162,16 @@ fn first_error(syntax: &Parsed<ModModule>, text: &PythonText) -> Option<SyntaxEr
         text.source_offset(range.start().to_usize())..text.source_offset(range.end().to_usize())
     };
     if let Some(error) = syntax.errors().iter().min_by_key(|error| error.location.start()) {
-        return Some(SyntaxError { message: error.error.to_string(), range: source_range(error.location) });
+        return Some(SyntaxError {
+            message: error.error.to_string(),
+            range: source_range(error.location),
+        });
     }
     let bracket = too_deep(syntax)?;
-    Some(SyntaxError { message: "Too many nested brackets".to_owned(), range: source_range(bracket) })
+    Some(SyntaxError {
+        message: "Too many nested brackets".to_owned(),
+        range: source_range(bracket),
+    })
 }
 
 /// The bracket that is nested deeper than CPython allows: valid for our parser, refused by every CPython.
@@ -176,7 +197,9 @@ const CODE_MAGICS: &[&str] = &["time", "timeit", "prun", "memit", "mprun", "lpru
 
 /// Parses the code within `%time f(x)` lines (as statements or on the right of `=`), at its own offsets.
 fn embedded_code(body: &[Stmt], text: &str) -> Vec<(TextSize, Parsed<ModModule>)> {
-    body.iter().filter_map(|statement| embedded_in(statement, text)).collect()
+    body.iter()
+        .filter_map(|statement| embedded_in(statement, text))
+        .collect()
 }
 
 fn embedded_in(statement: &Stmt, text: &str) -> Option<(TextSize, Parsed<ModModule>)> {

@@ -65,25 +65,25 @@ pub enum Check {
 /// The groups of rules; the digit is the first of their ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Group {
-    /// NB0xx: the notebook does not run.
+    /// `NB0xx`: the notebook does not run.
     Execution = 0,
-    /// NB1xx.
+    /// `NB1xx`.
     Verification = 1,
-    /// NB2xx.
+    /// `NB2xx`.
     SilentFailure = 2,
-    /// NB3xx.
+    /// `NB3xx`.
     DataQuality = 3,
-    /// NB4xx.
+    /// `NB4xx`.
     ApiMisuse = 4,
-    /// NB5xx.
+    /// `NB5xx`.
     Leakage = 5,
-    /// NB6xx.
+    /// `NB6xx`.
     State = 6,
-    /// NB7xx.
+    /// `NB7xx`.
     Hygiene = 7,
-    /// NB8xx.
+    /// `NB8xx`.
     Security = 8,
-    /// NB9xx: dependencies and structure.
+    /// `NB9xx`: dependencies and structure.
     Structure = 9,
 }
 
@@ -189,7 +189,12 @@ pub struct Context<'a, 'm> {
 
 impl<'a, 'm> Context<'a, 'm> {
     pub(crate) fn new(model: &'m Model<'a>) -> Self {
-        Self { model, position: 0, functions: Vec::new(), findings: Vec::new() }
+        Self {
+            model,
+            position: 0,
+            functions: Vec::new(),
+            findings: Vec::new(),
+        }
     }
 
     /// The semantic model.
@@ -244,13 +249,18 @@ impl<'a, 'm> RunContext<'a, 'm> {
 
     /// The parsed cell of a cell's run.
     pub fn cell(&self, run: &CellRun) -> Option<&'a ParsedCell<'a>> {
-        self.model.position_of(run.cell).map(|position| self.model.cell(position))
+        self.model
+            .position_of(run.cell)
+            .map(|position| self.model.cell(position))
     }
 
     /// A line (1-based) of a cell as a location; the cell's first line with code where it is not known.
     pub fn at_line(&self, cell: u32, line: Option<u32>) -> Location {
         let notebook = self.model.parsed().notebook();
-        let source = notebook.cells().get(cell as usize).map_or("", |cell| cell.source.as_str());
+        let source = notebook
+            .cells()
+            .get(cell as usize)
+            .map_or("", |cell| cell.source.as_str());
         let wanted = line.map_or_else(|| first_code_line(source), |line| line.saturating_sub(1) as usize);
         let mut start = 0;
         for (index, text) in source.split_inclusive('\n').enumerate() {
@@ -332,14 +342,26 @@ impl Finding {
     /// Another place that explains it.
     #[must_use]
     pub fn label(mut self, location: Location, message: impl Into<String>) -> Self {
-        self.labels.push(Label { location, message: message.into() });
+        self.labels.push(Label {
+            location,
+            message: message.into(),
+        });
         self
     }
 
     /// A mechanical remedy.
     #[must_use]
-    pub fn fix(mut self, title: impl Into<String>, applicability: nbvet_report::Applicability, edits: Vec<Edit>) -> Self {
-        self.fix = Some(Fix { title: title.into(), applicability, edits });
+    pub fn fix(
+        mut self,
+        title: impl Into<String>,
+        applicability: nbvet_report::Applicability,
+        edits: Vec<Edit>,
+    ) -> Self {
+        self.fix = Some(Fix {
+            title: title.into(),
+            applicability,
+            edits,
+        });
         self
     }
 

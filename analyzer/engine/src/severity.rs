@@ -30,6 +30,7 @@ pub enum Row {
 
 impl Row {
     /// The severities at learning, development, staging and production.
+    #[expect(clippy::match_same_arms, reason = "one arm a row, in the order of the table")]
     pub const fn severities(self) -> [Severity; 4] {
         use Severity::{Error, Note, Warning};
         match self {
@@ -67,7 +68,10 @@ pub enum Flag {
 
 /// The switches of a validation. Unset means what the level says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own in the manual, under this name")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of its own in the manual, under this name"
+)]
 pub struct Flags {
     /// `failOnStderr`.
     pub fail_on_stderr: bool,
@@ -97,7 +101,7 @@ impl Default for Flags {
 }
 
 impl Flags {
-    fn is_set(&self, flag: Flag) -> bool {
+    fn is_set(self, flag: Flag) -> bool {
         match flag {
             Flag::FailOnStderr => self.fail_on_stderr,
             Flag::FailOnWarnings => self.fail_on_warnings,
@@ -180,7 +184,14 @@ mod tests {
 
     #[test]
     fn s2_severities_never_fall_as_levels_get_stricter() {
-        for row in [Row::Certain, Row::Hidden, Row::Expectation, Row::Unverified, Row::Install, Row::Advice] {
+        for row in [
+            Row::Certain,
+            Row::Hidden,
+            Row::Expectation,
+            Row::Unverified,
+            Row::Install,
+            Row::Advice,
+        ] {
             assert!(row.severities().is_sorted(), "{row:?}");
         }
     }

@@ -25,11 +25,17 @@ impl<'a> CellSuppressions<'a> {
     /// Reads a cell's comments and tags.
     pub(crate) fn new(cell: &'a Cell) -> Self {
         let comments = if cell.source.contains(MARKER) {
-            (1..).zip(cell.source.lines()).filter_map(|(number, line)| comment(number, line)).collect()
+            (1..)
+                .zip(cell.source.lines())
+                .filter_map(|(number, line)| comment(number, line))
+                .collect()
         } else {
             Vec::new()
         };
-        Self { comments, tags: &cell.tags }
+        Self {
+            comments,
+            tags: &cell.tags,
+        }
     }
 
     /// What switches a diagnostic of this cell off, if anything does.
@@ -40,14 +46,27 @@ impl<'a> CellSuppressions<'a> {
             comment.first <= last && first <= comment.last && comment.rules.iter().any(|rule| names(rule))
         };
         let strict = level == Level::Production;
-        if let Some(comment) =
-            self.comments.iter().filter(covers).find(|comment| !strict || !comment.reason.is_empty())
+        if let Some(comment) = self
+            .comments
+            .iter()
+            .filter(covers)
+            .find(|comment| !strict || !comment.reason.is_empty())
         {
             let reason = (!comment.reason.is_empty()).then(|| comment.reason.to_owned());
-            return Some(Suppression { kind: SuppressionKind::Comment, reason });
+            return Some(Suppression {
+                kind: SuppressionKind::Comment,
+                reason,
+            });
         }
-        let tagged = self.tags.iter().filter_map(|tag| tag.strip_prefix(TAG)).any(names);
-        (tagged && !strict).then_some(Suppression { kind: SuppressionKind::Tag, reason: None })
+        let tagged = self
+            .tags
+            .iter()
+            .filter_map(|tag| tag.strip_prefix(TAG))
+            .any(names);
+        (tagged && !strict).then_some(Suppression {
+            kind: SuppressionKind::Tag,
+            reason: None,
+        })
     }
 }
 

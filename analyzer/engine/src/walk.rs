@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Shows every rule what it asked for; gives the findings of each, in the order of `rules`.
-pub(crate) fn walk<'a>(model: &Model<'a>, rules: &[&dyn StaticRule]) -> Vec<Vec<Finding>> {
+pub(crate) fn walk(model: &Model<'_>, rules: &[&dyn StaticRule]) -> Vec<Vec<Finding>> {
     let mut walker = Walker::new(model, rules);
     for (position, cell) in model.parsed().cells().iter().enumerate() {
         if cell.is_valid() && !cell.is_skipped() {
@@ -43,7 +43,12 @@ impl<'a, 'm, 'r> Walker<'a, 'm, 'r> {
             }
         }
         let findings = rules.iter().map(|_| Vec::new()).collect();
-        Self { cx: Context::new(model), rules, wanted, findings }
+        Self {
+            cx: Context::new(model),
+            rules,
+            wanted,
+            findings,
+        }
     }
 
     fn show(&mut self, kind: Visits, node: Node<'a>) {
@@ -73,7 +78,12 @@ impl<'a> Visitor<'a> for Walker<'a, '_, '_> {
                 self.show(Visits::ASSIGN, Node::Assign(assign));
                 if let Expr::IpyEscapeCommand(command) = &*assign.value {
                     let (kind, value, range) = (command.kind, &*command.value, command.range);
-                    self.escape(Escape { kind, value, range, assigned: true });
+                    self.escape(Escape {
+                        kind,
+                        value,
+                        range,
+                        assigned: true,
+                    });
                     return;
                 }
             }
@@ -81,9 +91,17 @@ impl<'a> Visitor<'a> for Walker<'a, '_, '_> {
             Stmt::Expr(expression) => self.show(Visits::EXPRESSION, Node::Expression(expression)),
             Stmt::IpyEscapeCommand(command) => {
                 let (kind, value, range) = (command.kind, &*command.value, command.range);
-                self.escape(Escape { kind, value, range, assigned: false });
+                self.escape(Escape {
+                    kind,
+                    value,
+                    range,
+                    assigned: false,
+                });
                 let embedded = self.cx.cell().embedded(range.start());
-                embedded.into_iter().flatten().for_each(|statement| self.visit_stmt(statement));
+                embedded
+                    .into_iter()
+                    .flatten()
+                    .for_each(|statement| self.visit_stmt(statement));
             }
             _ => {}
         }

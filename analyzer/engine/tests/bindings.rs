@@ -1,5 +1,6 @@
 //! Bindings and references across cells, on fixture cells: what each use of a name can mean when the notebook runs
 //! from top to bottom.
+#![expect(clippy::unwrap_used, reason = "a test may fail by panic")]
 
 use std::fmt::Write;
 
@@ -46,8 +47,10 @@ fn check(cells: &str, expected: Expect) {
         let meaning = match &reference.resolution {
             Resolution::Builtin => continue,
             Resolution::Bindings { ids, widened } => {
-                let cells: Vec<String> =
-                    ids.iter().map(|id| model.binding(*id).place.cell.to_string()).collect();
+                let cells: Vec<String> = ids
+                    .iter()
+                    .map(|id| model.binding(*id).place.cell.to_string())
+                    .collect();
                 let local = ids.iter().any(|id| model.binding(*id).scope != ScopeId::NOTEBOOK);
                 format!(
                     "{}{}{}",
@@ -59,7 +62,12 @@ fn check(cells: &str, expected: Expect) {
             other => format!("{other:?}").to_lowercase(),
         };
         let guard = if reference.guarded { " (guarded)" } else { "" };
-        writeln!(printed, "{} {} <- {meaning}{guard}", reference.place.cell, reference.name).unwrap();
+        writeln!(
+            printed,
+            "{} {} <- {meaning}{guard}",
+            reference.place.cell, reference.name
+        )
+        .unwrap();
     }
     for premature in model.premature_uses() {
         writeln!(printed, "{} call needs {}", premature.call.cell, premature.name).unwrap();
@@ -69,257 +77,347 @@ fn check(cells: &str, expected: Expect) {
 
 #[test]
 fn a_name_is_what_the_last_cell_above_made_it() {
-    check("x = 1\n# %%\nx = 2\n# %%\nprint(x)\n", expect![[r#"
+    check(
+        "x = 1\n# %%\nx = 2\n# %%\nprint(x)\n",
+        expect![[r#"
         2 x <- 1
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_name_that_is_bound_on_one_path_keeps_what_it_was_on_the_other() {
-    check("x = 1\n# %%\nif flag():\n    x = 2\n# %%\nx\n", expect![[r#"
+    check(
+        "x = 1\n# %%\nif flag():\n    x = 2\n# %%\nx\n",
+        expect![[r#"
         1 flag <- unbound
         2 x <- 1,0
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn both_branches_of_an_if_hide_what_was_before() {
-    check("x = 1\n# %%\nif True == 1:\n    x = 2\nelse:\n    x = 3\nx\n", expect![[r#"
+    check(
+        "x = 1\n# %%\nif True == 1:\n    x = 2\nelse:\n    x = 3\nx\n",
+        expect![[r#"
         1 x <- 1,1
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn del_takes_the_name_away() {
-    check("x = 1\n# %%\ndel x\n# %%\nx\n", expect![[r#"
+    check(
+        "x = 1\n# %%\ndel x\n# %%\nx\n",
+        expect![[r#"
         1 x <- 0
         2 x <- deleted
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_comprehension_has_a_scope_of_its_own() {
-    check("rows = [1]\n# %%\n[row for row in rows if row]\nrow\n", expect![[r#"
+    check(
+        "rows = [1]\n# %%\n[row for row in rows if row]\nrow\n",
+        expect![[r#"
         1 rows <- 0
         1 row <- local 1
         1 row <- local 1
         1 row <- unbound
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn the_walrus_binds_outside_its_comprehension() {
-    check("any((last := n) > 1 for n in [1, 2])\nlast\n", expect![[r#"
+    check(
+        "any((last := n) > 1 for n in [1, 2])\nlast\n",
+        expect![[r#"
         0 n <- local 0
         0 last <- 0
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_function_sees_what_is_bound_below_it() {
-    check("def f():\n    return rate\n# %%\nrate = 2\n# %%\nf()\n", expect![[r#"
+    check(
+        "def f():\n    return rate\n# %%\nrate = 2\n# %%\nf()\n",
+        expect![[r#"
         2 f <- 0
         0 rate <- 1
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_function_called_before_its_names_are_bound_is_noted() {
-    check("def f():\n    return rate\n# %%\nf()\n# %%\nrate = 2\n", expect![[r#"
+    check(
+        "def f():\n    return rate\n# %%\nf()\n# %%\nrate = 2\n",
+        expect![[r#"
         1 f <- 0
         0 rate <- 2
         1 call needs rate
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_function_used_before_its_cell_is_unbound_there() {
-    check("f()\n# %%\ndef f():\n    pass\n", expect![[r#"
+    check(
+        "f()\n# %%\ndef f():\n    pass\n",
+        expect![[r#"
         0 f <- unbound
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn what_a_called_function_calls_is_looked_at_too() {
-    check("def inner():\n    return rate\ndef outer():\n    return inner()\n# %%\nouter()\n# %%\nrate = 1\n", expect![[r#"
+    check(
+        "def inner():\n    return rate\ndef outer():\n    return inner()\n# %%\nouter()\n# %%\nrate = 1\n",
+        expect![[r#"
         1 outer <- 0
         0 rate <- 2
         0 inner <- 0
         1 call needs rate
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_local_name_hides_the_notebooks() {
-    check("x = 1\n# %%\ndef f(x):\n    y = x\n    return y\n", expect![[r#"
+    check(
+        "x = 1\n# %%\ndef f(x):\n    y = x\n    return y\n",
+        expect![[r#"
         1 x <- local 1
         1 y <- local 1
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn global_binds_in_the_notebook() {
-    check("def load():\n    global data\n    data = [1]\n# %%\nload()\n# %%\ndata\n", expect![[r#"
+    check(
+        "def load():\n    global data\n    data = [1]\n# %%\nload()\n# %%\ndata\n",
+        expect![[r#"
         1 load <- 0
         2 data <- unknown
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn names_of_a_class_body_are_not_seen_in_its_methods() {
-    check("class A:\n    size = 1\n    double = size * 2\n    def f(self):\n        return size\n", expect![[r#"
+    check(
+        "class A:\n    size = 1\n    double = size * 2\n    def f(self):\n        return size\n",
+        expect![[r#"
         0 size <- local 0
         0 size <- unbound
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn capture_binds_the_name_it_is_given() {
-    check("%%capture out\nprint(1)\n# %%\nout.show()\n", expect![[r#"
+    check(
+        "%%capture out\nprint(1)\n# %%\nout.show()\n",
+        expect![[r#"
         1 out <- 0
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_cell_in_another_language_binds_what_its_options_say() {
-    check("%%bash --out listing\nls\n# %%\nlisting\n# %%\n%%bigquery frame\nSELECT 1\n# %%\nframe\n", expect![[r#"
+    check(
+        "%%bash --out listing\nls\n# %%\nlisting\n# %%\n%%bigquery frame\nSELECT 1\n# %%\nframe\n",
+        expect![[r#"
         1 listing <- 0
         3 frame <- 2
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn the_result_of_a_command_is_bound() {
-    check("files = !ls\n# %%\nfiles[0]\n", expect![[r#"
+    check(
+        "files = !ls\n# %%\nfiles[0]\n",
+        expect![[r#"
         1 files <- 0
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn time_runs_its_code_in_the_notebook_and_timeit_does_not() {
-    check("%time x = 1\n%timeit y = 2\n# %%\nx\ny\n", expect![[r#"
+    check(
+        "%time x = 1\n%timeit y = 2\n# %%\nx\ny\n",
+        expect![[r#"
         1 x <- 0
         1 y <- unbound
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn after_pylab_or_run_any_name_may_be_there() {
-    check("%pylab inline\n# %%\nplot([1])\n", expect![[r#"
+    check(
+        "%pylab inline\n# %%\nplot([1])\n",
+        expect![[r#"
         1 plot <- unknown
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn after_a_star_import_any_name_may_be_there() {
-    check("before\n# %%\nfrom math import *\n# %%\nsin(1)\n", expect![[r#"
+    check(
+        "before\n# %%\nfrom math import *\n# %%\nsin(1)\n",
+        expect![[r#"
         0 before <- unbound
         2 sin <- unknown
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn names_of_ipython_are_known() {
-    check("_ + _3\nget_ipython()\ndisplay(In)\n", expect![[r#"
+    check(
+        "_ + _3\nget_ipython()\ndisplay(In)\n",
+        expect![[r#"
         0 _ <- kernel
         0 _3 <- kernel
         0 get_ipython <- kernel
         0 display <- kernel
         0 In <- kernel
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_missing_name_that_is_expected_is_guarded() {
-    check("try:\n    unicode\nexcept NameError:\n    unicode = str\n# %%\nif 'cache' not in globals():\n    cache = {}\ncache\n", expect![[r#"
+    check(
+        "try:\n    unicode\nexcept NameError:\n    unicode = str\n# %%\nif 'cache' not in globals():\n    cache = {}\ncache\n",
+        expect![[r#"
         0 unicode <- unbound (guarded)
         1 cache <- 1 (guarded)
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_handler_sees_what_the_try_may_have_bound() {
-    check("try:\n    x = 1\n    y = f()\nexcept ValueError as error:\n    print(x, error)\nerror\n", expect![[r#"
+    check(
+        "try:\n    x = 1\n    y = f()\nexcept ValueError as error:\n    print(x, error)\nerror\n",
+        expect![[r#"
         0 f <- unbound
         0 x <- 0
         0 error <- 0
         0 error <- deleted
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_name_of_a_loop_lives_on_and_may_come_round() {
-    check("for i in range(3):\n    if i:\n        previous\n    previous = i\n# %%\ni, previous\n", expect![[r#"
+    check(
+        "for i in range(3):\n    if i:\n        previous\n    previous = i\n# %%\ni, previous\n",
+        expect![[r#"
         0 i <- 0
         0 previous <- unknown
         0 i <- 0
         1 i <- 0
         1 previous <- 0+
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn what_is_bound_before_a_break_is_kept() {
-    check("while True:\n    found = look()\n    if found:\n        best = found\n        break\nbest\n", expect![[r#"
+    check(
+        "while True:\n    found = look()\n    if found:\n        best = found\n        break\nbest\n",
+        expect![[r#"
         0 look <- unbound
         0 found <- 0
         0 found <- 0
         0 best <- 0
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn nothing_after_an_unconditional_exit_is_reached() {
-    check("import sys\nsys.exit()\nx\n# %%\ny\n", expect![[r#"
+    check(
+        "import sys\nsys.exit()\nx\n# %%\ny\n",
+        expect![[r#"
         0 sys <- 0
         0 x <- unreachable
         1 y <- unreachable
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_broken_cell_does_not_silence_the_others() {
-    check("x = = 1\n# %%\ny = 2\n# %%\ny\nz\n", expect![[r#"
+    check(
+        "x = = 1\n# %%\ny = 2\n# %%\ny\nz\n",
+        expect![[r#"
         2 y <- 1
         2 z <- unbound
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn decorators_and_defaults_run_where_they_stand() {
-    check("@cached\ndef f(a=limit):\n    return a\n# %%\nlimit = 1\n", expect![[r#"
+    check(
+        "@cached\ndef f(a=limit):\n    return a\n# %%\nlimit = 1\n",
+        expect![[r#"
         0 cached <- unbound
         0 limit <- unbound
         0 a <- local 0
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_lambda_and_a_nested_function_see_the_scopes_around_them() {
-    check("def f(a):\n    b = 1\n    def g():\n        return a + b\n    return lambda c: g() + c\n", expect![[r#"
+    check(
+        "def f(a):\n    b = 1\n    def g():\n        return a + b\n    return lambda c: g() + c\n",
+        expect![[r#"
         0 a <- local 0
         0 b <- local 0
         0 g <- local 0
         0 c <- local 0
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn match_captures_are_bound() {
-    check("match [1, 2]:\n    case [first, *rest]:\n        pass\nfirst, rest\n", expect![[r#"
+    check(
+        "match [1, 2]:\n    case [first, *rest]:\n        pass\nfirst, rest\n",
+        expect![[r#"
         0 first <- 0
         0 rest <- 0
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn unpacking_binds_each_name() {
-    check("a, (b, *c) = load = 1, (2, 3)\n# %%\na, b, c, load\n", expect![[r#"
+    check(
+        "a, (b, *c) = load = 1, (2, 3)\n# %%\na, b, c, load\n",
+        expect![[r#"
         1 a <- 0
         1 b <- 0
         1 c <- 0
         1 load <- 0
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The parser against another one, `rustpython-parser`: a cell of plain Python that only one of them takes is a
 //! finding. On fixture cells always, on a corpus where `NBVET_SHARED` (or `../shared`) has one.
+#![expect(clippy::unwrap_used, reason = "a test may fail by panic")]
 
 use std::{
     path::{Path, PathBuf},
@@ -18,7 +19,10 @@ const FIXTURES: &[(&str, bool)] = &[
     ("f'{x!r:>{width}}'\n", true),
     ("lambda *a, **k: (a, k)\n", true),
     ("async def f():\n    async with a as b:\n        await c\n", true),
-    ("match x:\n    case {'a': 1, **rest}:\n        pass\n    case [1, *_] | (2, 3):\n        pass\n", true),
+    (
+        "match x:\n    case {'a': 1, **rest}:\n        pass\n    case [1, *_] | (2, 3):\n        pass\n",
+        true,
+    ),
     ("x: int = 3\n", true),
     ("[y for x in z if x for y in x]\n", true),
     ("try:\n    pass\nexcept* ValueError:\n    pass\n", true),
@@ -40,7 +44,10 @@ fn oracle_accepts(text: &str) -> bool {
 fn notebook(source: &str) -> Vec<u8> {
     let cell = serde_json::json!({"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": null,
         "source": source});
-    serde_json::to_vec(&serde_json::json!({"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": [cell]})).unwrap()
+    serde_json::to_vec(
+        &serde_json::json!({"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": [cell]}),
+    )
+    .unwrap()
 }
 
 #[test]
@@ -65,12 +72,19 @@ struct Count {
 
 fn compare(path: &Path, count: &mut Count) {
     let bytes = std::fs::read(path).unwrap();
-    let Some(notebook) = nbvet_notebook::read(&bytes).notebook else { return };
+    let Some(notebook) = nbvet_notebook::read(&bytes).notebook else {
+        return;
+    };
     let parsed = ParsedNotebook::new(&notebook);
     for cell in parsed.cells() {
-        let CellCode::Python(text) = &cell.code else { continue };
+        let CellCode::Python(text) = &cell.code else {
+            continue;
+        };
         // Magics are nodes of our tree and errors of the oracle's.
-        let has_magics = cell.tokens().iter().any(|token| token.kind() == nbvet_engine::ast::token::TokenKind::IpyEscapeCommand);
+        let has_magics = cell
+            .tokens()
+            .iter()
+            .any(|token| token.kind() == nbvet_engine::ast::token::TokenKind::IpyEscapeCommand);
         if has_magics || (cell.error.is_none() && !cell.is_valid()) {
             continue;
         }
@@ -79,13 +93,18 @@ fn compare(path: &Path, count: &mut Count) {
             (true, true) => count.both += 1,
             (false, false) => count.neither += 1,
             (true, false) => count.only_ours += 1,
-            (false, true) => count.only_oracle.push(format!("{} cell {}", path.display(), cell.cell.index)),
+            (false, true) => count
+                .only_oracle
+                .push(format!("{} cell {}", path.display(), cell.cell.index)),
         }
     }
 }
 
 fn notebooks(folder: &Path, found: &mut Vec<PathBuf>) {
-    let mut entries: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut entries: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     entries.sort();
     for path in entries {
         if path.is_dir() {

@@ -60,7 +60,11 @@ pub struct UnknownLevel(pub String);
 
 impl fmt::Display for UnknownLevel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` is no level; use learning, development, staging or production", self.0)
+        write!(
+            f,
+            "`{}` is no level; use learning, development, staging or production",
+            self.0
+        )
     }
 }
 

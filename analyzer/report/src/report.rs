@@ -27,9 +27,18 @@ pub struct Report {
 impl Report {
     /// Joins the reports of many notebooks. No notebook at all passes.
     pub fn new(tool: Tool, level: Level, notebooks: Vec<NotebookReport>) -> Self {
-        let exit_code =
-            notebooks.iter().map(|notebook| notebook.verdict.exit_code).max().unwrap_or(ExitCode::Passed);
-        Self { schema_version: SCHEMA_VERSION, tool, level, notebooks, exit_code }
+        let exit_code = notebooks
+            .iter()
+            .map(|notebook| notebook.verdict.exit_code)
+            .max()
+            .unwrap_or(ExitCode::Passed);
+        Self {
+            schema_version: SCHEMA_VERSION,
+            tool,
+            level,
+            notebooks,
+            exit_code,
+        }
     }
 }
 

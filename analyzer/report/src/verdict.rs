@@ -85,11 +85,17 @@ pub fn judge(
     failure: Option<&RunFailure>,
 ) -> Verdict {
     let count = |severity| {
-        let counted = diagnostics.iter().filter(|found| found.counts() && found.severity == severity).count();
+        let counted = diagnostics
+            .iter()
+            .filter(|found| found.counts() && found.severity == severity)
+            .count();
         u32::try_from(counted).unwrap_or(u32::MAX)
     };
     let fails = |found: &Diagnostic| {
-        found.fault || level.failing_severity().is_some_and(|least| found.counts() && found.severity >= least)
+        found.fault
+            || level
+                .failing_severity()
+                .is_some_and(|least| found.counts() && found.severity >= least)
     };
     let (outcome, exit_code) = if let Some(failure) = failure {
         (Outcome::Error, failure.kind.exit_code())
@@ -118,8 +124,150 @@ pub fn judge(
         errors: count(Severity::Error),
         warnings: count(Severity::Warning),
         notes: count(Severity::Note),
-        suppressed: u32::try_from(diagnostics.iter().filter(|found| found.suppression.is_some()).count())
-            .unwrap_or(u32::MAX),
+        suppressed: u32::try_from(
+            diagnostics
+                .iter()
+                .filter(|found| found.suppression.is_some())
+                .count(),
+        )
+        .unwrap_or(u32::MAX),
         cells: end.map(|_| CellCounts::of(cells)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use super::*;
+    use crate::{FailureKind, Location, RuleRef};
+
+    fn found(severity: Severity, fault: bool) -> Diagnostic {
+        Diagnostic {
+            rule: RuleRef {
+                id: Cow::Borrowed("NB000"),
+                name: Cow::Borrowed("example"),
+            },
+            severity,
+            fault,
+            message: String::new(),
+            explanation: None,
+            help: None,
+            location: Location::file_start(),
+            labels: Vec::new(),
+            fix: None,
+            suppression: None,
+        }
+    }
+
+    fn outcomes(found: &[Diagnostic], end: Option<&RunEnd>) -> [Outcome; 4] {
+        Level::ALL.map(|level| judge(level, found, &[], end, None).outcome)
+    }
+
+    use Outcome::{Error, Failed, Passed, TimedOut};
+
+    #[test]
+    fn s2_nothing_found_passes_at_every_level() {
+        assert_eq!(outcomes(&[], Some(&RunEnd::Completed)), [Passed; 4]);
+        assert_eq!(outcomes(&[], Some(&RunEnd::Exited { cell: 0 })), [Passed; 4]);
+        assert_eq!(outcomes(&[], None), [Passed; 4]);
+    }
+
+    #[test]
+    fn s2_each_level_fails_from_its_failing_severity_on() {
+        assert_eq!(outcomes(&[found(Severity::Note, false)], None), [Passed; 4]);
+        assert_eq!(
+            outcomes(&[found(Severity::Warning, false)], None),
+            [Passed, Passed, Passed, Failed]
+        );
+        assert_eq!(
+            outcomes(&[found(Severity::Error, false)], None),
+            [Passed, Failed, Failed, Failed]
+        );
+    }
+
+    #[test]
+    fn s2_execution_faults_and_files_that_are_no_notebooks_fail_at_every_level() {
+        assert_eq!(outcomes(&[found(Severity::Error, true)], None), [Failed; 4]);
+        for end in [
+            RunEnd::Raised { cell: 0 },
+            RunEnd::ExitedWith {
+                cell: 0,
+                code: "1".to_owned(),
+            },
+            RunEnd::Died {
+                cell: None,
+                status: Some(0),
+                signal: None,
+            },
+            RunEnd::OutOfMemory {
+                cell: None,
+                limit: None,
+                peak: None,
+            },
+        ] {
+            assert_eq!(outcomes(&[], Some(&end)), [Failed; 4], "{end:?}");
+        }
+    }
+
+    #[test]
+    fn s2_a_time_out_is_told_apart_and_fails_at_every_level() {
+        let ends = [
+            RunEnd::CellTimedOut { cell: 0, limit: 1.0 },
+            RunEnd::NotebookTimedOut {
+                cell: Some(0),
+                limit: 1.0,
+            },
+        ];
+        for end in ends {
+            assert_eq!(outcomes(&[], Some(&end)), [TimedOut; 4]);
+            assert_eq!(
+                judge(Level::Learning, &[], &[], Some(&end), None).exit_code,
+                ExitCode::Failed
+            );
+        }
+    }
+
+    #[test]
+    fn s2_a_failure_outside_the_notebook_is_never_a_pass_and_has_its_own_code() {
+        for (kind, code) in [
+            (FailureKind::NoInterpreter, ExitCode::Error),
+            (FailureKind::AgentLost, ExitCode::Error),
+            (FailureKind::Internal, ExitCode::Internal),
+        ] {
+            let failure = RunFailure {
+                kind,
+                message: String::new(),
+                hint: None,
+            };
+            let verdict = judge(
+                Level::Learning,
+                &[],
+                &[],
+                Some(&RunEnd::Completed),
+                Some(&failure),
+            );
+            assert_eq!((verdict.outcome, verdict.exit_code), (Error, code));
+        }
+    }
+
+    #[test]
+    fn s2_what_is_suppressed_or_off_does_not_count() {
+        let mut hidden = found(Severity::Error, false);
+        hidden.suppression = Some(crate::Suppression {
+            kind: crate::SuppressionKind::Comment,
+            reason: None,
+        });
+        let verdict = judge(
+            Level::Production,
+            &[hidden, found(Severity::Off, false)],
+            &[],
+            None,
+            None,
+        );
+        assert_eq!(
+            (verdict.outcome, verdict.errors, verdict.suppressed),
+            (Passed, 0, 1)
+        );
     }
 }

@@ -4,14 +4,62 @@ use nbvet_engine::Model;
 
 /// Programs that only show something: a failure is seen and changes nothing.
 const SHOWING: &[&str] = &[
-    "cal", "cat", "cut", "date", "df", "diff", "dir", "du", "echo", "env", "file", "find", "free", "grep", "head", "help",
-    "hostname", "htop", "id", "less", "ls", "lscpu", "lsb_release", "man", "more", "nproc", "nvcc", "nvidia-smi",
-    "printenv", "printf", "ps", "pwd", "sort", "stat", "tail", "test", "top", "tree", "true", "type", "uname", "uniq",
-    "uptime", "wc", "where", "whereis", "which", "who", "whoami", "zcat",
+    "cal",
+    "cat",
+    "cut",
+    "date",
+    "df",
+    "diff",
+    "dir",
+    "du",
+    "echo",
+    "env",
+    "file",
+    "find",
+    "free",
+    "grep",
+    "head",
+    "help",
+    "hostname",
+    "htop",
+    "id",
+    "less",
+    "ls",
+    "lscpu",
+    "lsb_release",
+    "man",
+    "more",
+    "nproc",
+    "nvcc",
+    "nvidia-smi",
+    "printenv",
+    "printf",
+    "ps",
+    "pwd",
+    "sort",
+    "stat",
+    "tail",
+    "test",
+    "top",
+    "tree",
+    "true",
+    "type",
+    "uname",
+    "uniq",
+    "uptime",
+    "wc",
+    "where",
+    "whereis",
+    "which",
+    "who",
+    "whoami",
+    "zcat",
 ];
 
 /// Programs for which status 1 is an answer, not a failure.
-const ANSWERING: &[&str] = &["[", "cmp", "diff", "egrep", "fgrep", "grep", "pgrep", "pkill", "test", "which", "zgrep"];
+const ANSWERING: &[&str] = &[
+    "[", "cmp", "diff", "egrep", "fgrep", "grep", "pgrep", "pkill", "test", "which", "zgrep",
+];
 
 /// The first program of a command line, without variables, `sudo` and folders.
 pub(crate) fn program(line: &str) -> Option<&str> {
@@ -26,18 +74,21 @@ pub(crate) fn program(line: &str) -> Option<&str> {
 }
 
 fn parts(line: &str) -> impl Iterator<Item = &str> {
-    line.split(['|', ';', '&', '\n']).map(str::trim).filter(|part| !part.is_empty())
+    line.split(['|', ';', '&', '\n'])
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
 }
 
 /// Every program of the line only shows something.
 pub(crate) fn only_shows(line: &str) -> bool {
     let writes = line.contains('>') && !line.contains("/dev/null") && !line.contains("2>&1");
-    !writes && parts(line).all(|part| {
-        program(part).is_none_or(|program| SHOWING.contains(&program))
-            || part.ends_with("--version")
-            || part.ends_with("-V")
-            || part.ends_with("--help")
-    })
+    !writes
+        && parts(line).all(|part| {
+            program(part).is_none_or(|program| SHOWING.contains(&program))
+                || part.ends_with("--version")
+                || part.ends_with("-V")
+                || part.ends_with("--help")
+        })
 }
 
 /// The line installs packages.
@@ -48,8 +99,20 @@ pub(crate) fn is_install(line: &str) -> bool {
         installs
             && part.split_whitespace().any(|word| {
                 let name = word.rsplit('/').next().unwrap_or(word);
-                matches!(name, "uv" | "conda" | "mamba" | "micromamba" | "apt" | "apt-get" | "yum" | "dnf" | "apk" | "brew" | "npm" | "gem")
-                    || name.starts_with("pip")
+                matches!(
+                    name,
+                    "uv" | "conda"
+                        | "mamba"
+                        | "micromamba"
+                        | "apt"
+                        | "apt-get"
+                        | "yum"
+                        | "dnf"
+                        | "apk"
+                        | "brew"
+                        | "npm"
+                        | "gem"
+                ) || name.starts_with("pip")
                     || name.contains("pip")
             })
     })
@@ -57,7 +120,9 @@ pub(crate) fn is_install(line: &str) -> bool {
 
 /// The notebook reads `_exit_code` somewhere.
 pub(crate) fn status_is_read(model: &Model<'_>) -> bool {
-    model.references().any(|(_, reference)| reference.name == "_exit_code")
+    model
+        .references()
+        .any(|(_, reference)| reference.name == "_exit_code")
 }
 
 /// A status of 1 that is an answer: `grep` that found nothing.
@@ -65,7 +130,10 @@ pub(crate) fn is_answer(line: &str, status: i32) -> bool {
     // 128 + SIGPIPE: the reader of a pipe had enough.
     status == 141
         || (status == 1
-            && parts(line).last().and_then(program).is_some_and(|program| ANSWERING.contains(&program)))
+            && parts(line)
+                .last()
+                .and_then(program)
+                .is_some_and(|program| ANSWERING.contains(&program)))
 }
 
 #[cfg(test)]
@@ -90,7 +158,13 @@ mod tests {
 
     #[test]
     fn installs_are_known_in_their_forms() {
-        for line in ["pip install x", "pip3 -q install x", "python -m pip install x", "uv pip install x", "conda install -y x"] {
+        for line in [
+            "pip install x",
+            "pip3 -q install x",
+            "python -m pip install x",
+            "uv pip install x",
+            "conda install -y x",
+        ] {
             assert!(is_install(line), "{line}");
         }
         assert!(!is_install("make install"));

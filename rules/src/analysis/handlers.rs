@@ -28,9 +28,7 @@ pub(crate) fn clause(handler: &ExceptHandler) -> &ExceptHandlerExceptHandler {
 
 /// The handler takes whatever comes: bare, `Exception` or `BaseException`.
 pub(crate) fn is_broad(handler: &ExceptHandler) -> bool {
-    let broad = |class: &Expr| {
-        matches!(class, Expr::Name(name) if matches!(name.id.as_str(), "Exception" | "BaseException"))
-    };
+    let broad = |class: &Expr| matches!(class, Expr::Name(name) if matches!(name.id.as_str(), "Exception" | "BaseException"));
     match clause(handler).type_.as_deref() {
         None => true,
         Some(Expr::Tuple(classes)) => classes.elts.iter().any(broad),
@@ -56,9 +54,8 @@ pub(crate) fn reaction(handler: &ExceptHandler) -> Reaction {
     let mut reaction = Reaction::Pass;
     for statement in body {
         match statement_reaction(statement) {
-            Reaction::Pass => {}
             Reaction::PrintOnly if reaction == Reaction::Pass => reaction = Reaction::PrintOnly,
-            Reaction::PrintOnly => {}
+            Reaction::Pass | Reaction::PrintOnly => {}
             Reaction::Default => reaction = Reaction::Default,
             other => return other,
         }
@@ -80,7 +77,11 @@ fn statement_reaction(statement: &Stmt) -> Reaction {
             Some(_) => Reaction::Other,
         },
         Stmt::Assign(assign) if is_constant(&assign.value) => {
-            if assign.targets.iter().all(Expr::is_name_expr) { Reaction::Default } else { Reaction::Other }
+            if assign.targets.iter().all(Expr::is_name_expr) {
+                Reaction::Default
+            } else {
+                Reaction::Other
+            }
         }
         _ => Reaction::Other,
     }
@@ -167,13 +168,37 @@ fn raises(body: &[Stmt]) -> bool {
 /// Losing this exception does little harm: the `try` only cleans up, only asks a yes/no question, only looks
 /// whether something can be imported, or does nothing that the rest of the notebook could miss.
 pub(crate) fn does_little_harm(attempt: &StmtTry, handler: &ExceptHandler) -> bool {
-    is_cleanup(&attempt.body) || is_probe(attempt, handler) || is_import(&attempt.body) || is_show(&attempt.body)
+    is_cleanup(&attempt.body)
+        || is_probe(attempt, handler)
+        || is_import(&attempt.body)
+        || is_show(&attempt.body)
 }
 
 const CLEANUP: &[&str] = &[
-    "close", "closeall", "cleanup", "clean_up", "delete", "destroy", "disconnect", "kill", "quit", "release", "remove",
-    "rmdir", "rmtree", "shutdown", "stop", "teardown", "terminate", "undeploy", "undeploy_all", "unlink", "unmount",
-    "cancel", "drop", "clear",
+    "close",
+    "closeall",
+    "cleanup",
+    "clean_up",
+    "delete",
+    "destroy",
+    "disconnect",
+    "kill",
+    "quit",
+    "release",
+    "remove",
+    "rmdir",
+    "rmtree",
+    "shutdown",
+    "stop",
+    "teardown",
+    "terminate",
+    "undeploy",
+    "undeploy_all",
+    "unlink",
+    "unmount",
+    "cancel",
+    "drop",
+    "clear",
 ];
 
 fn is_cleanup(body: &[Stmt]) -> bool {
@@ -183,10 +208,9 @@ fn is_cleanup(body: &[Stmt]) -> bool {
             Expr::Attribute(attribute) => attribute.attr.as_str(),
             _ => return false,
         };
-        let starts = |word: &&str| {
-            name == *word || name.strip_prefix(word).is_some_and(|rest| rest.starts_with('_'))
-        };
-        CLEANUP.iter().any(|word| starts(&word))
+        let starts =
+            |word: &&str| name == *word || name.strip_prefix(word).is_some_and(|rest| rest.starts_with('_'));
+        CLEANUP.iter().any(starts)
     };
     let mut cleans = false;
     let harmless = body.iter().all(|statement| match statement {
@@ -224,24 +248,39 @@ fn is_cleanup(body: &[Stmt]) -> bool {
 /// The handler and the body yield only True or False.
 fn is_probe(attempt: &StmtTry, handler: &ExceptHandler) -> bool {
     let answers = |statement: &Stmt| match statement {
-        Stmt::Return(returned) => returned.value.as_deref().is_some_and(Expr::is_boolean_literal_expr),
+        Stmt::Return(returned) => returned
+            .value
+            .as_deref()
+            .is_some_and(Expr::is_boolean_literal_expr),
         Stmt::Assign(assign) => assign.value.is_boolean_literal_expr(),
         _ => false,
     };
     let body = &clause(handler).body;
     body.iter().any(answers)
-        && body.iter().all(|statement| answers(statement) || statement_reaction(statement) != Reaction::Default)
-        && attempt.body.iter().chain(&attempt.orelse).filter(|statement| statement.is_return_stmt()).all(answers)
+        && body
+            .iter()
+            .all(|statement| answers(statement) || statement_reaction(statement) != Reaction::Default)
+        && attempt
+            .body
+            .iter()
+            .chain(&attempt.orelse)
+            .filter(|statement| statement.is_return_stmt())
+            .all(answers)
 }
 
 fn is_import(body: &[Stmt]) -> bool {
     let is_import = |statement: &Stmt| matches!(statement, Stmt::Import(_) | Stmt::ImportFrom(_));
     body.first().is_some_and(is_import)
-        && body.iter().all(|statement| is_import(statement) || !binds_or_loops(statement) )
+        && body
+            .iter()
+            .all(|statement| is_import(statement) || !binds_or_loops(statement))
 }
 
 fn binds_or_loops(statement: &Stmt) -> bool {
-    matches!(statement, Stmt::For(_) | Stmt::While(_) | Stmt::With(_) | Stmt::FunctionDef(_) | Stmt::ClassDef(_))
+    matches!(
+        statement,
+        Stmt::For(_) | Stmt::While(_) | Stmt::With(_) | Stmt::FunctionDef(_) | Stmt::ClassDef(_)
+    )
 }
 
 /// The body shows values or demonstrates an error, and binds nothing.
@@ -260,7 +299,12 @@ fn is_show(body: &[Stmt]) -> bool {
 /// Where the `except` clause itself stands: its first line without the body.
 pub(crate) fn head(model: &Model<'_>, position: usize, handler: &ExceptHandler) -> ast::TextRange {
     let range = handler.range();
-    let first_line = model.cell(position).slice(range).lines().next().unwrap_or_default();
+    let first_line = model
+        .cell(position)
+        .slice(range)
+        .lines()
+        .next()
+        .unwrap_or_default();
     let length = first_line.split('#').next().unwrap_or_default().trim_end().len();
     ast::TextRange::at(range.start(), ast::TextSize::try_from(length).unwrap_or_default())
 }

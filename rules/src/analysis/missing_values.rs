@@ -14,7 +14,14 @@ const MAX_STEPS: u32 = 6;
 pub(crate) fn is_nan_literal<'a>(model: &Model<'a>, expression: &'a Expr) -> bool {
     match expression {
         Expr::Attribute(_) | Expr::Name(_) => model.qualified_name(expression).is_some_and(|name| {
-            name.is_any(&["numpy.nan", "numpy.NaN", "numpy.NAN", "math.nan", "pandas.NaT", "cmath.nan"])
+            name.is_any(&[
+                "numpy.nan",
+                "numpy.NaN",
+                "numpy.NAN",
+                "math.nan",
+                "pandas.NaT",
+                "cmath.nan",
+            ])
         }),
         Expr::Call(call) => is_float_of(model, call, &["nan"]),
         _ => false,
@@ -22,18 +29,25 @@ pub(crate) fn is_nan_literal<'a>(model: &Model<'a>, expression: &'a Expr) -> boo
 }
 
 fn is_float_of<'a>(model: &Model<'a>, call: &'a ExprCall, words: &[&str]) -> bool {
-    let [Expr::StringLiteral(text)] = &*call.arguments.args else { return false };
+    let [Expr::StringLiteral(text)] = &*call.arguments.args else {
+        return false;
+    };
     let text = text.value.to_str().trim_start_matches(['+', '-']).to_lowercase();
     words.contains(&text.as_str())
         && model.qualified_name(&call.func).is_some_and(|name| {
-            name.is_any(&["builtins.float", "numpy.float64", "numpy.float32", "decimal.Decimal"])
+            name.is_any(&[
+                "builtins.float",
+                "numpy.float64",
+                "numpy.float32",
+                "decimal.Decimal",
+            ])
         })
 }
 
 /// What an author writes to put a value that is no number somewhere on purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wanted {
-    /// NaN, NA, NaT or None.
+    /// NaN, `NA`, `NaT` or `None`.
     Missing,
     /// Infinity.
     Infinite,
@@ -41,7 +55,13 @@ pub(crate) enum Wanted {
 
 /// The expression, or what it is made of, has such a value in it on purpose.
 pub(crate) fn is_made_of<'a>(model: &Model<'a>, expression: &'a Expr, wanted: Wanted) -> bool {
-    let mut search = Search { model, wanted, steps: MAX_STEPS, found: false, seen: Vec::new() };
+    let mut search = Search {
+        model,
+        wanted,
+        steps: MAX_STEPS,
+        found: false,
+        seen: Vec::new(),
+    };
     search.visit_expr(expression);
     search.found
 }
@@ -97,7 +117,13 @@ impl<'a> Search<'a, '_> {
             }
         }
         self.found |= self.model.is_written_into(name, |value| {
-            let mut inner = Search { model: self.model, wanted: self.wanted, steps: 0, found: false, seen: vec![] };
+            let mut inner = Search {
+                model: self.model,
+                wanted: self.wanted,
+                steps: 0,
+                found: false,
+                seen: vec![],
+            };
             inner.visit_expr(value);
             inner.found
         });
@@ -126,8 +152,26 @@ impl<'a> Visitor<'a> for Search<'a, '_> {
 
 /// Functions and methods that look for missing or infinite values.
 const LOOKING: &[&str] = &[
-    "isna", "isnull", "notna", "notnull", "isnan", "isfinite", "isinf", "fillna", "dropna", "nan_to_num", "nanmean",
-    "nanmax", "nanmin", "nansum", "nanmedian", "nanstd", "interpolate", "ffill", "bfill", "count_nonzero",
+    "isna",
+    "isnull",
+    "notna",
+    "notnull",
+    "isnan",
+    "isfinite",
+    "isinf",
+    "fillna",
+    "dropna",
+    "nan_to_num",
+    "nanmean",
+    "nanmax",
+    "nanmin",
+    "nansum",
+    "nanmedian",
+    "nanstd",
+    "interpolate",
+    "ffill",
+    "bfill",
+    "count_nonzero",
 ];
 
 /// The notebook looks whether this name is missing or finite, somewhere below its binding.

@@ -20,14 +20,19 @@ impl Origin<'_> {
     /// The function swallowed an error, or forgot a path: no test in the notebook makes that right.
     pub(crate) fn is_an_accident(&self) -> bool {
         match self.path.kind {
-            NonePathKind::HandlerFallsThrough | NonePathKind::ReturnInHandler | NonePathKind::FallsThrough => true,
+            NonePathKind::HandlerFallsThrough
+            | NonePathKind::ReturnInHandler
+            | NonePathKind::FallsThrough => true,
             NonePathKind::Return | NonePathKind::LoopEnds => false,
         }
     }
 
     /// The path comes out of an exception handler.
     pub(crate) fn swallows(&self) -> bool {
-        matches!(self.path.kind, NonePathKind::HandlerFallsThrough | NonePathKind::ReturnInHandler)
+        matches!(
+            self.path.kind,
+            NonePathKind::HandlerFallsThrough | NonePathKind::ReturnInHandler
+        )
     }
 
     /// What the path does, for a label.
@@ -48,7 +53,10 @@ impl Origin<'_> {
     pub(crate) fn range(&self, model: &Model<'_>) -> TextRange {
         let text = model.cell(self.position).slice(self.path.range);
         let length = text.lines().next().unwrap_or_default().trim_end().len();
-        TextRange::at(self.path.range.start(), nbvet_engine::ast::TextSize::try_from(length).unwrap_or_default())
+        TextRange::at(
+            self.path.range.start(),
+            nbvet_engine::ast::TextSize::try_from(length).unwrap_or_default(),
+        )
     }
 }
 
@@ -66,11 +74,17 @@ fn of_callee<'a>(model: &Model<'a>, callee: &'a Expr) -> Option<Origin<'a>> {
     if !summary.is_mixed() || summary.values.iter().all(|value| value.is_boolean_literal_expr()) {
         return None;
     }
-    let accident = |path: &&NonePath| {
-        !matches!(path.kind, NonePathKind::Return | NonePathKind::LoopEnds)
-    };
-    let path = *summary.none_paths.iter().find(accident).or(summary.none_paths.first())?;
-    Some(Origin { function, position: model.binding(id).place.cell, path })
+    let accident = |path: &&NonePath| !matches!(path.kind, NonePathKind::Return | NonePathKind::LoopEnds);
+    let path = *summary
+        .none_paths
+        .iter()
+        .find(accident)
+        .or(summary.none_paths.first())?;
+    Some(Origin {
+        function,
+        position: model.binding(id).place.cell,
+        path,
+    })
 }
 
 /// The origin of a `None` that a binding's value is.
@@ -122,7 +136,9 @@ fn of_element<'a>(model: &Model<'a>, element: &'a Expr) -> Option<Origin<'a>> {
         Expr::Call(call) => of_call(model, call),
         Expr::Tuple(tuple) => tuple.elts.iter().find_map(|part| of_element(model, part)),
         Expr::Name(name) => {
-            let [id] = model.certain_bindings(name)? else { return None };
+            let [id] = model.certain_bindings(name)? else {
+                return None;
+            };
             of_value(model, model.binding(*id))
         }
         _ => None,
@@ -159,9 +175,15 @@ fn of_stores<'a>(model: &Model<'a>, position: usize, name: &str) -> Option<Origi
             visitor::walk_expr(self, expression);
         }
     }
-    let mut stores = Stores { name, stored: Vec::new() };
+    let mut stores = Stores {
+        name,
+        stored: Vec::new(),
+    };
     stores.visit_body(model.cell(position).body());
-    stores.stored.into_iter().find_map(|element| of_element(model, element))
+    stores
+        .stored
+        .into_iter()
+        .find_map(|element| of_element(model, element))
 }
 
 /// How the notebook uses a value.
@@ -178,7 +200,11 @@ pub(crate) fn uses(model: &Model<'_>, id: BindingId) -> Uses {
     let mut found = Uses::default();
     for reference in model.uses_of(id) {
         let place = reference.place;
-        let mut classify = Classify { range: place.range(), uses: Uses::default(), context: Context::Value };
+        let mut classify = Classify {
+            range: place.range(),
+            uses: Uses::default(),
+            context: Context::Value,
+        };
         classify.visit_body(model.cell(place.cell).body());
         found.tested |= classify.uses.tested;
         found.as_value |= classify.uses.as_value;
@@ -218,7 +244,10 @@ impl<'a> Visitor<'a> for Classify {
                 self.within(Context::Test, &choice.test);
                 self.visit_body(&choice.body);
                 for clause in &choice.elif_else_clauses {
-                    clause.test.iter().for_each(|test| self.within(Context::Test, test));
+                    clause
+                        .test
+                        .iter()
+                        .for_each(|test| self.within(Context::Test, test));
                     self.visit_body(&clause.body);
                 }
             }
@@ -243,13 +272,26 @@ impl<'a> Visitor<'a> for Classify {
             }
             Expr::Compare(comparison) => {
                 let with_none = comparison.comparators.iter().any(Expr::is_none_literal_expr);
-                let identity = comparison.ops.iter().any(|op| matches!(op, CmpOp::Is | CmpOp::IsNot));
-                let context = if with_none || identity { Context::Test } else { Context::Value };
+                let identity = comparison
+                    .ops
+                    .iter()
+                    .any(|op| matches!(op, CmpOp::Is | CmpOp::IsNot));
+                let context = if with_none || identity {
+                    Context::Test
+                } else {
+                    Context::Value
+                };
                 self.within(context, &comparison.left);
-                comparison.comparators.iter().for_each(|right| self.within(context, right));
+                comparison
+                    .comparators
+                    .iter()
+                    .for_each(|right| self.within(context, right));
             }
             Expr::BoolOp(operation) => {
-                operation.values.iter().for_each(|value| self.within(Context::Test, value));
+                operation
+                    .values
+                    .iter()
+                    .for_each(|value| self.within(Context::Test, value));
             }
             Expr::UnaryOp(operation) if operation.op == nbvet_engine::ast::UnaryOp::Not => {
                 self.within(Context::Test, &operation.operand);
@@ -262,11 +304,21 @@ impl<'a> Visitor<'a> for Classify {
             Expr::Call(call) => {
                 self.within(Context::Value, &call.func);
                 let context = argument_context(&call.func);
-                call.arguments.args.iter().for_each(|argument| self.within(context, argument));
-                call.arguments.keywords.iter().for_each(|keyword| self.within(context, &keyword.value));
+                call.arguments
+                    .args
+                    .iter()
+                    .for_each(|argument| self.within(context, argument));
+                call.arguments
+                    .keywords
+                    .iter()
+                    .for_each(|keyword| self.within(context, &keyword.value));
             }
             Expr::FString(_) => {
-                let context = if self.context == Context::Shown { Context::Shown } else { Context::Value };
+                let context = if self.context == Context::Shown {
+                    Context::Shown
+                } else {
+                    Context::Value
+                };
                 let outer = std::mem::replace(&mut self.context, context);
                 visitor::walk_expr(self, expression);
                 self.context = outer;
@@ -288,7 +340,8 @@ fn argument_context(callee: &Expr) -> Context {
     };
     match name {
         "print" | "display" | "pprint" | "repr" | "str" | "type" | "id" | "info" | "debug" => Context::Shown,
-        "isinstance" | "bool" | "callable" | "assertIsNone" | "assertIsNotNone" | "isna" | "isnull" | "notna" => Context::Test,
+        "isinstance" | "bool" | "callable" | "assertIsNone" | "assertIsNotNone" | "isna" | "isnull"
+        | "notna" => Context::Test,
         _ => Context::Value,
     }
 }

@@ -12,7 +12,9 @@ use super::missing_values::{self, Wanted};
 /// Reports every name and every shown result that is such a number and was not meant to be.
 pub(crate) fn check<'a>(run: &Run<'a>, cx: &mut RunContext<'a, '_>, wanted: Wanted) {
     for cell in run.cells {
-        let Some(position) = cx.model().position_of(cell.cell) else { continue };
+        let Some(position) = cx.model().position_of(cell.cell) else {
+            continue;
+        };
         if cx.model().cell(position).may_raise() {
             continue;
         }
@@ -35,7 +37,10 @@ fn is_wanted(value: &ValueFacts, wanted: Wanted) -> bool {
     matches!(
         (value.number, wanted),
         (Some(Number::NonFinite(NonFinite::Nan)), Wanted::Missing)
-            | (Some(Number::NonFinite(NonFinite::Inf | NonFinite::NegInf)), Wanted::Infinite)
+            | (
+                Some(Number::NonFinite(NonFinite::Inf | NonFinite::NegInf)),
+                Wanted::Infinite
+            )
     )
 }
 
@@ -47,34 +52,46 @@ fn bound(model: &Model<'_>, position: usize, name: &str, wanted: Wanted) -> Opti
         .filter(|binding| binding.place.cell == position)
         .collect();
     let last = bindings.last()?;
-    let computed = matches!(last.kind, BindingKind::Value(_) | BindingKind::Part(_) | BindingKind::Augmented(_));
+    let computed = matches!(
+        last.kind,
+        BindingKind::Value(_) | BindingKind::Part(_) | BindingKind::Augmented(_)
+    );
     if !computed || name.starts_with('_') || missing_values::is_looked_at(model, name) {
         return None;
     }
-    let meant = bindings.iter().any(|binding| missing_values::binding_is_made_of(model, binding, wanted));
+    let meant = bindings
+        .iter()
+        .any(|binding| missing_values::binding_is_made_of(model, binding, wanted));
     if meant || missing_values::source(last).is_some_and(is_lookup) {
         return None;
     }
     let word = word(wanted);
     let finding = Finding::new(model.location_of(last.place), format!("`{name}` is {word}"))
         .because(meaning(wanted))
-        .help(format!("look at what it is computed from, and check it: `assert np.isfinite({name})`"))
+        .help(format!(
+            "look at what it is computed from, and check it: `assert np.isfinite({name})`"
+        ))
         .about(format!("name:{name}"));
     Some(finding)
 }
 
 /// The value of the cell's last line.
 fn shown(model: &Model<'_>, position: usize, wanted: Wanted) -> Option<Finding> {
-    let Some(Stmt::Expr(last)) = model.cell(position).body().last() else { return None };
+    let Some(Stmt::Expr(last)) = model.cell(position).body().last() else {
+        return None;
+    };
     let value = &*last.value;
     // A name that is NaN was reported where it was bound, and a cell of a table is data.
     if value.is_name_expr() || is_lookup(value) || missing_values::is_made_of(model, value, wanted) {
         return None;
     }
     let word = word(wanted);
-    let finding = Finding::new(model.location(position, value.range()), format!("this comes out as {word}"))
-        .because(meaning(wanted))
-        .help("look at what it is computed from, and check that it is not empty or zero");
+    let finding = Finding::new(
+        model.location(position, value.range()),
+        format!("this comes out as {word}"),
+    )
+    .because(meaning(wanted))
+    .help("look at what it is computed from, and check that it is not empty or zero");
     Some(finding)
 }
 

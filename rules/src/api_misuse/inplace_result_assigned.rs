@@ -54,8 +54,17 @@ struct InplaceResultAssigned;
 /// Methods of `DataFrame` and `Series` that return `None` with `inplace=True` in pandas 1, 2 and 3 (checked by
 /// running each in pandas 2.3 and 3.1).
 const METHODS: &[&str] = &[
-    "drop", "drop_duplicates", "dropna", "eval", "query", "rename", "rename_axis", "reset_index", "set_index",
-    "sort_index", "sort_values",
+    "drop",
+    "drop_duplicates",
+    "dropna",
+    "eval",
+    "query",
+    "rename",
+    "rename_axis",
+    "reset_index",
+    "set_index",
+    "sort_index",
+    "sort_values",
 ];
 
 impl StaticRule for InplaceResultAssigned {
@@ -66,8 +75,12 @@ impl StaticRule for InplaceResultAssigned {
     fn visit<'a>(&self, node: Node<'a>, cx: &mut Context<'a, '_>) {
         let Node::Assign(assign) = node else { return };
         let Expr::Call(call) = &*assign.value else { return };
-        let [target] = assign.targets.as_slice() else { return };
-        let Expr::Attribute(method) = &*call.func else { return };
+        let [target] = assign.targets.as_slice() else {
+            return;
+        };
+        let Expr::Attribute(method) = &*call.func else {
+            return;
+        };
         if !METHODS.contains(&method.attr.as_str()) || !is_inplace(call) || !may_be_frame(cx, &method.value) {
             return;
         }
@@ -76,30 +89,46 @@ impl StaticRule for InplaceResultAssigned {
         let at = cx.at(call.range());
         let without = without_inplace(cx.source(call.range()));
         cx.report(
-            Finding::new(at, format!("`{target}` becomes None: `{method}(…, inplace=True)` returns nothing"))
-                .because(format!("The frame is changed where it is, and everything that uses `{target}` works with None."))
-                .help(format!("write `{target} = {without}`"))
-                .about(format!("name:{target}")),
+            Finding::new(
+                at,
+                format!("`{target}` becomes None: `{method}(…, inplace=True)` returns nothing"),
+            )
+            .because(format!(
+                "The frame is changed where it is, and everything that uses `{target}` works with None."
+            ))
+            .help(format!("write `{target} = {without}`"))
+            .about(format!("name:{target}")),
         );
     }
 }
 
 fn is_inplace(call: &ExprCall) -> bool {
-    call.arguments.find_keyword("inplace").is_some_and(|keyword| {
-        matches!(&keyword.value, Expr::BooleanLiteral(literal) if literal.value)
-    })
+    call.arguments
+        .find_keyword("inplace")
+        .is_some_and(|keyword| matches!(&keyword.value, Expr::BooleanLiteral(literal) if literal.value))
 }
 
 /// The receiver is a frame or a series, or not known: the methods and `inplace=` together are pandas' own.
 fn may_be_frame<'a>(cx: &Context<'a, '_>, receiver: &'a Expr) -> bool {
     let module = cx.model().qualified_name(receiver).is_some();
-    !module && cx.model().tag(receiver).is_none_or(|tag| matches!(tag, Tag::DataFrame | Tag::Series))
+    !module
+        && cx
+            .model()
+            .tag(receiver)
+            .is_none_or(|tag| matches!(tag, Tag::DataFrame | Tag::Series))
 }
 
 fn without_inplace(call: &str) -> String {
     let compact: String = call.split_whitespace().collect::<Vec<_>>().join(" ");
-    [", inplace=True", ", inplace = True", "inplace=True, ", "inplace = True, ", "inplace=True", "inplace = True"]
-        .into_iter()
-        .find(|form| compact.contains(form))
-        .map_or_else(|| compact.clone(), |form| compact.replacen(form, "", 1))
+    [
+        ", inplace=True",
+        ", inplace = True",
+        "inplace=True, ",
+        "inplace = True, ",
+        "inplace=True",
+        "inplace = True",
+    ]
+    .into_iter()
+    .find(|form| compact.contains(form))
+    .map_or_else(|| compact.clone(), |form| compact.replacen(form, "", 1))
 }

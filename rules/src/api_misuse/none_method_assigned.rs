@@ -50,7 +50,15 @@ struct NoneMethodAssigned;
 
 const LIST: &[&str] = &["append", "clear", "extend", "insert", "remove", "reverse", "sort"];
 const DICT: &[&str] = &["clear", "update"];
-const SET: &[&str] = &["add", "clear", "difference_update", "discard", "intersection_update", "remove", "update"];
+const SET: &[&str] = &[
+    "add",
+    "clear",
+    "difference_update",
+    "discard",
+    "intersection_update",
+    "remove",
+    "update",
+];
 
 impl StaticRule for NoneMethodAssigned {
     fn visits(&self) -> Visits {
@@ -79,11 +87,16 @@ impl StaticRule for NoneMethodAssigned {
         let at = cx.at(value.range());
         let help = mended(cx, call, target_text);
         cx.report(
-            Finding::new(at, format!("`{target_text}` becomes None: {what} and returns nothing"))
-                .because(format!("Everything that uses `{target_text}` from here on works with None."))
-                .help(help)
-                .lowered_if(!is_used(target, cx))
-                .about(format!("name:{target_text}")),
+            Finding::new(
+                at,
+                format!("`{target_text}` becomes None: {what} and returns nothing"),
+            )
+            .because(format!(
+                "Everything that uses `{target_text}` from here on works with None."
+            ))
+            .help(help)
+            .lowered_if(!is_used(target, cx))
+            .about(format!("name:{target_text}")),
         );
     }
 }
@@ -94,7 +107,9 @@ fn none_method<'a>(cx: &Context<'a, '_>, call: &'a ExprCall) -> Option<String> {
             .is_any(&["random.shuffle", "numpy.random.shuffle"])
             .then(|| format!("`{name}()` shuffles in place"));
     }
-    let Expr::Attribute(method) = &*call.func else { return None };
+    let Expr::Attribute(method) = &*call.func else {
+        return None;
+    };
     let name = method.attr.as_str();
     let (kind, methods) = match cx.model().tag(&method.value)? {
         Tag::List => ("list", LIST),
@@ -102,19 +117,25 @@ fn none_method<'a>(cx: &Context<'a, '_>, call: &'a ExprCall) -> Option<String> {
         Tag::Set => ("set", SET),
         _ => return None,
     };
-    methods.contains(&name).then(|| format!("`{kind}.{name}()` works in place"))
+    methods
+        .contains(&name)
+        .then(|| format!("`{kind}.{name}()` works in place"))
 }
 
 /// The user's own line, mended.
 fn mended(cx: &Context<'_, '_>, call: &ExprCall, target: &str) -> String {
     let own_line = format!("call `{}` on a line of its own", cx.source(call.range()));
-    let Expr::Attribute(method) = &*call.func else { return own_line };
+    let Expr::Attribute(method) = &*call.func else {
+        return own_line;
+    };
     let receiver = cx.source(method.value.range());
     if receiver == target {
         return own_line;
     }
     match (method.attr.as_str(), &*call.arguments.args) {
-        ("sort", []) if call.arguments.keywords.is_empty() => format!("write `{target} = sorted({receiver})`"),
+        ("sort", []) if call.arguments.keywords.is_empty() => {
+            format!("write `{target} = sorted({receiver})`")
+        }
         ("reverse", []) => format!("write `{target} = {receiver}[::-1]`"),
         ("append", [item]) => format!("write `{target} = {receiver} + [{}]`", cx.source(item.range())),
         _ => own_line,

@@ -1,4 +1,4 @@
-//! Values that are no values: NB3xx.
+//! Values that are no values: `NB3xx`.
 
 pub(crate) mod inf_result;
 pub(crate) mod nan_equality;

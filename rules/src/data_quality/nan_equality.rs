@@ -52,7 +52,10 @@ impl StaticRule for NanEquality {
         let Node::Compare(comparison) = node else { return };
         let mut left = &*comparison.left;
         for (operator, right) in comparison.ops.iter().zip(&*comparison.comparators) {
-            let (nan, other) = (is_nan_literal(cx.model(), right), is_nan_literal(cx.model(), left));
+            let (nan, other) = (
+                is_nan_literal(cx.model(), right),
+                is_nan_literal(cx.model(), left),
+            );
             // `np.nan == np.nan` shows how NaN behaves, and is meant.
             if matches!(operator, CmpOp::Eq | CmpOp::NotEq) && (nan != other) {
                 report(cx, comparison, *operator, if nan { left } else { right });
@@ -63,12 +66,21 @@ impl StaticRule for NanEquality {
 }
 
 fn report(cx: &mut Context<'_, '_>, comparison: &ExprCompare, operator: CmpOp, value: &Expr) {
-    let (answer, negation) = if operator == CmpOp::Eq { ("False", "") } else { ("True", "~") };
+    let (answer, negation) = if operator == CmpOp::Eq {
+        ("False", "")
+    } else {
+        ("True", "~")
+    };
     let value = cx.source(value.range());
     let at = cx.at(comparison.range());
     cx.report(
-        Finding::new(at, format!("this is always {answer}: NaN is equal to nothing, not even to itself"))
-            .because("Whatever is filtered, counted or replaced by this comparison is never touched.")
-            .help(format!("write `{negation}np.isnan({value})` or `{negation}pd.isna({value})`")),
+        Finding::new(
+            at,
+            format!("this is always {answer}: NaN is equal to nothing, not even to itself"),
+        )
+        .because("Whatever is filtered, counted or replaced by this comparison is never touched.")
+        .help(format!(
+            "write `{negation}np.isnan({value})` or `{negation}pd.isna({value})`"
+        )),
     );
 }

@@ -26,7 +26,9 @@ struct CellTimeout;
 
 impl RunRule for CellTimeout {
     fn check<'a>(&self, run: &Run<'a>, cx: &mut RunContext<'a, '_>) {
-        let Some(RunEnd::CellTimedOut { cell, limit }) = run.end else { return };
+        let Some(RunEnd::CellTimedOut { cell, limit }) = run.end else {
+            return;
+        };
         let at = cx.at_line(*cell, None);
         cx.report(
             Finding::new(at, format!("this cell ran longer than its limit of {limit} s"))

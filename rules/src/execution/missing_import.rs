@@ -34,9 +34,14 @@ impl RunRule for MissingImport {
         let module = error.value.split('\'').nth(1).unwrap_or(&error.value);
         let package = package_of(module);
         cx.report(
-            Finding::new(at, format!("there is no module `{module}` in the Python that ran the notebook"))
-                .because("The notebook stops here; the cells below did not run.")
-                .help(format!("install it (`pip install {package}`) and write it into requirements.txt")),
+            Finding::new(
+                at,
+                format!("there is no module `{module}` in the Python that ran the notebook"),
+            )
+            .because("The notebook stops here; the cells below did not run.")
+            .help(format!(
+                "install it (`pip install {package}`) and write it into requirements.txt"
+            )),
         );
     }
 }

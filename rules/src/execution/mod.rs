@@ -1,4 +1,4 @@
-//! The notebook does not run: NB0xx. These fail at every level and cannot be switched off.
+//! The notebook does not run: `NB0xx`. These fail at every level and cannot be switched off.
 
 pub(crate) mod cell_timeout;
 pub(crate) mod missing_import;

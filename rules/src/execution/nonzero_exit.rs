@@ -27,8 +27,14 @@ struct NonzeroExit;
 
 impl RunRule for NonzeroExit {
     fn check<'a>(&self, run: &Run<'a>, cx: &mut RunContext<'a, '_>) {
-        let Some(RunEnd::ExitedWith { cell, code }) = run.end else { return };
-        let error = run.cells.iter().find(|run| run.cell == *cell).and_then(|run| run.error.as_ref());
+        let Some(RunEnd::ExitedWith { cell, code }) = run.end else {
+            return;
+        };
+        let error = run
+            .cells
+            .iter()
+            .find(|run| run.cell == *cell)
+            .and_then(|run| run.error.as_ref());
         let at = cx.at_line(*cell, error.and_then(|error| error.line));
         cx.report(
             Finding::new(at, format!("the notebook stopped itself with exit status {code}"))

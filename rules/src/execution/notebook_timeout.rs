@@ -27,7 +27,9 @@ struct NotebookTimeout;
 
 impl RunRule for NotebookTimeout {
     fn check<'a>(&self, run: &Run<'a>, cx: &mut RunContext<'a, '_>) {
-        let Some(RunEnd::NotebookTimedOut { cell, limit }) = run.end else { return };
+        let Some(RunEnd::NotebookTimedOut { cell, limit }) = run.end else {
+            return;
+        };
         let at = cell.map_or_else(nbvet_report::Location::file_start, |cell| cx.at_line(cell, None));
         cx.report(
             Finding::new(at, format!("the notebook ran longer than its limit of {limit} s"))

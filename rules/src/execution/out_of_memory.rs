@@ -26,15 +26,17 @@ struct OutOfMemory;
 
 impl RunRule for OutOfMemory {
     fn check<'a>(&self, run: &Run<'a>, cx: &mut RunContext<'a, '_>) {
-        let Some(RunEnd::OutOfMemory { cell, limit, peak }) = run.end else { return };
+        let Some(RunEnd::OutOfMemory { cell, limit, peak }) = run.end else {
+            return;
+        };
         let size = |bytes: &u64| format!("{} MiB", bytes / (1024 * 1024));
-        let mut message = "the notebook ran out of memory".to_owned();
-        if let Some(limit) = limit {
-            message.push_str(&format!(": the limit is {}", size(limit)));
-        }
-        if let Some(peak) = peak {
-            message.push_str(&format!(", it held {}", size(peak)));
-        }
+        let limit = limit
+            .as_ref()
+            .map_or_else(String::new, |limit| format!(": the limit is {}", size(limit)));
+        let peak = peak
+            .as_ref()
+            .map_or_else(String::new, |peak| format!(", it held {}", size(peak)));
+        let message = format!("the notebook ran out of memory{limit}{peak}");
         let at = cell.map_or_else(nbvet_report::Location::file_start, |cell| cx.at_line(cell, None));
         cx.report(
             Finding::new(at, message)

@@ -28,7 +28,9 @@ struct ProcessDied;
 
 impl RunRule for ProcessDied {
     fn check<'a>(&self, run: &Run<'a>, cx: &mut RunContext<'a, '_>) {
-        let Some(RunEnd::Died { cell, status, signal }) = run.end else { return };
+        let Some(RunEnd::Died { cell, status, signal }) = run.end else {
+            return;
+        };
         let how = match (signal, status) {
             (Some(signal), _) => format!("was ended by signal {signal}{}", signal_name(*signal)),
             (None, Some(status)) => format!("ended itself with status {status}"),

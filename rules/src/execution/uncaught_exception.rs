@@ -28,7 +28,9 @@ struct UncaughtException;
 
 /// The cell that ended the run by raising, and what it raised.
 pub(crate) fn raised<'a>(run: &Run<'a>) -> Option<(&'a CellRun, &'a CellError)> {
-    let Some(RunEnd::Raised { cell }) = run.end else { return None };
+    let Some(RunEnd::Raised { cell }) = run.end else {
+        return None;
+    };
     let cell = run.cells.iter().find(|run| run.cell == *cell)?;
     Some((cell, cell.error.as_ref()?))
 }

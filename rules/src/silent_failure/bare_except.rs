@@ -67,10 +67,15 @@ impl StaticRule for BareExcept {
             }
             let at = cx.at(handlers::head(cx.model(), cx.position(), handler));
             cx.report(
-                Finding::new(at, "this `except:` catches everything, Ctrl-C and time limits too")
-                    .because("An unexpected error, such as a misspelt name, takes this path as well and stays unseen.")
-                    .help("name the exception that you expect, such as `except FileNotFoundError:`")
-                    .lowered_if(handlers::does_little_harm(attempt, handler)),
+                Finding::new(
+                    at,
+                    "this `except:` catches everything, Ctrl-C and time limits too",
+                )
+                .because(
+                    "An unexpected error, such as a misspelt name, takes this path as well and stays unseen.",
+                )
+                .help("name the exception that you expect, such as `except FileNotFoundError:`")
+                .lowered_if(handlers::does_little_harm(attempt, handler)),
             );
         }
     }

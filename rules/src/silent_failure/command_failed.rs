@@ -47,7 +47,16 @@ impl RunRule for CommandFailed {
         for cell in run.cells {
             let meant = cx.cell(cell).is_some_and(nbvet_engine::ParsedCell::may_raise);
             for fact in &cell.facts {
-                let Fact::Command { command, how, status, line, hidden } = fact else { continue };
+                let Fact::Command {
+                    command,
+                    how,
+                    status,
+                    line,
+                    hidden,
+                } = fact
+                else {
+                    continue;
+                };
                 if *status == 0 {
                     let subject = format!("line:{}", cx.at_line(cell.cell, *line).line);
                     cx.all_well(cell.cell, subject);
@@ -74,7 +83,13 @@ impl RunRule for CommandFailed {
 }
 
 fn finding(cx: &RunContext<'_, '_>, cell: u32, command: &str, status: i32, line: Option<u32>) -> Finding {
-    let shown: String = command.lines().next().unwrap_or_default().chars().take(80).collect();
+    let shown: String = command
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .chars()
+        .take(80)
+        .collect();
     let how = match status {
         127 => "was not found (status 127)".to_owned(),
         126 => "could not be executed (status 126)".to_owned(),
@@ -84,19 +99,24 @@ fn finding(cx: &RunContext<'_, '_>, cell: u32, command: &str, status: i32, line:
     let at = cx.at_line(cell, line);
     let subject = format!("line:{}", at.line);
     Finding::new(at, format!("`{shown}` {how}, and the notebook went on"))
-        .because("A command that fails does not stop a notebook; the cells below work without what it was to do.")
+        .because(
+            "A command that fails does not stop a notebook; the cells below work without what it was to do.",
+        )
         .help("mend the command, and add `assert _exit_code == 0` so that a failure stops the notebook")
         .about(subject)
 }
 
 /// The line calls `os.system` or `subprocess` as a statement of its own: its result goes nowhere.
 fn status_is_dropped(cx: &RunContext<'_, '_>, cell: u32, line: u32) -> bool {
-    let Some(position) = cx.model().position_of(cell) else { return false };
+    let Some(position) = cx.model().position_of(cell) else {
+        return false;
+    };
     let parsed = cx.model().cell(position);
     parsed.body().iter().any(|statement| {
         let range = nbvet_engine::ast::Ranged::range(statement);
         let at = cx.model().location(position, range);
-        let call = matches!(statement, nbvet_engine::ast::Stmt::Expr(expression) if expression.value.is_call_expr());
-        at.line <= line && line <= at.end_line && call
+        let alone =
+            matches!(statement, nbvet_engine::ast::Stmt::Expr(expression) if expression.value.is_call_expr());
+        at.line <= line && line <= at.end_line && alone
     })
 }

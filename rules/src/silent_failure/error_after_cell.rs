@@ -55,7 +55,9 @@ impl RunRule for ErrorAfterCell {
                 continue;
             }
             for fact in &cell.facts {
-                let Fact::AfterCell { origin, error } = fact else { continue };
+                let Fact::AfterCell { origin, error } = fact else {
+                    continue;
+                };
                 let place = match origin {
                     AfterCellOrigin::Thread => "a thread",
                     AfterCellOrigin::Task => "a task",
@@ -67,7 +69,9 @@ impl RunRule for ErrorAfterCell {
                 cx.report(
                     Finding::new(at, format!("{}: {value}, raised in {place}", error.name))
                         .because("The cell does not see this error and goes on without what failed.")
-                        .help("wait for the work and take its result: `future.result()` and `await task` raise")
+                        .help(
+                            "wait for the work and take its result: `future.result()` and `await task` raise",
+                        )
                         .lowered_if(*origin == AfterCellOrigin::Unraisable),
                 );
             }

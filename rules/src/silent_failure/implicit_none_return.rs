@@ -68,18 +68,30 @@ impl StaticRule for ImplicitNoneReturn {
         }
         let summary = summarize(function);
         let path = summary.none_paths.iter().find(|path| {
-            matches!(path.kind, NonePathKind::HandlerFallsThrough | NonePathKind::FallsThrough)
+            matches!(
+                path.kind,
+                NonePathKind::HandlerFallsThrough | NonePathKind::FallsThrough
+            )
         });
-        let Some(path) = path.filter(|_| summary.is_mixed() && !only_answers(&summary)) else { return };
+        let Some(path) = path.filter(|_| summary.is_mixed() && !only_answers(&summary)) else {
+            return;
+        };
         let name = function.name.as_str();
         let (range, message) = match path.kind {
-            NonePathKind::HandlerFallsThrough => {
-                (first_line(cx, path.range), format!("after this handler `{name}` returns None"))
-            }
-            _ => (path.range, format!("`{name}` returns a value on some paths and None on others")),
+            NonePathKind::HandlerFallsThrough => (
+                first_line(cx, path.range),
+                format!("after this handler `{name}` returns None"),
+            ),
+            _ => (
+                path.range,
+                format!("`{name}` returns a value on some paths and None on others"),
+            ),
         };
         let at = cx.at(range);
-        let shown = summary.values.first().map(|value| cx.at(nbvet_engine::ast::Ranged::range(*value)));
+        let shown = summary
+            .values
+            .first()
+            .map(|value| cx.at(nbvet_engine::ast::Ranged::range(*value)));
         let mut finding = Finding::new(at, message)
             .because("The caller gets None in the cases that reach the function's end, and nothing says so.")
             .help("end every path with `return …` or `raise`; if None is meant, write `return None`")
@@ -92,7 +104,13 @@ impl StaticRule for ImplicitNoneReturn {
 }
 
 fn first_line(cx: &Context<'_, '_>, range: nbvet_engine::ast::TextRange) -> nbvet_engine::ast::TextRange {
-    let length = cx.source(range).lines().next().unwrap_or_default().trim_end().len();
+    let length = cx
+        .source(range)
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .trim_end()
+        .len();
     let length = nbvet_engine::ast::TextSize::try_from(length).unwrap_or_default();
     nbvet_engine::ast::TextRange::at(range.start(), length)
 }

@@ -1,4 +1,4 @@
-//! Errors that nobody hears of: NB2xx.
+//! Errors that nobody hears of: `NB2xx`.
 
 pub(crate) mod bare_except;
 pub(crate) mod command_failed;

@@ -63,16 +63,19 @@ struct NoneResult;
 impl RunRule for NoneResult {
     fn check<'a>(&self, run: &Run<'a>, cx: &mut RunContext<'a, '_>) {
         for cell in run.cells {
-            let Some(position) = cx.model().position_of(cell.cell) else { continue };
+            let Some(position) = cx.model().position_of(cell.cell) else {
+                continue;
+            };
             if cx.model().cell(position).may_raise() {
                 continue;
             }
             for fact in &cell.facts {
                 let finding = match fact {
                     Fact::Bound { name, value, .. } if value.none => none_bound(cx.model(), position, name),
-                    Fact::Bound { name, value, .. } => {
-                        value.none_items.as_ref().and_then(|items| none_items(cx.model(), position, name, items))
-                    }
+                    Fact::Bound { name, value, .. } => value
+                        .none_items
+                        .as_ref()
+                        .and_then(|items| none_items(cx.model(), position, name, items)),
                     Fact::Result { value } if value.none => none_shown(cx.model(), position, cell),
                     _ => None,
                 };
@@ -112,7 +115,9 @@ fn none_bound(model: &Model<'_>, position: usize, name: &str) -> Option<Finding>
     };
     let at = model.location_of(binding.place);
     let finding = Finding::new(at, format!("`{name}` is None: `{called}` returned nothing"))
-        .because(format!("Everything that uses `{name}` from here on works with None."))
+        .because(format!(
+            "Everything that uses `{name}` from here on works with None."
+        ))
         .help(help(origin.as_ref(), &format!("assert {name} is not None")))
         .about(format!("name:{name}"));
     Some(labelled(model, finding, origin.as_ref()))
@@ -134,10 +139,15 @@ fn none_items(model: &Model<'_>, position: usize, name: &str, items: &NoneItems)
     } else if items.of == 1 {
         format!("the only item of `{name}` is None")
     } else {
-        format!("{} of {} items of `{name}` are None (the first is {})", items.count, items.of, items.first)
+        format!(
+            "{} of {} items of `{name}` are None (the first is {})",
+            items.count, items.of, items.first
+        )
     };
     let finding = Finding::new(at, format!("{count}: `{function}` returned nothing for them"))
-        .because(format!("What is computed from `{name}` is computed from what is left, or from nothing."))
+        .because(format!(
+            "What is computed from `{name}` is computed from what is left, or from nothing."
+        ))
         .help(help(Some(&origin), &format!("assert None not in {name}")))
         .about(format!("name:{name}"));
     Some(labelled(model, finding, Some(&origin)))
@@ -145,8 +155,12 @@ fn none_items(model: &Model<'_>, position: usize, name: &str, items: &NoneItems)
 
 /// A cell whose last line calls a function that swallowed an error.
 fn none_shown(model: &Model<'_>, position: usize, _: &CellRun) -> Option<Finding> {
-    let Some(Stmt::Expr(last)) = model.cell(position).body().last() else { return None };
-    let Expr::Call(call) = &*last.value else { return None };
+    let Some(Stmt::Expr(last)) = model.cell(position).body().last() else {
+        return None;
+    };
+    let Expr::Call(call) = &*last.value else {
+        return None;
+    };
     let origin = none_origin::of_call(model, call).filter(Origin::swallows)?;
     let function = origin.function.name.as_str();
     let finding = Finding::new(
@@ -161,10 +175,16 @@ fn none_shown(model: &Model<'_>, position: usize, _: &CellRun) -> Option<Finding
 fn help(origin: Option<&Origin<'_>>, check: &str) -> String {
     match origin {
         Some(origin) if origin.swallows() => {
-            format!("let `{}` raise instead of going on, or check right here: `{check}`", origin.function.name)
+            format!(
+                "let `{}` raise instead of going on, or check right here: `{check}`",
+                origin.function.name
+            )
         }
         Some(origin) => {
-            format!("end every path of `{}` with `return …` or `raise`, or check: `{check}`", origin.function.name)
+            format!(
+                "end every path of `{}` with `return …` or `raise`, or check: `{check}`",
+                origin.function.name
+            )
         }
         None => format!("check right after the call: `{check}`"),
     }
@@ -182,19 +202,24 @@ fn labelled(model: &Model<'_>, finding: Finding, origin: Option<&Origin<'_>>) ->
 
 /// The author wrote None into the name in this cell, so it is meant.
 fn is_written_none(model: &Model<'_>, position: usize, name: &str) -> bool {
-    model.bindings_named(ScopeId::NOTEBOOK, name).iter().map(|id| model.binding(*id)).any(|binding| {
-        binding.place.cell == position
-            && match binding.kind {
-                BindingKind::Value(value) => may_be_literal_none(value),
-                BindingKind::Item(_) | BindingKind::Part(_) | BindingKind::Magic | BindingKind::Other => true,
-                _ => false,
-            }
-    })
+    model
+        .bindings_named(ScopeId::NOTEBOOK, name)
+        .iter()
+        .map(|id| model.binding(*id))
+        .any(|binding| {
+            binding.place.cell == position
+                && match binding.kind {
+                    BindingKind::Value(value) => may_be_literal_none(value),
+                    BindingKind::Item(_) | BindingKind::Part(_) | BindingKind::Magic | BindingKind::Other => {
+                        true
+                    }
+                    _ => false,
+                }
+        })
 }
 
 fn may_be_literal_none(value: &Expr) -> bool {
     match value {
-        Expr::NoneLiteral(_) => true,
         Expr::If(choice) => may_be_literal_none(&choice.body) || may_be_literal_none(&choice.orelse),
         Expr::BoolOp(operation) => operation.values.iter().any(may_be_literal_none),
         // `d.get(key)`, `getattr(x, "y", None)`, `next(items, None)`: None is an answer.
@@ -202,14 +227,18 @@ fn may_be_literal_none(value: &Expr) -> bool {
             call.arguments.args.last().is_some_and(Expr::is_none_literal_expr)
                 || matches!(&*call.func, Expr::Attribute(method) if method.attr.as_str() == "get")
         }
-        Expr::Name(_) | Expr::Attribute(_) | Expr::Subscript(_) | Expr::Await(_) => true,
+        Expr::NoneLiteral(_) | Expr::Name(_) | Expr::Attribute(_) | Expr::Subscript(_) | Expr::Await(_) => {
+            true
+        }
         _ => false,
     }
 }
 
 /// The text of the callee, where the value is a call.
 fn called_name(model: &Model<'_>, position: usize, binding: &Binding<'_>) -> Option<String> {
-    let BindingKind::Value(Expr::Call(call)) = binding.kind else { return None };
+    let BindingKind::Value(Expr::Call(call)) = binding.kind else {
+        return None;
+    };
     let text = model.cell(position).slice(call.func.range());
     (text.len() < 60 && !text.contains('\n')).then(|| text.to_owned())
 }

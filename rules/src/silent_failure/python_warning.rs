@@ -46,35 +46,60 @@ impl RunRule for PythonWarning {
         let mut seen = BTreeSet::new();
         for cell in run.cells {
             for fact in &cell.facts {
-                let Fact::Warning { category, bases, message, line, count, .. } = fact else { continue };
+                let Fact::Warning {
+                    category,
+                    bases,
+                    message,
+                    line,
+                    count,
+                    ..
+                } = fact
+                else {
+                    continue;
+                };
                 if !seen.insert((cell.cell, category, message)) {
                     continue;
                 }
                 let deprecation = is_deprecation(category) || bases.iter().any(|base| is_deprecation(base));
                 let at = cx.at_line(cell.cell, *line);
                 let text = message.lines().next().unwrap_or_default();
-                let times = if *count > 1 { format!(" ({count} times)") } else { String::new() };
+                let times = if *count > 1 {
+                    format!(" ({count} times)")
+                } else {
+                    String::new()
+                };
                 let finding = Finding::new(at, format!("{category}: {text}{times}"))
                     .because(meaning(category, text))
                     .lowered_if(deprecation);
-                cx.report(if deprecation { finding.at_most(Severity::Warning) } else { finding });
+                cx.report(if deprecation {
+                    finding.at_most(Severity::Warning)
+                } else {
+                    finding
+                });
             }
         }
     }
 }
 
 fn is_deprecation(category: &str) -> bool {
-    matches!(category, "DeprecationWarning" | "PendingDeprecationWarning" | "FutureWarning" | "SyntaxWarning")
+    matches!(
+        category,
+        "DeprecationWarning" | "PendingDeprecationWarning" | "FutureWarning" | "SyntaxWarning"
+    )
 }
 
 fn meaning(category: &str, message: &str) -> &'static str {
     match category {
-        "RuntimeWarning" if message.contains("empty slice") => "A mean over nothing was taken: its result is NaN.",
+        "RuntimeWarning" if message.contains("empty slice") => {
+            "A mean over nothing was taken: its result is NaN."
+        }
         "RuntimeWarning" if message.contains("invalid value") || message.contains("divide by zero") => {
             "The result has NaN or infinity in it."
         }
         "ConvergenceWarning" => "The model stopped before it had settled; its numbers are not final.",
-        "SettingWithCopyWarning" | "ChainedAssignmentError" => "The value was written to a copy: the frame is unchanged.",
+        "SettingWithCopyWarning" | "ChainedAssignmentError" => {
+            "The value was written to a copy: the frame is unchanged."
+        }
         _ => "Python says that something here is not as it should be.",
     }
 }

@@ -46,11 +46,17 @@ impl StaticRule for ShellExitIgnored {
     }
 
     fn visit<'a>(&self, node: Node<'a>, cx: &mut Context<'a, '_>) {
-        let Node::Escape(Escape { kind: IpyEscapeKind::Shell | IpyEscapeKind::ShCap, value, range, .. }) = node
+        let Node::Escape(Escape {
+            kind: IpyEscapeKind::Shell | IpyEscapeKind::ShCap,
+            value,
+            range,
+            ..
+        }) = node
         else {
             return;
         };
-        if commands::only_shows(value) || commands::is_install(value) || commands::status_is_read(cx.model()) {
+        if commands::only_shows(value) || commands::is_install(value) || commands::status_is_read(cx.model())
+        {
             return;
         }
         let at = cx.at(range);
@@ -58,7 +64,9 @@ impl StaticRule for ShellExitIgnored {
         let subject = format!("line:{}", at.line);
         cx.report(
             Finding::new(at, format!("nobody looks whether `{program}` failed"))
-                .because("A `!command` that fails does not stop the notebook; the cells below run on without it.")
+                .because(
+                    "A `!command` that fails does not stop the notebook; the cells below run on without it.",
+                )
                 .help("add `assert _exit_code == 0` below it, or use `subprocess.run([…], check=True)`")
                 .about(subject),
         );

@@ -68,11 +68,15 @@ impl StaticRule for WarningsSilenced {
 
 fn silences_all(call: &ExprCall) -> bool {
     let Some(Expr::StringLiteral(action)) = call.arguments.args.first() else {
-        return call.arguments.args.is_empty() && call.arguments.keywords.iter().any(is_ignore_action)
+        return call.arguments.args.is_empty()
+            && call.arguments.keywords.iter().any(is_ignore_action)
             && call.arguments.keywords.len() == 1;
     };
     let named = call.arguments.keywords.iter().any(|keyword| {
-        keyword.arg.as_ref().is_some_and(|name| matches!(name.as_str(), "category" | "message" | "module"))
+        keyword
+            .arg
+            .as_ref()
+            .is_some_and(|name| matches!(name.as_str(), "category" | "message" | "module"))
             && !matches!(&keyword.value, Expr::Name(class) if class.id.as_str() == "Warning")
     });
     action.value.to_str() == "ignore" && call.arguments.args.len() == 1 && !named

@@ -69,12 +69,18 @@ impl StaticRule for UndefinedName {
 
 fn is_undefined(cx: &Context<'_, '_>, reference: &Reference<'_>) -> bool {
     let nowhere = match reference.resolution {
-        Resolution::Unbound => cx.model().bindings_named(ScopeId::NOTEBOOK, reference.name).is_empty(),
+        Resolution::Unbound => cx
+            .model()
+            .bindings_named(ScopeId::NOTEBOOK, reference.name)
+            .is_empty(),
         Resolution::Deleted => reference.scope == ScopeId::NOTEBOOK,
         _ => false,
     };
     // A local name that is used before its assignment is another matter.
-    let local = cx.model().bindings_named(reference.scope, reference.name).is_empty();
+    let local = cx
+        .model()
+        .bindings_named(reference.scope, reference.name)
+        .is_empty();
     nowhere && !reference.guarded && (local || reference.resolution == Resolution::Deleted)
 }
 
@@ -105,8 +111,8 @@ fn advice(name: &str) -> String {
         "sns" => "import seaborn as sns",
         "tf" => "import tensorflow as tf",
         "nn" => "from torch import nn",
-        "torch" | "os" | "sys" | "re" | "json" | "math" | "random" | "time" | "datetime" | "pickle" | "glob"
-        | "shutil" | "itertools" | "warnings" | "logging" | "subprocess" | "requests" => {
+        "torch" | "os" | "sys" | "re" | "json" | "math" | "random" | "time" | "datetime" | "pickle"
+        | "glob" | "shutil" | "itertools" | "warnings" | "logging" | "subprocess" | "requests" => {
             return format!("add `import {name}` to a cell above");
         }
         "Path" => "from pathlib import Path",

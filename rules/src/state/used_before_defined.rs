@@ -74,13 +74,20 @@ impl StaticRule for UsedBeforeDefined {
         let mut first: BTreeMap<&str, Early> = BTreeMap::new();
         for (_, reference) in cx.model().references() {
             if reference.resolution == Resolution::Unbound && !reference.guarded {
-                let early = Early { at: reference.place, needed: None, conditional: reference.conditional };
+                let early = Early {
+                    at: reference.place,
+                    needed: None,
+                    conditional: reference.conditional,
+                };
                 keep_first(&mut first, reference.name, early);
             }
         }
         for premature in cx.model().premature_uses() {
-            let early =
-                Early { at: premature.call, needed: Some(premature.needed), conditional: premature.conditional };
+            let early = Early {
+                at: premature.call,
+                needed: Some(premature.needed),
+                conditional: premature.conditional,
+            };
             keep_first(&mut first, premature.name, early);
         }
         for (name, early) in first {
@@ -92,9 +99,9 @@ impl StaticRule for UsedBeforeDefined {
 }
 
 fn keep_first<'a>(first: &mut BTreeMap<&'a str, Early>, name: &'a str, early: Early) {
-    let better = first.get(name).is_none_or(|known| {
-        (early.conditional, early.at) < (known.conditional, known.at)
-    });
+    let better = first
+        .get(name)
+        .is_none_or(|known| (early.conditional, early.at) < (known.conditional, known.at));
     if better {
         first.insert(name, early);
     }
@@ -111,7 +118,10 @@ fn finding(cx: &Context<'_, '_>, name: &str, early: &Early) -> Option<Finding> {
     let bound = model.location_of(later);
     let message = match early.needed {
         None => format!("`{name}` is used before {} defines it", cell_name(&bound)),
-        Some(_) => format!("this call needs `{name}`, which only {} defines", cell_name(&bound)),
+        Some(_) => format!(
+            "this call needs `{name}`, which only {} defines",
+            cell_name(&bound)
+        ),
     };
     let mut finding = Finding::new(at, message)
         .because("Run from top to bottom, this raises NameError; it worked because the cells were run in another order.")
@@ -120,11 +130,16 @@ fn finding(cx: &Context<'_, '_>, name: &str, early: &Early) -> Option<Finding> {
         .lowered_if(early.conditional)
         .about(format!("name:{name}"));
     if let Some(needed) = early.needed {
-        finding = finding.label(model.location_of(needed), format!("the function needs `{name}` here"));
+        finding = finding.label(
+            model.location_of(needed),
+            format!("the function needs `{name}` here"),
+        );
     }
     Some(finding)
 }
 
 fn cell_name(location: &Location) -> String {
-    location.cell.map_or_else(|| "another cell".to_owned(), |cell| format!("cell {cell}"))
+    location
+        .cell
+        .map_or_else(|| "another cell".to_owned(), |cell| format!("cell {cell}"))
 }

@@ -31,8 +31,20 @@ impl RunRule for InstallUnsatisfied {
     fn check<'a>(&self, run: &Run<'a>, cx: &mut RunContext<'a, '_>) {
         for cell in run.cells {
             for fact in &cell.facts {
-                let Fact::Install { action: InstallAction::Skipped, missing, line, command } = fact else { continue };
-                let what = if missing.is_empty() { command.clone() } else { missing.join(", ") };
+                let Fact::Install {
+                    action: InstallAction::Skipped,
+                    missing,
+                    line,
+                    command,
+                } = fact
+                else {
+                    continue;
+                };
+                let what = if missing.is_empty() {
+                    command.clone()
+                } else {
+                    missing.join(", ")
+                };
                 let at = cx.at_line(cell.cell, *line);
                 cx.report(
                     Finding::new(at, format!("the environment does not have what this line installs: {what}"))

@@ -1,4 +1,4 @@
-//! The file, its language, its syntax and what it installs: NB9xx.
+//! The file, its language, its syntax and what it installs: `NB9xx`.
 
 pub(crate) mod duplicate_cell_id;
 pub(crate) mod install_unsatisfied;

@@ -43,13 +43,29 @@ impl StaticRule for SyntaxErrors {
 
     fn visit<'a>(&self, _: Node<'a>, cx: &mut Context<'a, '_>) {
         for cell in cx.model().parsed().cells() {
-            let Some(error) = cell.error.as_ref().filter(|_| !cell.may_raise() && !cell.is_skipped()) else {
+            let Some(error) = cell
+                .error
+                .as_ref()
+                .filter(|_| !cell.may_raise() && !cell.is_skipped())
+            else {
                 continue;
             };
-            let location = cx.model().parsed().notebook().location(cell.cell.index, error.range.clone());
-            let line = cell.cell.source.lines().nth(location.line.saturating_sub(1) as usize).unwrap_or_default();
-            let mut finding = Finding::new(location, format!("this cell is not valid Python: {}", error.message))
-                .because("The cell raises SyntaxError, and the notebook stops here.");
+            let location = cx
+                .model()
+                .parsed()
+                .notebook()
+                .location(cell.cell.index, error.range.clone());
+            let line = cell
+                .cell
+                .source
+                .lines()
+                .nth(location.line.saturating_sub(1) as usize)
+                .unwrap_or_default();
+            let mut finding = Finding::new(
+                location,
+                format!("this cell is not valid Python: {}", error.message),
+            )
+            .because("The cell raises SyntaxError, and the notebook stops here.");
             if let Some(help) = advice(line) {
                 finding = finding.help(help);
             }

@@ -34,8 +34,11 @@ impl StaticRule for UnsupportedLanguage {
         let language = cx.model().parsed().notebook().language();
         if !language.is_python() {
             cx.report(
-                Finding::new(Location::file_start(), format!("this notebook is written in {language}"))
-                    .because("Its cells were not looked at: nbvet knows Python 3 only."),
+                Finding::new(
+                    Location::file_start(),
+                    format!("this notebook is written in {language}"),
+                )
+                .because("Its cells were not looked at: nbvet knows Python 3 only."),
             );
         }
     }

@@ -1,3 +1,3 @@
-//! Is anything checked at all: NB1xx.
+//! Is anything checked at all: `NB1xx`.
 
 pub(crate) mod no_assertion_notebook;

@@ -99,7 +99,12 @@ impl Work {
         if let Some(loads) = kind_of_work(call)
             && self.first.is_none()
         {
-            self.first = Some(First { position: self.position, range, name, loads });
+            self.first = Some(First {
+                position: self.position,
+                range,
+                name,
+                loads,
+            });
         }
     }
 }
@@ -142,10 +147,9 @@ fn kind_of_work(call: &ast::ExprCall) -> Option<bool> {
         _ => return None,
     };
     match name {
-        "read_csv" | "read_excel" | "read_parquet" | "read_json" | "read_sql" | "read_table" | "read_feather"
-        | "read_pickle" | "read_hdf" | "read_html" | "read_sql_query" | "loadtxt" | "genfromtxt" | "load_dataset" => {
-            Some(true)
-        }
+        "read_csv" | "read_excel" | "read_parquet" | "read_json" | "read_sql" | "read_table"
+        | "read_feather" | "read_pickle" | "read_hdf" | "read_html" | "read_sql_query" | "loadtxt"
+        | "genfromtxt" | "load_dataset" => Some(true),
         "fit" | "fit_transform" | "fit_predict" | "train" => call.func.is_attribute_expr().then_some(false),
         _ => None,
     }
@@ -159,5 +163,8 @@ fn is_check(call: &ast::ExprCall) -> bool {
     };
     name.starts_with("assert")
         || name.starts_with("expect_")
-        || matches!(name, "validate" | "check_array" | "check_X_y" | "run_tests" | "testmod" | "raise_for_status")
+        || matches!(
+            name,
+            "validate" | "check_array" | "check_X_y" | "run_tests" | "testmod" | "raise_for_status"
+        )
 }

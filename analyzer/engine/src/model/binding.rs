@@ -34,7 +34,11 @@ pub struct Place {
 
 impl Place {
     pub(crate) fn new(cell: usize, range: TextRange) -> Self {
-        Self { cell, start: range.start().to_u32(), end: range.end().to_u32() }
+        Self {
+            cell,
+            start: range.start().to_u32(),
+            end: range.end().to_u32(),
+        }
     }
 
     /// The range in the cell's syntax tree.

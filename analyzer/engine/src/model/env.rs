@@ -21,7 +21,10 @@ pub(super) struct Reaching {
 
 impl Reaching {
     fn never_bound() -> Self {
-        Self { unbound: true, ..Self::default() }
+        Self {
+            unbound: true,
+            ..Self::default()
+        }
     }
 
     fn join(&mut self, other: &Self) {
@@ -63,7 +66,12 @@ pub(super) struct Mark {
 
 impl<'a> Env<'a> {
     pub(super) fn new() -> Self {
-        Self { names: FxHashMap::default(), log: Vec::new(), live: true, open: false }
+        Self {
+            names: FxHashMap::default(),
+            log: Vec::new(),
+            live: true,
+            open: false,
+        }
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&Reaching> {
@@ -77,12 +85,22 @@ impl<'a> Env<'a> {
 
     /// The name has this value now, whatever it had.
     pub(super) fn bind(&mut self, name: &'a str, id: BindingId) {
-        self.set(name, Reaching { ids: smallvec![id], ..Reaching::default() });
+        self.set(
+            name,
+            Reaching {
+                ids: smallvec![id],
+                ..Reaching::default()
+            },
+        );
     }
 
     /// The name may have this value now, or what it had.
     pub(super) fn bind_perhaps(&mut self, name: &'a str, id: BindingId) {
-        let mut reaching = self.names.get(name).cloned().unwrap_or_else(Reaching::never_bound);
+        let mut reaching = self
+            .names
+            .get(name)
+            .cloned()
+            .unwrap_or_else(Reaching::never_bound);
         if !reaching.ids.contains(&id) {
             reaching.ids.push(id);
         }
@@ -90,20 +108,35 @@ impl<'a> Env<'a> {
     }
 
     pub(super) fn delete(&mut self, name: &'a str) {
-        self.set(name, Reaching { unbound: true, deleted: true, ..Reaching::default() });
+        self.set(
+            name,
+            Reaching {
+                unbound: true,
+                deleted: true,
+                ..Reaching::default()
+            },
+        );
     }
 
     /// Bindings further down may have come round to here.
     pub(super) fn widen(&mut self, names: &FxHashSet<&'a str>) {
         for name in names {
-            let mut reaching = self.names.get(name).cloned().unwrap_or_else(Reaching::never_bound);
+            let mut reaching = self
+                .names
+                .get(name)
+                .cloned()
+                .unwrap_or_else(Reaching::never_bound);
             reaching.widened = true;
             self.set(name, reaching);
         }
     }
 
     pub(super) fn mark(&self) -> Mark {
-        Mark { log: self.log.len(), live: self.live, open: self.open }
+        Mark {
+            log: self.log.len(),
+            live: self.live,
+            open: self.open,
+        }
     }
 
     /// Ends a branch: takes its changes out and goes back to the mark.
@@ -118,7 +151,11 @@ impl<'a> Env<'a> {
                 changed.entry(name).or_insert(now);
             }
         }
-        let branch = Branch { changed, live: self.live, open: self.open };
+        let branch = Branch {
+            changed,
+            live: self.live,
+            open: self.open,
+        };
         self.live = mark.live;
         self.open = mark.open;
         branch
@@ -127,9 +164,14 @@ impl<'a> Env<'a> {
     /// The changes since the mark, without going back.
     pub(super) fn snapshot(&self, mark: &Mark) -> Branch<'a> {
         let touched = self.log[mark.log..].iter().map(|(name, _)| *name);
-        let changed =
-            touched.filter_map(|name| self.names.get(name).map(|state| (name, state.clone()))).collect();
-        Branch { changed, live: self.live, open: self.open }
+        let changed = touched
+            .filter_map(|name| self.names.get(name).map(|state| (name, state.clone())))
+            .collect();
+        Branch {
+            changed,
+            live: self.live,
+            open: self.open,
+        }
     }
 
     /// The current point becomes the meeting of these branches, each taken from the present state. A branch that
@@ -141,9 +183,16 @@ impl<'a> Env<'a> {
             self.live = false;
             return;
         }
-        let touched: FxHashSet<&'a str> = live.iter().flat_map(|branch| branch.changed.keys().copied()).collect();
+        let touched: FxHashSet<&'a str> = live
+            .iter()
+            .flat_map(|branch| branch.changed.keys().copied())
+            .collect();
         for name in touched {
-            let before = self.names.get(name).cloned().unwrap_or_else(Reaching::never_bound);
+            let before = self
+                .names
+                .get(name)
+                .cloned()
+                .unwrap_or_else(Reaching::never_bound);
             let mut met: Option<Reaching> = None;
             for branch in &live {
                 let state = branch.changed.get(name).unwrap_or(&before);
@@ -160,7 +209,11 @@ impl<'a> Env<'a> {
 
     /// A branch that changes nothing and reaches its end.
     pub(super) fn nothing(&self) -> Branch<'a> {
-        Branch { changed: FxHashMap::default(), live: self.live, open: self.open }
+        Branch {
+            changed: FxHashMap::default(),
+            live: self.live,
+            open: self.open,
+        }
     }
 }
 

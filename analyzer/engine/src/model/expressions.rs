@@ -7,8 +7,8 @@ use ruff_python_ast::{
 use ruff_text_size::Ranged;
 
 use super::{
-    BindingIds, BindingKind, Place, PrematureUse, Reference, ReferenceId, Resolution, ScopeId, ScopeKind, address,
-    builtins,
+    BindingIds, BindingKind, Place, PrematureUse, Reference, ReferenceId, Resolution, ScopeId, ScopeKind,
+    address, builtins,
     flow::{Flow, Source, predefined},
     functions, index_u32, magics,
 };
@@ -77,7 +77,9 @@ impl<'a> Flow<'a, '_> {
     }
 
     fn comprehension(&mut self, generators: &'a [ast::Comprehension], elements: &[&'a Expr]) {
-        let Some((first, rest)) = generators.split_first() else { return };
+        let Some((first, rest)) = generators.split_first() else {
+            return;
+        };
         self.visit_expr(&first.iter);
         self.with_comprehension(|flow| {
             flow.assign(&first.target, Source::Item(&first.iter));
@@ -88,7 +90,9 @@ impl<'a> Flow<'a, '_> {
                 generator.ifs.iter().for_each(|test| flow.visit_expr(test));
             }
             flow.conditions += 1;
-            elements.iter().for_each(|element| flow.visit_expr(element));
+            for element in elements {
+                flow.visit_expr(element);
+            }
             flow.conditions -= 1;
         });
     }
@@ -110,8 +114,11 @@ impl<'a> Flow<'a, '_> {
     /// `"name" in globals()` and its like: the notebook knows that the name may be missing.
     fn notice_probe(&mut self, comparison: &'a ast::ExprCompare) {
         let [operator] = &*comparison.ops else { return };
-        let [namespace] = &*comparison.comparators else { return };
-        if !matches!(operator, ast::CmpOp::In | ast::CmpOp::NotIn) || !functions::is_namespace_call(namespace) {
+        let [namespace] = &*comparison.comparators else {
+            return;
+        };
+        if !matches!(operator, ast::CmpOp::In | ast::CmpOp::NotIn) || !functions::is_namespace_call(namespace)
+        {
             return;
         }
         if let Expr::StringLiteral(name) = &*comparison.left {
@@ -141,7 +148,10 @@ impl<'a> Flow<'a, '_> {
             return Resolution::Unreachable;
         }
         if let Some(ids) = self.in_layers(name) {
-            return Resolution::Bindings { ids: ids.clone(), widened: ids.len() > 1 };
+            return Resolution::Bindings {
+                ids: ids.clone(),
+                widened: ids.len() > 1,
+            };
         }
         if self.is_notebook() {
             self.resolve_in_notebook(name)
@@ -156,7 +166,10 @@ impl<'a> Flow<'a, '_> {
         let missing = match self.env.get(name) {
             Some(reaching) if !reaching.ids.is_empty() => {
                 let widened = reaching.widened || (reaching.unbound && self.env.open);
-                return Resolution::Bindings { ids: reaching.ids.clone(), widened };
+                return Resolution::Bindings {
+                    ids: reaching.ids.clone(),
+                    widened,
+                };
             }
             Some(reaching) if reaching.widened => return Resolution::Unknown,
             Some(reaching) if reaching.deleted => Resolution::Deleted,
@@ -173,9 +186,10 @@ impl<'a> Flow<'a, '_> {
 
     fn resolve_local(&self, name: &str) -> Resolution {
         match self.env.get(name) {
-            Some(reaching) if !reaching.ids.is_empty() => {
-                Resolution::Bindings { ids: reaching.ids.clone(), widened: reaching.widened }
-            }
+            Some(reaching) if !reaching.ids.is_empty() => Resolution::Bindings {
+                ids: reaching.ids.clone(),
+                widened: reaching.widened,
+            },
             Some(reaching) if reaching.widened => Resolution::Unknown,
             Some(reaching) if reaching.deleted => Resolution::Deleted,
             Some(_) | None => Resolution::Unbound,
@@ -193,7 +207,10 @@ impl<'a> Flow<'a, '_> {
             let ids = self.model.bindings_named(id, name);
             let hidden = matches!(self.model.scope(id).kind, ScopeKind::Class(_));
             if !ids.is_empty() && !hidden {
-                return Resolution::Bindings { ids: BindingIds::from_slice(ids), widened: builtins::is_builtin(name) };
+                return Resolution::Bindings {
+                    ids: BindingIds::from_slice(ids),
+                    widened: builtins::is_builtin(name),
+                };
             }
             scope = self.model.scope(id).parent;
         }
@@ -215,13 +232,17 @@ impl<'a> Flow<'a, '_> {
         let mut seen = vec![];
         let mut waiting = vec![callee.id.as_str()];
         while let Some(name) = waiting.pop() {
-            let Some(function) = self.only_function(name) else { continue };
+            let Some(function) = self.only_function(name) else {
+                continue;
+            };
             if seen.contains(&function) {
                 continue;
             }
             seen.push(function);
-            let BindingKind::Function(definition) = self.model.binding(function).kind else { continue };
-            let cell = self.model.binding(function).place.cell;
+            let BindingKind::Function(definition) = self.model.binding(function).kind else {
+                continue;
+            };
+            let home = self.model.binding(function).place.cell;
             for needed in functions::certain_reads(definition) {
                 let name = needed.id.as_str();
                 if self.env.get(name).is_some() {
@@ -230,9 +251,14 @@ impl<'a> Flow<'a, '_> {
                     && !self.model.declared_global.contains(name)
                     && !self.probed.contains(name)
                 {
-                    let needed = Place::new(cell, needed.range);
+                    let needed = Place::new(home, needed.range);
                     let conditional = self.conditions > 0;
-                    self.model.premature.push(PrematureUse { name, call, needed, conditional });
+                    self.model.premature.push(PrematureUse {
+                        name,
+                        call,
+                        needed,
+                        conditional,
+                    });
                 }
             }
         }
@@ -240,7 +266,9 @@ impl<'a> Flow<'a, '_> {
 
     fn only_function(&self, name: &str) -> Option<super::BindingId> {
         let reaching = self.env.get(name)?;
-        let [id] = reaching.ids.as_slice() else { return None };
+        let [id] = reaching.ids.as_slice() else {
+            return None;
+        };
         let function = matches!(self.model.binding(*id).kind, BindingKind::Function(_));
         (function && !reaching.widened).then_some(*id)
     }

@@ -90,7 +90,9 @@ fn run_deferred<'a>(
         Body::Expression(body) => Targets::of_expression(body),
     };
     if let Some(parameters) = deferred.parameters {
-        locals.names.extend(parameters.iter().map(|parameter| parameter.name().as_str()));
+        locals
+            .names
+            .extend(parameters.iter().map(|parameter| parameter.name().as_str()));
     }
     let cell = deferred.cell;
     let harmless = model.cell(cell).is_skipped() || model.cell(cell).error.is_some();
@@ -100,7 +102,11 @@ fn run_deferred<'a>(
     flow.conditions = 1;
     if let Some(parameters) = deferred.parameters {
         for parameter in parameters {
-            flow.bind(parameter.name().as_str(), parameter.name().range, BindingKind::Parameter);
+            flow.bind(
+                parameter.name().as_str(),
+                parameter.name().range,
+                BindingKind::Parameter,
+            );
         }
     }
     match deferred.body {
@@ -173,7 +179,9 @@ impl<'a, 'm> Flow<'a, 'm> {
     }
 
     pub(super) fn declares_global(&self, name: &str) -> bool {
-        self.locals.as_ref().is_some_and(|locals| locals.globals.contains(name))
+        self.locals
+            .as_ref()
+            .is_some_and(|locals| locals.globals.contains(name))
     }
 
     /// The frame itself binds the name, so that no scope around it is asked.
@@ -185,15 +193,35 @@ impl<'a, 'm> Flow<'a, 'm> {
 
     fn add_scope(&mut self, kind: ScopeKind<'a>) -> ScopeId {
         let id = ScopeId(index_u32(self.model.scopes.len()));
-        self.model.scopes.push(Scope { kind, parent: Some(self.scope()) });
+        self.model.scopes.push(Scope {
+            kind,
+            parent: Some(self.scope()),
+        });
         id
     }
 
-    fn add_binding(&mut self, name: &'a str, scope: ScopeId, range: TextRange, kind: BindingKind<'a>) -> BindingId {
+    fn add_binding(
+        &mut self,
+        name: &'a str,
+        scope: ScopeId,
+        range: TextRange,
+        kind: BindingKind<'a>,
+    ) -> BindingId {
         let id = BindingId(index_u32(self.model.bindings.len()));
         let place = Place::new(self.cell, range);
-        self.model.bindings.push(Binding { name, scope, place, kind });
-        self.model.by_name.entry(scope).or_default().entry(name).or_default().push(id);
+        self.model.bindings.push(Binding {
+            name,
+            scope,
+            place,
+            kind,
+        });
+        self.model
+            .by_name
+            .entry(scope)
+            .or_default()
+            .entry(name)
+            .or_default()
+            .push(id);
         id
     }
 
@@ -243,14 +271,20 @@ impl<'a, 'm> Flow<'a, 'm> {
     pub(super) fn in_layers(&self, name: &str) -> Option<&BindingIds> {
         let top = self.layers.len().checked_sub(1)?;
         self.layers.iter().enumerate().rev().find_map(|(depth, layer)| {
-            (!layer.is_class || depth == top).then(|| layer.names.get(name)).flatten()
+            (!layer.is_class || depth == top)
+                .then(|| layer.names.get(name))
+                .flatten()
         })
     }
 
     fn with_layer(&mut self, kind: ScopeKind<'a>, walk: impl FnOnce(&mut Self)) {
         let scope = self.add_scope(kind);
         let is_class = matches!(kind, ScopeKind::Class(_));
-        self.layers.push(Layer { scope, is_class, names: FxHashMap::default() });
+        self.layers.push(Layer {
+            scope,
+            is_class,
+            names: FxHashMap::default(),
+        });
         walk(self);
         self.layers.pop();
     }
@@ -292,7 +326,11 @@ impl<'a, 'm> Flow<'a, 'm> {
             parameters: Some(&function.parameters),
             body: Body::Statements(&function.body),
         });
-        self.bind(function.name.as_str(), function.name.range, BindingKind::Function(function));
+        self.bind(
+            function.name.as_str(),
+            function.name.range,
+            BindingKind::Function(function),
+        );
     }
 
     fn class(&mut self, class: &'a ast::StmtClassDef) {
@@ -312,7 +350,8 @@ impl<'a, 'm> Flow<'a, 'm> {
     pub(super) fn assign(&mut self, target: &'a Expr, source: Source<'a>) {
         match target {
             Expr::Name(name) => self.bind(name.id.as_str(), name.range, source.kind()),
-            Expr::Tuple(ast::ExprTuple { elts: targets, .. }) | Expr::List(ast::ExprList { elts: targets, .. }) => {
+            Expr::Tuple(ast::ExprTuple { elts: targets, .. })
+            | Expr::List(ast::ExprList { elts: targets, .. }) => {
                 let elements = source.elements(targets);
                 for (index, target) in targets.iter().enumerate() {
                     match elements.and_then(|elements| elements.get(index)) {
@@ -366,7 +405,10 @@ impl<'a, 'm> Flow<'a, 'm> {
     ) {
         self.env.widen(&Targets::of(body).names);
         let mark = self.env.mark();
-        self.loops.push(Loop { mark: self.env.mark(), breaks: Vec::new() });
+        self.loops.push(Loop {
+            mark: self.env.mark(),
+            breaks: Vec::new(),
+        });
         let round = self.branch(&mark, |flow| {
             head(flow);
             flow.conditions -= u32::from(!skippable);
@@ -438,7 +480,10 @@ impl<'a, 'm> Flow<'a, 'm> {
                 self.assign(target, Source::Part(&item.context_expr));
             }
         }
-        let swallows = statement.items.iter().any(|item| functions::swallows_exceptions(&item.context_expr));
+        let swallows = statement
+            .items
+            .iter()
+            .any(|item| functions::swallows_exceptions(&item.context_expr));
         let mark = self.env.mark();
         self.guards += u32::from(swallows);
         self.visit_body(&statement.body);
@@ -462,8 +507,10 @@ impl<'a, 'm> Flow<'a, 'm> {
                 flow.visit_body(&case.body);
             }));
         }
-        let exhaustive =
-            statement.cases.last().is_some_and(|case| case.guard.is_none() && case.pattern.is_irrefutable());
+        let exhaustive = statement
+            .cases
+            .last()
+            .is_some_and(|case| case.guard.is_none() && case.pattern.is_irrefutable());
         if !exhaustive {
             ends.push(self.env.nothing());
         }
@@ -486,7 +533,11 @@ impl<'a, 'm> Flow<'a, 'm> {
                 self.env.open = true;
             } else {
                 let member = alias.name.as_str();
-                self.bind(bound_by(alias), alias.range, BindingKind::ImportFrom { module, member });
+                self.bind(
+                    bound_by(alias),
+                    alias.range,
+                    BindingKind::ImportFrom { module, member },
+                );
             }
         }
     }
@@ -509,7 +560,11 @@ impl<'a, 'm> Flow<'a, 'm> {
         if let Expr::Name(name) = &*statement.target {
             self.refer(name);
             self.visit_expr(&statement.value);
-            self.bind(name.id.as_str(), name.range, BindingKind::Augmented(&statement.value));
+            self.bind(
+                name.id.as_str(),
+                name.range,
+                BindingKind::Augmented(&statement.value),
+            );
         } else {
             self.visit_expr(&statement.target);
             self.visit_expr(&statement.value);
@@ -529,7 +584,9 @@ impl<'a, 'm> Flow<'a, 'm> {
     /// Notes what the parser takes and Python's compiler does not.
     fn refuse_unless(&mut self, allowed: bool, statement: &Stmt, message: &'static str) {
         if !allowed {
-            self.model.refused.push((Place::new(self.cell, statement.range()), message));
+            self.model
+                .refused
+                .push((Place::new(self.cell, statement.range()), message));
         }
     }
 
@@ -540,7 +597,11 @@ impl<'a, 'm> Flow<'a, 'm> {
                 self.refuse_unless(allowed, statement, "'return' outside function");
             }
             Stmt::Continue(_) => {
-                self.refuse_unless(!self.loops.is_empty(), statement, "'continue' not properly in loop");
+                self.refuse_unless(
+                    !self.loops.is_empty(),
+                    statement,
+                    "'continue' not properly in loop",
+                );
             }
             _ => {}
         }
@@ -594,7 +655,9 @@ impl<'a> Visitor<'a> for Flow<'a, '_> {
                 self.refuse_unless(!self.loops.is_empty(), statement, "'break' outside loop");
                 self.break_statement();
             }
-            Stmt::IpyEscapeCommand(command) => magics::escape(self, command.kind, &command.value, command.range),
+            Stmt::IpyEscapeCommand(command) => {
+                magics::escape(self, command.kind, &command.value, command.range)
+            }
             Stmt::Global(_) | Stmt::Nonlocal(_) | Stmt::Pass(_) => {}
             Stmt::Return(_) | Stmt::Raise(_) | Stmt::Assert(_) | Stmt::Expr(_) | Stmt::Continue(_) => {
                 self.simple(statement);
@@ -668,7 +731,8 @@ impl<'a> Source<'a> {
 
     /// The elements of a literal that stand for the targets, one for one.
     fn elements(self, targets: &[Expr]) -> Option<&'a [Expr]> {
-        let Self::Whole(Expr::Tuple(ast::ExprTuple { elts, .. }) | Expr::List(ast::ExprList { elts, .. })) = self
+        let Self::Whole(Expr::Tuple(ast::ExprTuple { elts, .. }) | Expr::List(ast::ExprList { elts, .. })) =
+            self
         else {
             return None;
         };

@@ -54,19 +54,35 @@ impl FunctionSummary<'_> {
 
 /// Summarizes a function's returns.
 pub fn summarize(function: &StmtFunctionDef) -> FunctionSummary<'_> {
-    let mut returns = Returns { summary: FunctionSummary { values: vec![], none_paths: vec![], is_generator: false }, handlers: 0 };
+    let mut returns = Returns {
+        summary: FunctionSummary {
+            values: vec![],
+            none_paths: vec![],
+            is_generator: false,
+        },
+        handlers: 0,
+    };
     returns.visit_body(&function.body);
     let mut summary = returns.summary;
     if falls_through(&function.body) {
         let handlers = last_handlers(&function.body);
         if handlers.is_empty() || falls_through_beside_handlers(&function.body) {
             let range = function.name.range;
-            let searched = function.body.last().is_some_and(|last| last.is_for_stmt() || last.is_while_stmt());
-            let kind = if searched { NonePathKind::LoopEnds } else { NonePathKind::FallsThrough };
+            let searched = function
+                .body
+                .last()
+                .is_some_and(|last| last.is_for_stmt() || last.is_while_stmt());
+            let kind = if searched {
+                NonePathKind::LoopEnds
+            } else {
+                NonePathKind::FallsThrough
+            };
             summary.none_paths.push(NonePath { range, kind });
         }
         let kind = NonePathKind::HandlerFallsThrough;
-        summary.none_paths.extend(handlers.into_iter().map(|range| NonePath { range, kind }));
+        summary
+            .none_paths
+            .extend(handlers.into_iter().map(|range| NonePath { range, kind }));
     }
     summary
 }
@@ -82,8 +98,15 @@ impl<'a> Visitor<'a> for Returns<'a> {
             Stmt::FunctionDef(_) | Stmt::ClassDef(_) => {}
             Stmt::Return(returned) => match returned.value.as_deref() {
                 None | Some(Expr::NoneLiteral(_)) => {
-                    let kind = if self.handlers > 0 { NonePathKind::ReturnInHandler } else { NonePathKind::Return };
-                    self.summary.none_paths.push(NonePath { range: returned.range, kind });
+                    let kind = if self.handlers > 0 {
+                        NonePathKind::ReturnInHandler
+                    } else {
+                        NonePathKind::Return
+                    };
+                    self.summary.none_paths.push(NonePath {
+                        range: returned.range,
+                        kind,
+                    });
                 }
                 Some(value) => {
                     self.summary.values.push(value);
@@ -120,14 +143,24 @@ fn passes(statement: &Stmt) -> bool {
         Stmt::Expr(expression) => !never_returns(&expression.value),
         Stmt::Assert(assertion) => !is_constant(&assertion.test, false),
         Stmt::If(choice) => {
-            let exhaustive = choice.elif_else_clauses.last().is_some_and(|clause| clause.test.is_none());
+            let exhaustive = choice
+                .elif_else_clauses
+                .last()
+                .is_some_and(|clause| clause.test.is_none());
             !exhaustive
                 || falls_through(&choice.body)
-                || choice.elif_else_clauses.iter().any(|clause| falls_through(&clause.body))
+                || choice
+                    .elif_else_clauses
+                    .iter()
+                    .any(|clause| falls_through(&clause.body))
         }
         Stmt::While(repeat) => !is_constant(&repeat.test, true) || has_break(&repeat.body),
         Stmt::With(with) => {
-            falls_through(&with.body) || with.items.iter().any(|item| swallows_exceptions(&item.context_expr))
+            falls_through(&with.body)
+                || with
+                    .items
+                    .iter()
+                    .any(|item| swallows_exceptions(&item.context_expr))
         }
         Stmt::Try(attempt) => {
             falls_through(&attempt.finalbody)
@@ -154,11 +187,17 @@ fn has_break(body: &[Stmt]) -> bool {
     body.iter().any(|statement| match statement {
         Stmt::Break(_) => true,
         Stmt::If(choice) => {
-            has_break(&choice.body) || choice.elif_else_clauses.iter().any(|clause| has_break(&clause.body))
+            has_break(&choice.body)
+                || choice
+                    .elif_else_clauses
+                    .iter()
+                    .any(|clause| has_break(&clause.body))
         }
         Stmt::With(with) => has_break(&with.body),
         Stmt::Try(attempt) => {
-            [&attempt.body, &attempt.orelse, &attempt.finalbody].into_iter().any(|body| has_break(body))
+            [&attempt.body, &attempt.orelse, &attempt.finalbody]
+                .into_iter()
+                .any(|body| has_break(body))
                 || attempt.handlers.iter().any(|handler| {
                     let ExceptHandler::ExceptHandler(clause) = handler;
                     has_break(&clause.body)
@@ -192,7 +231,9 @@ fn falls_through_beside_handlers(body: &[Stmt]) -> bool {
         Some((Stmt::Try(attempt), before)) => {
             falls_through(before) && falls_through(&attempt.body) && falls_through(&attempt.orelse)
         }
-        Some((Stmt::With(with), before)) => falls_through(before) && falls_through_beside_handlers(&with.body),
+        Some((Stmt::With(with), before)) => {
+            falls_through(before) && falls_through_beside_handlers(&with.body)
+        }
         _ => true,
     }
 }
@@ -201,21 +242,29 @@ fn falls_through_beside_handlers(body: &[Stmt]) -> bool {
 pub(super) fn is_constant(expression: &Expr, truth: bool) -> bool {
     match expression {
         Expr::BooleanLiteral(literal) => literal.value == truth,
-        Expr::NumberLiteral(ast::ExprNumberLiteral { value: ast::Number::Int(value), .. }) => {
-            value.as_u64() == Some(u64::from(truth))
-        }
+        Expr::NumberLiteral(ast::ExprNumberLiteral {
+            value: ast::Number::Int(value),
+            ..
+        }) => value.as_u64() == Some(u64::from(truth)),
         _ => false,
     }
 }
 
 /// `exit()`, `quit()`, `sys.exit()`, `os._exit()`, `os.abort()`.
 pub(super) fn never_returns(expression: &Expr) -> bool {
-    let Expr::Call(call) = expression else { return false };
+    let Expr::Call(call) = expression else {
+        return false;
+    };
     match &*call.func {
         Expr::Name(name) => matches!(name.id.as_str(), "exit" | "quit"),
         Expr::Attribute(attribute) => {
-            let Expr::Name(module) = &*attribute.value else { return false };
-            matches!((module.id.as_str(), attribute.attr.as_str()), ("sys", "exit") | ("os", "_exit" | "abort"))
+            let Expr::Name(module) = &*attribute.value else {
+                return false;
+            };
+            matches!(
+                (module.id.as_str(), attribute.attr.as_str()),
+                ("sys", "exit") | ("os", "_exit" | "abort")
+            )
         }
         _ => false,
     }
@@ -223,7 +272,9 @@ pub(super) fn never_returns(expression: &Expr) -> bool {
 
 /// `globals()`, `locals()`, `vars()`, `dir()`.
 pub(super) fn is_namespace_call(expression: &Expr) -> bool {
-    let Expr::Call(call) = expression else { return false };
+    let Expr::Call(call) = expression else {
+        return false;
+    };
     matches!(&*call.func, Expr::Name(name)
         if matches!(name.id.as_str(), "globals" | "locals" | "vars" | "dir") && call.arguments.is_empty())
 }
@@ -264,7 +315,10 @@ pub(super) fn binds_unknown_names(call: &ast::ExprCall) -> bool {
 }
 
 fn first_is_string(call: &ast::ExprCall) -> bool {
-    call.arguments.args.first().is_some_and(Expr::is_string_literal_expr)
+    call.arguments
+        .args
+        .first()
+        .is_some_and(Expr::is_string_literal_expr)
 }
 
 /// The handler takes a `NameError`.
@@ -292,7 +346,10 @@ pub(super) fn swallows_exceptions(context: &Expr) -> bool {
         Expr::Attribute(attribute) => attribute.attr.as_str(),
         _ => return false,
     };
-    matches!(name, "suppress" | "raises" | "assertRaises" | "assertRaisesRegex" | "ExpectException")
+    matches!(
+        name,
+        "suppress" | "raises" | "assertRaises" | "assertRaisesRegex" | "ExpectException"
+    )
 }
 
 /// Names from outside the function that every run of its body reads, in the order of the source: the straight
@@ -303,8 +360,16 @@ pub(super) fn certain_reads(function: &StmtFunctionDef) -> Vec<&ast::ExprName> {
         return Vec::new();
     }
     let mut own = Targets::of(&function.body);
-    own.names.extend(function.parameters.iter().map(|parameter| parameter.name().as_str()));
-    let mut reads = Reads { names: Vec::new(), done: false };
+    own.names.extend(
+        function
+            .parameters
+            .iter()
+            .map(|parameter| parameter.name().as_str()),
+    );
+    let mut reads = Reads {
+        names: Vec::new(),
+        done: false,
+    };
     for statement in &function.body {
         reads.statement(statement);
         if reads.done {
@@ -343,12 +408,19 @@ impl<'a> Reads<'a> {
                 self.done = true;
             }
             Stmt::With(with) => {
-                with.items.iter().for_each(|item| self.visit_expr(&item.context_expr));
+                with.items
+                    .iter()
+                    .for_each(|item| self.visit_expr(&item.context_expr));
                 self.done = true;
             }
-            Stmt::Import(_) | Stmt::ImportFrom(_) | Stmt::Pass(_) | Stmt::Global(_) | Stmt::Nonlocal(_) => {}
             // The name of a nested function is bound; its body does not run here.
-            Stmt::FunctionDef(_) | Stmt::ClassDef(_) => {}
+            Stmt::FunctionDef(_)
+            | Stmt::ClassDef(_)
+            | Stmt::Import(_)
+            | Stmt::ImportFrom(_)
+            | Stmt::Pass(_)
+            | Stmt::Global(_)
+            | Stmt::Nonlocal(_) => {}
             _ => self.done = true,
         }
     }
@@ -365,13 +437,20 @@ impl<'a> Visitor<'a> for Reads<'a> {
                 }
             }
             Expr::Lambda(_) => {}
-            Expr::BoolOp(operation) => operation.values.iter().take(1).for_each(|first| self.visit_expr(first)),
+            Expr::BoolOp(operation) => operation
+                .values
+                .iter()
+                .take(1)
+                .for_each(|first| self.visit_expr(first)),
             Expr::If(choice) => self.visit_expr(&choice.test),
             Expr::ListComp(ast::ExprListComp { generators, .. })
             | Expr::SetComp(ast::ExprSetComp { generators, .. })
             | Expr::DictComp(ast::ExprDictComp { generators, .. })
             | Expr::Generator(ast::ExprGenerator { generators, .. }) => {
-                generators.iter().take(1).for_each(|first| self.visit_expr(&first.iter));
+                generators
+                    .iter()
+                    .take(1)
+                    .for_each(|first| self.visit_expr(&first.iter));
             }
             _ => with_stack(|| visitor::walk_expr(self, expression)),
         }

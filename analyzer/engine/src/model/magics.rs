@@ -8,22 +8,134 @@ use super::flow::Flow;
 
 /// Line magics of IPython, ipykernel and common extensions that bind no name of the notebook.
 const HARMLESS_LINE_MAGICS: &[&str] = &[
-    "alias", "alias_magic", "autoawait", "autocall", "automagic", "autoreload", "aimport", "bookmark", "cat",
-    "cd", "clear", "colors", "conda", "config", "connect_info", "cp", "debug", "dhist", "dirs", "doctest_mode",
-    "ed", "edit", "env", "gui", "hist", "history", "inline", "killbgscripts", "ldir", "less", "lf", "lk", "ll",
-    "load_ext", "logoff", "logon", "logstart", "logstate", "logstop", "lprun", "ls", "lsmagic", "lx", "magic",
-    "mamba", "man", "matplotlib", "memit", "micromamba", "mkdir", "more", "mprun", "mv", "notebook", "page",
-    "pastebin", "pdb", "pdef", "pdoc", "pfile", "pinfo", "pinfo2", "pip", "popd", "pprint", "precision", "prun",
-    "psearch", "psource", "pushd", "pwd", "pycat", "qtconsole", "quickref", "recall", "rehashx", "reload_ext",
-    "rerun", "reset_selective", "rm", "rmdir", "save", "sc", "set_env", "sx", "system", "tb", "tensorboard",
-    "time", "timeit", "unalias", "unload_ext", "uv", "watermark", "who", "who_ls", "whos", "writefile",
-    "xdel", "xmode",
+    "alias",
+    "alias_magic",
+    "autoawait",
+    "autocall",
+    "automagic",
+    "autoreload",
+    "aimport",
+    "bookmark",
+    "cat",
+    "cd",
+    "clear",
+    "colors",
+    "conda",
+    "config",
+    "connect_info",
+    "cp",
+    "debug",
+    "dhist",
+    "dirs",
+    "doctest_mode",
+    "ed",
+    "edit",
+    "env",
+    "gui",
+    "hist",
+    "history",
+    "inline",
+    "killbgscripts",
+    "ldir",
+    "less",
+    "lf",
+    "lk",
+    "ll",
+    "load_ext",
+    "logoff",
+    "logon",
+    "logstart",
+    "logstate",
+    "logstop",
+    "lprun",
+    "ls",
+    "lsmagic",
+    "lx",
+    "magic",
+    "mamba",
+    "man",
+    "matplotlib",
+    "memit",
+    "micromamba",
+    "mkdir",
+    "more",
+    "mprun",
+    "mv",
+    "notebook",
+    "page",
+    "pastebin",
+    "pdb",
+    "pdef",
+    "pdoc",
+    "pfile",
+    "pinfo",
+    "pinfo2",
+    "pip",
+    "popd",
+    "pprint",
+    "precision",
+    "prun",
+    "psearch",
+    "psource",
+    "pushd",
+    "pwd",
+    "pycat",
+    "qtconsole",
+    "quickref",
+    "recall",
+    "rehashx",
+    "reload_ext",
+    "rerun",
+    "reset_selective",
+    "rm",
+    "rmdir",
+    "save",
+    "sc",
+    "set_env",
+    "sx",
+    "system",
+    "tb",
+    "tensorboard",
+    "time",
+    "timeit",
+    "unalias",
+    "unload_ext",
+    "uv",
+    "watermark",
+    "who",
+    "who_ls",
+    "whos",
+    "writefile",
+    "xdel",
+    "xmode",
 ];
 
 /// Cell magics whose body is not Python and that bind nothing unless an option says so.
 const HARMLESS_CELL_MAGICS: &[&str] = &[
-    "!", "HTML", "SVG", "bash", "cmd", "file", "html", "javascript", "js", "latex", "markdown", "perl",
-    "python2", "ruby", "script", "sh", "svg", "sx", "system", "writefile", "R", "bigquery", "sql", "mermaid",
+    "!",
+    "HTML",
+    "SVG",
+    "bash",
+    "cmd",
+    "file",
+    "html",
+    "javascript",
+    "js",
+    "latex",
+    "markdown",
+    "perl",
+    "python2",
+    "ruby",
+    "script",
+    "sh",
+    "svg",
+    "sx",
+    "system",
+    "writefile",
+    "R",
+    "bigquery",
+    "sql",
+    "mermaid",
 ];
 
 /// The first line of a Python-bodied cell: `%%capture name` and its like.
@@ -109,7 +221,9 @@ fn bind_first_word<'a>(flow: &mut Flow<'a, '_>, arguments: &'a str) {
 fn bind_options<'a>(flow: &mut Flow<'a, '_>, arguments: &'a str, options: &[&str]) {
     let mut words = arguments.split_whitespace();
     while let Some(word) = words.next() {
-        let (option, value) = word.split_once('=').map_or((word, None), |(option, value)| (option, Some(value)));
+        let (option, value) = word
+            .split_once('=')
+            .map_or((word, None), |(option, value)| (option, Some(value)));
         if options.contains(&option)
             && let Some(names) = value.or_else(|| words.next())
         {
@@ -130,7 +244,9 @@ fn bind_sql<'a>(flow: &mut Flow<'a, '_>, arguments: &'a str) {
 
 fn bind_word<'a>(flow: &mut Flow<'a, '_>, word: &'a str) {
     let mut characters = word.chars();
-    let starts = characters.next().is_some_and(|first| first.is_alphabetic() || first == '_');
+    let starts = characters
+        .next()
+        .is_some_and(|first| first.is_alphabetic() || first == '_');
     if starts && characters.all(|character| character.is_alphanumeric() || character == '_') {
         flow.bind_by_magic(word, TextRange::default());
     }

@@ -18,8 +18,8 @@ use ruff_text_size::TextRange;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 pub use binding::{
-    Binding, BindingId, BindingIds, BindingKind, Place, PrematureUse, Reference, ReferenceId, Resolution, Scope,
-    ScopeId, ScopeKind,
+    Binding, BindingId, BindingIds, BindingKind, Place, PrematureUse, Reference, ReferenceId, Resolution,
+    Scope, ScopeId, ScopeKind,
 };
 pub use functions::{FunctionSummary, NonePath, NonePathKind, falls_through, summarize};
 pub use names::QualifiedName;
@@ -49,7 +49,10 @@ impl<'a> Model<'a> {
     pub fn new(parsed: &'a ParsedNotebook<'a>) -> Self {
         let mut model = Self {
             parsed,
-            scopes: vec![Scope { kind: ScopeKind::Notebook, parent: None }],
+            scopes: vec![Scope {
+                kind: ScopeKind::Notebook,
+                parent: None,
+            }],
             bindings: Vec::new(),
             references: Vec::new(),
             by_name: FxHashMap::default(),
@@ -76,13 +79,18 @@ impl<'a> Model<'a> {
 
     /// Position among the code cells of the cell with this index in the file.
     pub fn position_of(&self, cell_index: u32) -> Option<usize> {
-        self.parsed.cells().binary_search_by_key(&cell_index, |cell| cell.cell.index).ok()
+        self.parsed
+            .cells()
+            .binary_search_by_key(&cell_index, |cell| cell.cell.index)
+            .ok()
     }
 
     /// A range of a cell's syntax tree as a location for reports.
     pub fn location(&self, position: usize, range: TextRange) -> Location {
         let cell = self.cell(position);
-        self.parsed.notebook().location(cell.cell.index, cell.source_range(range))
+        self.parsed
+            .notebook()
+            .location(cell.cell.index, cell.source_range(range))
     }
 
     /// A place as a location for reports.
@@ -92,12 +100,18 @@ impl<'a> Model<'a> {
 
     /// All bindings, in the order in which the flow meets them.
     pub fn bindings(&self) -> impl Iterator<Item = (BindingId, &Binding<'a>)> {
-        self.bindings.iter().enumerate().map(|(index, binding)| (BindingId(index_u32(index)), binding))
+        self.bindings
+            .iter()
+            .enumerate()
+            .map(|(index, binding)| (BindingId(index_u32(index)), binding))
     }
 
     /// All references.
     pub fn references(&self) -> impl Iterator<Item = (ReferenceId, &Reference<'a>)> {
-        self.references.iter().enumerate().map(|(index, reference)| (ReferenceId(index_u32(index)), reference))
+        self.references
+            .iter()
+            .enumerate()
+            .map(|(index, reference)| (ReferenceId(index_u32(index)), reference))
     }
 
     /// One binding.
@@ -117,12 +131,17 @@ impl<'a> Model<'a> {
 
     /// Every binding of a name in a scope, in the order of the flow.
     pub fn bindings_named(&self, scope: ScopeId, name: &str) -> &[BindingId] {
-        self.by_name.get(&scope).and_then(|names| names.get(name)).map_or(&[], |ids| ids.as_slice())
+        self.by_name
+            .get(&scope)
+            .and_then(|names| names.get(name))
+            .map_or(&[], |ids| ids.as_slice())
     }
 
     /// The reference that a name in the syntax tree is.
     pub fn reference_of(&self, name: &ExprName) -> Option<&Reference<'a>> {
-        self.by_expression.get(&address(name)).map(|id| self.reference(*id))
+        self.by_expression
+            .get(&address(name))
+            .map(|id| self.reference(*id))
     }
 
     /// Calls of functions that need a name which only a later cell binds.
@@ -153,7 +172,9 @@ impl<'a> Model<'a> {
     /// The function of the notebook that a call surely runs.
     pub fn called_function(&self, callee: &Expr) -> Option<(BindingId, &'a StmtFunctionDef)> {
         let Expr::Name(name) = callee else { return None };
-        let [id] = self.certain_bindings(name)? else { return None };
+        let [id] = self.certain_bindings(name)? else {
+            return None;
+        };
         match self.binding(*id).kind {
             BindingKind::Function(function) => Some((*id, function)),
             _ => None,
@@ -180,7 +201,10 @@ impl<'a> Model<'a> {
 
     /// The reference is the callee of a call that is a statement of its own.
     fn is_bare_call(&self, reference: &Reference<'a>) -> bool {
-        use ruff_python_ast::{Stmt, statement_visitor::{StatementVisitor, walk_stmt}};
+        use ruff_python_ast::{
+            Stmt,
+            statement_visitor::{StatementVisitor, walk_stmt},
+        };
         struct Finder {
             range: TextRange,
             found: bool,
@@ -196,7 +220,10 @@ impl<'a> Model<'a> {
                 walk_stmt(self, statement);
             }
         }
-        let mut finder = Finder { range: reference.place.range(), found: false };
+        let mut finder = Finder {
+            range: reference.place.range(),
+            found: false,
+        };
         finder.visit_body(self.cell(reference.place.cell).body());
         finder.found
     }
@@ -204,11 +231,17 @@ impl<'a> Model<'a> {
     /// Something of which `is_wanted` holds is stored into a part of the named object: `name[…] = value`,
     /// `name.loc[…] = value`, `name.part = value`.
     pub fn is_written_into(&self, name: &str, is_wanted: impl Fn(&'a Expr) -> bool) -> bool {
-        self.parsed.cells().iter().flat_map(ParsedCell::body).any(|statement| {
-            let ruff_python_ast::Stmt::Assign(assign) = statement else { return false };
-            let stores = |target: &Expr| !target.is_name_expr() && root_name(target) == Some(name);
-            assign.targets.iter().any(stores) && is_wanted(&assign.value)
-        })
+        self.parsed
+            .cells()
+            .iter()
+            .flat_map(ParsedCell::body)
+            .any(|statement| {
+                let ruff_python_ast::Stmt::Assign(assign) = statement else {
+                    return false;
+                };
+                let stores = |target: &Expr| !target.is_name_expr() && root_name(target) == Some(name);
+                assign.targets.iter().any(stores) && is_wanted(&assign.value)
+            })
     }
 
     fn settle_premature(&mut self) {

@@ -45,9 +45,10 @@ impl<'a> Model<'a> {
     pub fn qualified_name(&self, expression: &'a Expr) -> Option<QualifiedName<'a>> {
         match expression {
             Expr::Name(name) => match &self.reference_of(name)?.resolution {
-                Resolution::Builtin => {
-                    Some(QualifiedName(SmallVec::from_slice(&["builtins", name.id.as_str()])))
-                }
+                Resolution::Builtin => Some(QualifiedName(SmallVec::from_slice(&[
+                    "builtins",
+                    name.id.as_str(),
+                ]))),
                 Resolution::Bindings { ids, .. } => {
                     let mut names = ids.iter().map(|id| self.imported(*id));
                     let first = names.next()??;

@@ -83,9 +83,12 @@ impl<'a> Visitor<'a> for Targets<'a> {
             }
             Stmt::Import(import) => import.names.iter().for_each(|alias| self.alias(alias)),
             Stmt::ImportFrom(import) => import.names.iter().for_each(|alias| self.alias(alias)),
-            Stmt::Global(global) => self.globals.extend(global.names.iter().map(ast::Identifier::as_str)),
+            Stmt::Global(global) => self
+                .globals
+                .extend(global.names.iter().map(ast::Identifier::as_str)),
             Stmt::Nonlocal(nonlocal) => {
-                self.nonlocals.extend(nonlocal.names.iter().map(ast::Identifier::as_str));
+                self.nonlocals
+                    .extend(nonlocal.names.iter().map(ast::Identifier::as_str));
             }
             _ => with_stack(|| visitor::walk_stmt(self, stmt)),
         }

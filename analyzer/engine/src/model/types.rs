@@ -37,26 +37,92 @@ const MAX_STEPS: u32 = 8;
 
 /// Functions of pandas that give a `DataFrame` whatever their arguments.
 const FRAME_MAKERS: &[&str] = &[
-    "pandas.DataFrame", "pandas.read_csv", "pandas.read_table", "pandas.read_parquet", "pandas.read_json",
-    "pandas.read_feather", "pandas.read_pickle", "pandas.read_sql", "pandas.read_sql_query", "pandas.read_fwf",
-    "pandas.DataFrame.from_dict", "pandas.DataFrame.from_records", "pandas.merge", "pandas.get_dummies",
-    "pandas.json_normalize", "pandas.melt", "pandas.pivot_table", "pandas.crosstab", "pandas.io.json.json_normalize",
+    "pandas.DataFrame",
+    "pandas.read_csv",
+    "pandas.read_table",
+    "pandas.read_parquet",
+    "pandas.read_json",
+    "pandas.read_feather",
+    "pandas.read_pickle",
+    "pandas.read_sql",
+    "pandas.read_sql_query",
+    "pandas.read_fwf",
+    "pandas.DataFrame.from_dict",
+    "pandas.DataFrame.from_records",
+    "pandas.merge",
+    "pandas.get_dummies",
+    "pandas.json_normalize",
+    "pandas.melt",
+    "pandas.pivot_table",
+    "pandas.crosstab",
+    "pandas.io.json.json_normalize",
     "seaborn.load_dataset",
 ];
 
 /// Methods of a `DataFrame` that give a `DataFrame` again (without `inplace`).
 const FRAME_METHODS: &[&str] = &[
-    "assign", "astype", "copy", "drop", "drop_duplicates", "dropna", "ffill", "bfill", "fillna", "filter", "head",
-    "interpolate", "join", "merge", "nlargest", "nsmallest", "query", "reindex", "rename", "replace", "reset_index",
-    "round", "sample", "select_dtypes", "set_index", "shift", "sort_index", "sort_values", "tail", "transform",
-    "where", "mask", "melt", "pivot", "pivot_table", "clip", "corr", "describe", "add_prefix", "add_suffix",
+    "assign",
+    "astype",
+    "copy",
+    "drop",
+    "drop_duplicates",
+    "dropna",
+    "ffill",
+    "bfill",
+    "fillna",
+    "filter",
+    "head",
+    "interpolate",
+    "join",
+    "merge",
+    "nlargest",
+    "nsmallest",
+    "query",
+    "reindex",
+    "rename",
+    "replace",
+    "reset_index",
+    "round",
+    "sample",
+    "select_dtypes",
+    "set_index",
+    "shift",
+    "sort_index",
+    "sort_values",
+    "tail",
+    "transform",
+    "where",
+    "mask",
+    "melt",
+    "pivot",
+    "pivot_table",
+    "clip",
+    "corr",
+    "describe",
+    "add_prefix",
+    "add_suffix",
 ];
 
 /// Functions of numpy that give an array.
 const ARRAY_MAKERS: &[&str] = &[
-    "numpy.array", "numpy.asarray", "numpy.arange", "numpy.zeros", "numpy.ones", "numpy.full", "numpy.empty",
-    "numpy.linspace", "numpy.logspace", "numpy.eye", "numpy.zeros_like", "numpy.ones_like", "numpy.concatenate",
-    "numpy.random.rand", "numpy.random.randn", "numpy.vstack", "numpy.hstack", "numpy.stack",
+    "numpy.array",
+    "numpy.asarray",
+    "numpy.arange",
+    "numpy.zeros",
+    "numpy.ones",
+    "numpy.full",
+    "numpy.empty",
+    "numpy.linspace",
+    "numpy.logspace",
+    "numpy.eye",
+    "numpy.zeros_like",
+    "numpy.ones_like",
+    "numpy.concatenate",
+    "numpy.random.rand",
+    "numpy.random.randn",
+    "numpy.vstack",
+    "numpy.hstack",
+    "numpy.stack",
 ];
 
 impl<'a> Model<'a> {
@@ -119,7 +185,9 @@ impl<'a> Model<'a> {
                 _ => None,
             };
         }
-        let Expr::Attribute(method) = &*call.func else { return None };
+        let Expr::Attribute(method) = &*call.func else {
+            return None;
+        };
         let receiver = self.tag_within(&method.value, steps)?;
         let name = method.attr.as_str();
         match receiver {
@@ -166,7 +234,7 @@ impl<'a> Model<'a> {
 
 /// The call has `inplace=` with anything but a literal `False`.
 fn has_inplace(call: &ast::ExprCall) -> bool {
-    call.arguments.find_keyword("inplace").is_some_and(|keyword| {
-        !matches!(&keyword.value, Expr::BooleanLiteral(literal) if !literal.value)
-    })
+    call.arguments
+        .find_keyword("inplace")
+        .is_some_and(|keyword| !matches!(&keyword.value, Expr::BooleanLiteral(literal) if !literal.value))
 }
