@@ -1,1 +1,21 @@
-//! Being built.
+//! The part of nbvet that lives in the notebook's own interpreter: it carries text and displays to the agent and
+//! states facts about what cells did. It judges nothing, and knows neither rules nor verdicts. Cells themselves
+//! are run by the Python shim beside it, in IPython.
+
+mod channel;
+mod convert;
+mod installs;
+mod namespace;
+mod recorder;
+mod requirements;
+mod session;
+mod tables;
+mod types;
+mod values;
+
+/// The extension module.
+#[pyo3::pymodule]
+mod nbvet_worker {
+    #[pymodule_export]
+    use crate::session::Session;
+}

@@ -1,0 +1,32 @@
+"""Runs cells in IPython for the worker. Decides nothing: what happened goes to the extension as facts."""
+
+import gc
+import os
+import sys
+
+
+def run(native, channel, kit):
+    """Serve the agent until it says finish; the process's exit status."""
+    gc.disable()
+    session = native.Session(channel)
+    os.close(channel)
+    policy = session.hello()
+    from_kit = _find_ipython(kit)
+
+    from nbvet_shim.runner import Runner
+
+    runner = Runner(session, policy)
+    gc.enable()
+    runner.announce(from_kit)
+    runner.serve()
+    return 0
+
+
+def _find_ipython(kit):
+    """Put the kit last on the path where the environment has no IPython of its own."""
+    from importlib.util import find_spec
+
+    if find_spec("IPython") is not None or not kit:
+        return False
+    sys.path.append(kit)
+    return True

@@ -1,0 +1,248 @@
+"""The worker's loop: takes cells from the agent, runs them on one event loop, tells how they ended."""
+
+import asyncio
+import os
+import signal
+import sys
+import traceback
+import warnings
+
+from nbvet_shim.cells import Cells
+from nbvet_shim.commands import Commands
+from nbvet_shim.streams import Stream
+from nbvet_shim.watch import Watch
+
+_HOOKS = ("post_execute", "post_run_cell")
+
+
+class Runner:
+    """One notebook's life."""
+
+    def __init__(self, session, policy):
+        self.session = session
+        self.cells = Cells()
+        self.watch = Watch(session, self.cells)
+        self.commands = Commands(session, self.cells, policy)
+        self.handler = signal.default_int_handler
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        self._open_streams()
+        self.loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(self.loop)
+        self.shell = self._make_shell()
+        self.watch.install(self.loop)
+        self.commands.install(self.shell)
+        if not os.environ.get("MPLBACKEND") and _has("matplotlib_inline"):
+            os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
+
+    def _open_streams(self):
+        for stream in (sys.__stdout__, sys.__stderr__):
+            if stream is not None:
+                stream.reconfigure(line_buffering=True, write_through=True)
+        sys.stdout = Stream(self.session, 1, "<stdout>")
+        sys.stderr = Stream(self.session, 2, "<stderr>")
+
+    def _make_shell(self):
+        from nbvet_shim.shell import argv, make_shell
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            shell = make_shell(self.session, self.cells, self.commands)
+        shell.on_hook_error = self._hook_failed
+        trigger = shell.events.trigger
+
+        def watched(event, *args, **keywords):
+            before, shell.in_hook = shell.in_hook, event in _HOOKS and shell.depth == 0
+            try:
+                trigger(event, *args, **keywords)
+            finally:
+                shell.in_hook = before
+
+        shell.events.trigger = watched
+        sys.argv = argv()
+        return shell
+
+    def announce(self, from_kit):
+        """Ready for the first cell."""
+        sys.path.insert(0, "")
+        version = ".".join(str(part) for part in sys.version_info[:3])
+        ipython = str(sys.modules["IPython"].__version__)
+        self.session.ready(self.shell.user_ns, sys.executable or "", version, ipython, from_kit)
+
+    def serve(self):
+        """Run cells until the agent says finish."""
+        while True:
+            message = self.session.next_cell()
+            if message is None:
+                break
+            self._run(*message)
+            self._spin()
+        # The notebook's own handlers run at exit; a late interrupt may end them.
+        signal.signal(signal.SIGINT, self.handler or signal.default_int_handler)
+
+    def _spin(self):
+        """Let background tasks go on for one round, as a kernel does between cells."""
+        try:
+            self.loop.run_until_complete(asyncio.sleep(0))
+        except BaseException:
+            # A task that ends the loop has been reported by the loop's handler.
+            return
+
+    def _run(self, index, source):
+        shell = self.shell
+        self.cells.begin(source)
+        shell.shown, shell.assigned, shell.exit_request = [], [], None
+        shell.depth, shell.in_hook, shell.hides_result = 0, False, False
+        shell.displayhook.last = []
+        self.interrupted = False
+        count = shell.execution_count
+        outcome, stray = None, None
+        try:
+            signal.signal(signal.SIGINT, self.handler)
+            try:
+                outcome = self.loop.run_until_complete(self._execute(source))
+            finally:
+                self.handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        except BaseException as error:
+            stray = error
+        if self.session.forked:
+            self._leave_child(outcome, stray)
+        self._report(index, source, count, outcome, stray)
+
+    async def _execute(self, source):
+        shell = self.shell
+        problem = None
+        try:
+            transformed = shell.transform_cell(source)
+        except Exception:
+            transformed, problem = source, sys.exc_info()
+        if not shell.should_run_async(source, transformed_cell=transformed, preprocessing_exc_tuple=problem):
+            return shell.run_cell(source, store_history=True)
+        outcome = None
+        task = asyncio.ensure_future(
+            shell.run_cell_async(
+                source, store_history=True, transformed_cell=transformed, preprocessing_exc_tuple=problem
+            )
+        )
+        self._cancel_on_interrupt(task)
+        try:
+            outcome = await task
+        finally:
+            shell.events.trigger("post_execute")
+            shell.events.trigger("post_run_cell", outcome)
+        return outcome
+
+    def _cancel_on_interrupt(self, task):
+        """A waiting coroutine is interrupted by cancelling it; a notebook's own handler stays."""
+        if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+            return
+        loop = self.loop
+
+        def cancel(_number, _frame):
+            self.interrupted = True
+            task.cancel()
+            loop.call_soon_threadsafe(lambda: None)
+
+        def restore(_task):
+            if signal.getsignal(signal.SIGINT) is cancel:
+                signal.signal(signal.SIGINT, signal.default_int_handler)
+
+        signal.signal(signal.SIGINT, cancel)
+        task.add_done_callback(restore)
+
+    def _leave_child(self, outcome, stray):
+        """A child of the notebook came back to us: it has no channel, and no more to do."""
+        error = stray if stray is not None else _error(outcome)
+        status = 0
+        if isinstance(error, SystemExit):
+            status = error.code if isinstance(error.code, int) else int(error.code is not None)
+        elif error is not None:
+            status = 1
+            traceback.print_exception(type(error), error, error.__traceback__, file=sys.stderr)
+        for stream in (sys.__stdout__, sys.__stderr__):
+            try:
+                stream.flush()
+            except Exception:
+                continue
+        os._exit(status & 0xFF)
+
+    def _report(self, index, source, count, outcome, stray):
+        shell = self.shell
+        error = stray if stray is not None else _error(outcome)
+        try:
+            ending = self._ending(error)
+        except BaseException:
+            ending = ("raised", (type(error).__name__, "", [], None), False, None)
+        self._flush_native_streams()
+        result = [] if error is not None or shell.hides_result else list(shell.displayhook.last)[:1]
+        stored = count if shell.execution_count > count else None
+        assigned = shell.assigned if error is None else []
+        self.session.done(index, stored, shell.user_ns, source, assigned, result, ending)
+        shell.shown = []
+        shell.displayhook.last = []
+
+    def _ending(self, error):
+        """Status, error, interrupted, exit code."""
+        lines = None
+        for shown, _name, block in self.shell.shown:
+            if shown is error:
+                lines = block
+            else:
+                self._hook_failed(shown, block)
+        if error is None:
+            return self._exit_ending()
+        described = self.watch.described(error, lines=lines)
+        if isinstance(error, SystemExit):
+            return ("exit", described, False, _exit_code(error.code))
+        interrupted = self.interrupted or isinstance(error, KeyboardInterrupt)
+        return ("raised", described, interrupted, None)
+
+    def _exit_ending(self):
+        request = self.shell.exit_request
+        if request is None:
+            return ("ok", None, False, None)
+        code = _exit_code(request[0])
+        return ("exit", ("SystemExit", code or "", [], None), False, code)
+
+    def _hook_failed(self, error, lines):
+        """An error was shown that did not end the cell: it is told, and printed as Jupyter shows it."""
+        self.watch.failed("hook", error, lines=lines)
+        try:
+            sys.stderr.write("\n".join(lines) + "\n")
+        except Exception:
+            # The notebook replaced stderr by something that fails; the fact is recorded.
+            return
+
+    def _flush_native_streams(self):
+        """C libraries print through their own buffers."""
+        ctypes = sys.modules.get("ctypes")
+        if ctypes is None:
+            return
+        try:
+            ctypes.pythonapi.fflush(None)
+        except Exception:
+            # Not every platform has it there.
+            return
+
+
+def _error(outcome):
+    if outcome is None:
+        return None
+    return outcome.error_before_exec or outcome.error_in_exec
+
+
+def _exit_code(code):
+    """None, or the code as text."""
+    if code is None:
+        return None
+    if isinstance(code, int):
+        return str(int(code))
+    try:
+        return str(code)
+    except Exception:
+        return "<code without text>"
+
+
+def _has(module):
+    from importlib.util import find_spec
+
+    return find_spec(module) is not None

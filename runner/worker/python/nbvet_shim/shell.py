@@ -1,0 +1,197 @@
+"""The IPython shell that stands in for ipykernel's: same name, same environment, no terminal, no kernel."""
+
+import builtins
+import os
+import sys
+
+from IPython.core import page
+from IPython.core.autocall import ExitAutocall
+from IPython.core.error import StdinNotImplementedError, UsageError
+from IPython.core.interactiveshell import InteractiveShell, InteractiveShellABC
+from IPython.core.magic import Magics, line_magic, magics_class
+from traitlets import Any, CBool, Instance, Type
+from traitlets.config import Config
+
+from nbvet_shim.cells import Compiler
+from nbvet_shim.display import Hook, Publisher
+from nbvet_shim.kernel import Kernel
+
+_ENVIRONMENT = {
+    "TERM": "xterm-color",
+    "CLICOLOR": "1",
+    "FORCE_COLOR": "1",
+    "CLICOLOR_FORCE": "1",
+    "PAGER": "cat",
+    "GIT_PAGER": "cat",
+}
+
+
+class Exit(ExitAutocall):
+    """`exit` and `quit`: the cell goes on to its end, then the notebook stops."""
+
+    def __call__(self, code=None, *_args, **_keywords):
+        self._ip.exit_request = [code]
+
+
+@magics_class
+class FrontendMagics(Magics):
+    """Magics that a kernel has and that mean nothing without a browser."""
+
+    @line_magic
+    def autosave(self, line):
+        """Set by the front end."""
+
+    @line_magic
+    def connect_info(self, line):
+        """There is no connection."""
+        raise UsageError("this notebook runs without a kernel: there is nothing to connect to")
+
+
+class ZMQInteractiveShell(InteractiveShell):
+    """Named as libraries look for it."""
+
+    displayhook_class = Type(Hook)
+    display_pub_class = Type(Publisher)
+    compiler_class = Type(Compiler)
+    exiter = Instance(Exit)
+    kernel = Any()
+    autoindent = CBool(False)
+    commands = Any()
+    # The code passed to `exit`, in a list; None: not called.
+    exit_request = Any()
+    # Names that the cell's own statements bind at its top level, without a condition.
+    assigned = Any()
+    # Tracebacks shown: (exception, class name, lines).
+    shown = Any()
+    # Called with an exception shown while the cell's own code is not running.
+    on_hook_error = Any()
+    in_hook = Any()
+    depth = Any()
+    cells = Any()
+
+    def _exiter_default(self):
+        return Exit(self)
+
+    def init_environment(self):
+        os.environ.update(_ENVIRONMENT)
+
+    def init_virtualenv(self):
+        """The interpreter was chosen by the agent."""
+
+    def init_data_pub(self):
+        """Not in use since IPython 3."""
+
+    def init_hooks(self):
+        super().init_hooks()
+        self.set_hook("show_in_pager", page.as_hook(_nothing_to_page), 99)
+
+    def init_magics(self):
+        super().init_magics()
+        self.register_magics(FrontendMagics)
+
+    def enable_gui(self, gui=None):
+        """No window system is driven from here."""
+
+    def ask_exit(self):
+        self.exit_request = [None]
+
+    def _showtraceback(self, etype, evalue, stb):
+        if self.in_hook:
+            self.on_hook_error(evalue, stb)
+        else:
+            self.shown.append((evalue, etype.__name__, list(stb)))
+
+    def transform_cell(self, raw_cell):
+        transformed = super().transform_cell(raw_cell)
+        if self.cells is not None and raw_cell is self.cells.source:
+            self.cells.transformed = transformed
+        return transformed
+
+    async def run_ast_nodes(self, nodelist, cell_name, *args, **keywords):
+        if self.depth == 0:
+            self.assigned = _assigned(nodelist)
+            self.hides_result = bool(nodelist) and _is_magic(nodelist[-1])
+        self.depth += 1
+        try:
+            return await super().run_ast_nodes(nodelist, cell_name, *args, **keywords)
+        finally:
+            self.depth -= 1
+
+    def system_piped(self, cmd):
+        self.commands.system(self, cmd, self.var_expand(cmd, depth=1))
+
+    system = system_piped
+
+    def getoutput(self, cmd, split=True, depth=0):
+        return self.commands.getoutput(self, cmd, self.var_expand(cmd, depth=depth + 1), split)
+
+
+InteractiveShellABC.register(ZMQInteractiveShell)
+
+
+def make_shell(session, cells, commands):
+    """The one shell of this process."""
+    config = Config()
+    config.HistoryManager.hist_file = ":memory:"
+    # Libraries look for this section to tell a notebook from a terminal.
+    config.IPKernelApp.connection_file = "kernel-nbvet.json"
+    Hook.session = Publisher.session = session
+    shell = ZMQInteractiveShell.instance(config=config)
+    shell.cells = cells
+    shell.commands = commands
+    shell.shown = []
+    shell.assigned = []
+    shell.depth = 0
+    shell.kernel = Kernel(shell)
+    _refuse_input()
+    return shell
+
+
+def _nothing_to_page(*_args, **_keywords):
+    """What a pager would show goes to the front end's own pane, not into the notebook."""
+
+
+def _refuse_input():
+    import getpass
+
+    def input(prompt=""):
+        raise StdinNotImplementedError(
+            "raw_input was called, but this frontend does not support input requests."
+        )
+
+    def no_getpass(prompt="", stream=None):
+        raise StdinNotImplementedError("getpass was called, but this frontend does not support input requests.")
+
+    builtins.input = input
+    getpass.getpass = no_getpass
+
+
+def _assigned(nodes):
+    """Names that simple statements at the top level bind whenever the cell runs to its end."""
+    names = []
+    for node in nodes:
+        targets = getattr(node, "targets", None) or [getattr(node, "target", None)]
+        kind = type(node).__name__
+        if kind not in ("Assign", "AugAssign", "AnnAssign") or getattr(node, "value", None) is None:
+            continue
+        for target in targets:
+            names.extend(name.id for name in getattr(target, "elts", [target]) if hasattr(name, "id"))
+    return names
+
+
+def _is_magic(node):
+    """The statement is what IPython made of a line or cell magic, or of a `!` line."""
+    function = getattr(getattr(node, "value", None), "func", None)
+    owner = getattr(getattr(function, "value", None), "func", None)
+    return getattr(owner, "id", None) == "get_ipython" and getattr(function, "attr", None) in (
+        "run_line_magic",
+        "run_cell_magic",
+        "system",
+        "set_next_input",
+    )
+
+
+def argv():
+    """`sys.argv` as a kernel has it."""
+    packages = os.path.dirname(os.path.dirname(os.path.abspath(sys.modules["IPython"].__file__)))
+    return [os.path.join(packages, "ipykernel_launcher.py"), "-f", "/run/user/kernel-nbvet.json"]

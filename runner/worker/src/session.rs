@@ -1,0 +1,413 @@
+//! What the Python shim sees of us: one object that talks to the agent and gathers facts. The interpreter's lock
+//! is released before the channel's is taken, so that threads that print cannot block each other.
+
+use std::os::fd::RawFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use nbvet_protocol::{
+    CellResult, CellStatus, Display, FromWorker, InstallPolicy, PROTOCOL_VERSION, StreamName, ToWorker,
+    WorkerInfo,
+};
+use nbvet_report::{AfterCellOrigin, CellError, CommandKind, Fact, InstallAction};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyString};
+use rustc_hash::FxHashSet;
+
+use crate::channel::{Broken, Channel};
+use crate::convert::{bundle, shorten, string};
+use crate::namespace::Namespace;
+use crate::recorder::Recorder;
+use crate::types::Known;
+use crate::{installs, requirements, values};
+
+/// Exit status of a worker that lost its channel.
+const CHANNEL_LOST: i32 = 88;
+/// Longest message, command or value kept, in bytes.
+const MAX_TEXT: usize = 20_000;
+/// Longest traceback kept, in bytes.
+const MAX_TRACEBACK: usize = 1 << 20;
+/// Text larger than this is written in parts.
+const MAX_WRITE: usize = 1 << 20;
+
+/// The worker's end of the conversation with the agent.
+#[pyclass(frozen, module = "nbvet_worker")]
+pub(crate) struct Session {
+    channel: Channel,
+    /// `os._exit`, taken before the notebook could replace it.
+    exit: Py<PyAny>,
+    /// We look at values ourselves: warnings that this causes are nobody's.
+    quiet: AtomicBool,
+    recorder: Mutex<Recorder>,
+    view: Mutex<View>,
+}
+
+/// What we know of the notebook's values.
+struct View {
+    namespace: Namespace,
+    known: Known,
+}
+
+/// How a cell ended, as the shim tells it: `ok`, `raised` or `exit`; the exception; whether it was an
+/// interrupt; the exit code.
+type Ending = (String, Option<ErrorParts>, bool, Option<String>);
+
+/// Name, value, traceback and line of an exception.
+type ErrorParts = (String, String, Vec<String>, Option<u32>);
+
+#[pymethods]
+impl Session {
+    /// Takes duplicates of the inherited descriptors.
+    #[new]
+    fn new(py: Python<'_>, socket: RawFd) -> PyResult<Self> {
+        Ok(Self {
+            channel: Channel::new(socket)?,
+            exit: py.import("os")?.getattr("_exit")?.unbind(),
+            quiet: AtomicBool::new(false),
+            recorder: Mutex::default(),
+            view: Mutex::new(View {
+                namespace: Namespace::default(),
+                known: Known::new(py)?,
+            }),
+        })
+    }
+
+    /// This process is a child of the worker's.
+    #[getter]
+    fn forked(&self) -> bool {
+        self.channel.is_forked()
+    }
+
+    /// Values are being looked at.
+    #[getter]
+    fn quiet(&self) -> bool {
+        self.quiet.load(Ordering::Relaxed)
+    }
+
+    /// Waits for the agent's first message; the policy for installs.
+    fn hello(&self, py: Python<'_>) -> PyResult<&'static str> {
+        match self.talk(py, Channel::receive) {
+            ToWorker::Hello {
+                protocol: PROTOCOL_VERSION,
+                installs,
+            } => Ok(match installs {
+                InstallPolicy::Check => "check",
+                InstallPolicy::Run => "run",
+                InstallPolicy::Refuse => "refuse",
+            }),
+            other => Err(PyValueError::new_err(format!(
+                "expected hello {PROTOCOL_VERSION}, not {other:?}"
+            ))),
+        }
+    }
+
+    /// Ready for the first cell.
+    fn ready(
+        &self,
+        py: Python<'_>,
+        names: &Bound<'_, PyDict>,
+        executable: String,
+        version: String,
+        ipython: String,
+        ipython_from_kit: bool,
+    ) {
+        lock(&self.view).namespace = Namespace::before_first_cell(names);
+        let info = WorkerInfo {
+            executable,
+            version,
+            ipython,
+            ipython_from_kit,
+        };
+        let message = FromWorker::Ready {
+            protocol: PROTOCOL_VERSION,
+            info,
+        };
+        self.talk(py, |channel| channel.send(&message));
+    }
+
+    /// Waits for the next cell; `None` at the end.
+    fn next_cell(&self, py: Python<'_>) -> Option<(u32, String)> {
+        self.talk(py, Channel::next_cell)
+    }
+
+    /// Writes text to stdout (1) or stderr (2).
+    fn write(&self, py: Python<'_>, stream: u8, text: &Bound<'_, PyString>) {
+        let name = if stream == 1 {
+            StreamName::Stdout
+        } else {
+            StreamName::Stderr
+        };
+        match text.to_cow() {
+            Ok(text) => self.write_text(py, name, &text),
+            Err(_) => self.write_text(py, name, &string(text)),
+        }
+    }
+
+    /// Shows a value: `data`, `update` (with a display id) or `result` (with its number).
+    fn display(
+        &self,
+        py: Python<'_>,
+        kind: &str,
+        data: &Bound<'_, PyAny>,
+        metadata: &Bound<'_, PyAny>,
+        id: Option<&Bound<'_, PyString>>,
+        count: u32,
+    ) {
+        let (data, metadata) = (bundle(data), bundle(metadata));
+        let id = id.map(|id| shorten(string(id), MAX_TEXT));
+        let display = match (kind, id) {
+            ("update", Some(display_id)) => Display::Update {
+                data,
+                metadata,
+                display_id,
+            },
+            ("result", _) => Display::Result {
+                data,
+                metadata,
+                execution_count: count,
+            },
+            (_, display_id) => Display::Data {
+                data,
+                metadata,
+                display_id,
+            },
+        };
+        self.talk(py, |channel| channel.display(display));
+    }
+
+    /// `clear_output`.
+    fn clear(&self, py: Python<'_>, wait: bool) {
+        self.talk(py, |channel| channel.display(Display::Clear { wait }));
+    }
+
+    /// A warning was issued. `bases`: the names of the category's classes, its own first.
+    fn warning(
+        &self,
+        bases: Vec<String>,
+        message: &Bound<'_, PyString>,
+        line: Option<u32>,
+        in_notebook: bool,
+    ) {
+        let mut bases = bases.into_iter().map(|name| shorten(name, MAX_TEXT));
+        let fact = Fact::Warning {
+            category: bases.next().unwrap_or_default(),
+            bases: bases.take(20).collect(),
+            message: shorten(string(message), MAX_TEXT),
+            line,
+            in_notebook,
+            count: 1,
+        };
+        lock(&self.recorder).warn(fact);
+    }
+
+    /// A command ended.
+    fn command(
+        &self,
+        how: &str,
+        command: &Bound<'_, PyString>,
+        status: i32,
+        line: Option<u32>,
+        hidden: bool,
+    ) -> PyResult<()> {
+        let how = match how {
+            "shell" => CommandKind::Shell,
+            "script-cell" => CommandKind::ScriptCell,
+            "os-system" => CommandKind::OsSystem,
+            "subprocess" => CommandKind::Subprocess,
+            _ => return Err(PyValueError::new_err("no such kind of command")),
+        };
+        let command = shorten(string(command), MAX_TEXT);
+        lock(&self.recorder).add(Fact::Command {
+            command,
+            how,
+            status,
+            line,
+            hidden,
+        });
+        Ok(())
+    }
+
+    /// Something failed after the cell or beside it.
+    fn after_cell(&self, origin: &str, error: ErrorParts) -> PyResult<()> {
+        let origin = match origin {
+            "thread" => AfterCellOrigin::Thread,
+            "task" => AfterCellOrigin::Task,
+            "hook" => AfterCellOrigin::Hook,
+            "unraisable" => AfterCellOrigin::Unraisable,
+            _ => return Err(PyValueError::new_err("no such origin")),
+        };
+        lock(&self.recorder).add(Fact::AfterCell {
+            origin,
+            error: cell_error(error),
+        });
+        Ok(())
+    }
+
+    /// Looks for requests to install in a command line, and records them. The line without them, and what is
+    /// missing for each; `None` if there is none.
+    fn installs(
+        &self,
+        py: Python<'_>,
+        written: String,
+        command: &str,
+        execute: bool,
+        line: Option<u32>,
+    ) -> Option<(String, Vec<Vec<String>>)> {
+        let requests = installs::requests(command);
+        if requests.is_empty() {
+            return None;
+        }
+        let mut rest = command.to_owned();
+        let mut missing = Vec::new();
+        for request in requests.iter().rev() {
+            // What is left of the line must stay a valid command that succeeds.
+            rest.replace_range(request.range.clone(), ":");
+            missing.insert(0, requirements::missing(py, &request.wanted));
+        }
+        let all: Vec<String> = missing.iter().flatten().cloned().collect();
+        self.record_install(written, execute, all, line);
+        Some((rest, missing))
+    }
+
+    /// The same for the words of one command.
+    fn installs_words(
+        &self,
+        py: Python<'_>,
+        written: String,
+        words: Vec<String>,
+        execute: bool,
+        line: Option<u32>,
+    ) -> Option<Vec<String>> {
+        let wanted = installs::wanted(&words)?;
+        let missing = requirements::missing(py, &wanted);
+        self.record_install(written, execute, missing.clone(), line);
+        Some(missing)
+    }
+
+    /// The cell is over: looks at what it left behind and tells the agent. `result` holds the value of its last
+    /// expression, if it ended in one.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "called from one place, with what that place knows"
+    )]
+    fn done(
+        &self,
+        py: Python<'_>,
+        cell: u32,
+        execution_count: Option<u32>,
+        names: &Bound<'_, PyDict>,
+        source: &str,
+        assigned: Vec<String>,
+        result: &Bound<'_, PyList>,
+        ending: Ending,
+    ) {
+        self.quiet.store(true, Ordering::Relaxed);
+        let seen = self.look(names, source, &FxHashSet::from_iter(assigned), result);
+        self.quiet.store(false, Ordering::Relaxed);
+        let mut facts = seen;
+        facts.extend(lock(&self.recorder).take());
+        let result = CellResult {
+            status: cell_status(ending),
+            execution_count,
+            facts,
+        };
+        let message = FromWorker::CellDone { cell, result };
+        self.talk(py, |channel| channel.done(&message));
+    }
+}
+
+impl Session {
+    fn look(
+        &self,
+        names: &Bound<'_, PyDict>,
+        source: &str,
+        assigned: &FxHashSet<String>,
+        result: &Bound<'_, PyList>,
+    ) -> Vec<Fact> {
+        let mut view = lock(&self.view);
+        let View { namespace, known } = &mut *view;
+        known.refresh(names.py());
+        let mut facts = Vec::new();
+        if let Ok(value) = result.get_item(0) {
+            facts.push(Fact::Result {
+                value: values::describe(&value, known),
+            });
+        }
+        facts.extend(namespace.changes(names, known, source, assigned));
+        facts
+    }
+
+    fn record_install(&self, command: String, execute: bool, missing: Vec<String>, line: Option<u32>) {
+        let action = match (execute, missing.is_empty()) {
+            (true, _) => InstallAction::Executed,
+            (false, true) => InstallAction::Satisfied,
+            (false, false) => InstallAction::Skipped,
+        };
+        let missing = missing.into_iter().map(|text| shorten(text, MAX_TEXT)).collect();
+        let command = shorten(command, MAX_TEXT);
+        lock(&self.recorder).add(Fact::Install {
+            command,
+            action,
+            missing,
+            line,
+        });
+    }
+
+    fn write_text(&self, py: Python<'_>, name: StreamName, text: &str) {
+        for part in text.as_bytes().chunks(MAX_WRITE) {
+            self.talk(py, |channel| channel.write(name, part));
+        }
+    }
+
+    /// Uses the channel without the interpreter's lock. A worker without a channel is of no use: it ends.
+    fn talk<T: Send>(&self, py: Python<'_>, act: impl Send + FnOnce(&Channel) -> Result<T, Broken>) -> T {
+        match py.detach(|| act(&self.channel)) {
+            Ok(value) => value,
+            Err(broken) => self.end(py, &broken),
+        }
+    }
+
+    fn end(&self, py: Python<'_>, broken: &Broken) -> ! {
+        let text = format!("nbvet: the notebook's process lost its channel to nbvet: {broken}\n");
+        self.channel.complain(text.as_bytes());
+        // `os._exit` does not return; if a call into Python is no longer possible, abort.
+        let _ = self.exit.call1(py, (CHANNEL_LOST,));
+        std::process::abort()
+    }
+}
+
+fn cell_status((status, error, interrupted, code): Ending) -> CellStatus {
+    match (status.as_str(), error.map(cell_error)) {
+        ("raised", Some(error)) => CellStatus::Raised { error, interrupted },
+        ("exit", Some(error)) => CellStatus::Exit {
+            code: code.map(|code| shorten(code, MAX_TEXT)),
+            error,
+        },
+        _ => CellStatus::Ok,
+    }
+}
+
+fn cell_error((name, value, traceback, line): ErrorParts) -> CellError {
+    let mut left = MAX_TRACEBACK;
+    let mut kept = Vec::new();
+    for entry in traceback {
+        if left == 0 {
+            break;
+        }
+        let entry = shorten(entry, left);
+        left = left.saturating_sub(entry.len());
+        kept.push(entry);
+    }
+    CellError {
+        name: shorten(name, MAX_TEXT),
+        value: shorten(value, MAX_TEXT),
+        traceback: kept,
+        line,
+    }
+}
+
+/// A panic elsewhere must not make facts impossible.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
