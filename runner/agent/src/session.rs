@@ -513,7 +513,7 @@ impl Session {
         let said = if stderr.is_empty() { stdout } else { stderr };
         let path = &self.python.path;
         let failure = if status == Some(UNSUPPORTED) {
-            StartFailure::too_old(path, &said)
+            StartFailure::unsupported(&said)
         } else {
             let how = match (status, signal) {
                 (_, Some(signal)) => format!("signal {signal}"),

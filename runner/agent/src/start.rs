@@ -61,10 +61,10 @@ impl StartFailure {
         }
     }
 
-    pub(crate) fn too_old(path: &Path, reason: &str) -> Self {
+    pub(crate) fn unsupported(reason: &str) -> Self {
         Self::new(
             StartFailureKind::UnsupportedInterpreter,
-            format!("{} cannot run notebooks: {reason}", path.display()),
+            reason,
             Some("nbvet needs CPython 3.9 or newer, with the GIL; name one with `--python`"),
         )
     }
@@ -172,10 +172,12 @@ fn arguments(assets: &Assets, python: &Path) -> Result<Arguments, StartFailure> 
 fn version(python: &Path) -> Result<(u32, u32), StartFailure> {
     let version = version_by_name(python).map_or_else(|| ask_version(python), Ok)?;
     if version < OLDEST {
-        return Err(StartFailure::too_old(
-            python,
-            &format!("it is Python {}.{}", version.0, version.1),
-        ));
+        let (major, minor) = version;
+        let reason = format!(
+            "{} is Python {major}.{minor}, which is too old to run notebooks",
+            python.display()
+        );
+        return Err(StartFailure::unsupported(&reason));
     }
     Ok(version)
 }

@@ -1,1 +1,16 @@
-//! Being built.
+//! The trusted side of a run: sends cells, keeps the time, puts outputs together and says how it ended. Talks to an
+//! agent that may be in another container: shares no pid, path or clock with it, and believes only what it checked.
+//! Judges no fact: rules do.
+
+mod agent;
+mod event;
+mod job;
+mod outputs;
+mod run;
+mod session;
+
+pub use agent::{Agent, AgentUnavailable};
+pub use event::RunEvent;
+pub use job::{Job, JobCell, Limits};
+pub use outputs::Outputs;
+pub use run::{RunOutcome, run};

@@ -1,0 +1,82 @@
+//! What is to be run, and for how long at most.
+
+use std::time::Duration;
+
+use nbvet_notebook::{
+    CellKind, Notebook,
+    magics::{CellCode, cell_code},
+};
+use nbvet_protocol::StartSpec;
+
+/// One notebook to run.
+#[derive(Debug, Clone, Default)]
+pub struct Job {
+    /// The code cells, in order.
+    pub cells: Vec<JobCell>,
+    /// How to start its process.
+    pub spec: StartSpec,
+    /// How long it may take.
+    pub limits: Limits,
+    /// Keep all outputs for the executed notebook; else only the last lines of a cell that did not end well.
+    pub keep_outputs: bool,
+}
+
+/// One code cell.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct JobCell {
+    /// Its index, 0-based over all cells.
+    pub index: u32,
+    /// Its id, where the file has ids.
+    pub id: Option<String>,
+    /// Its source as stored.
+    pub code: String,
+    /// Tagged `skip-execution`, or nothing in it to run.
+    pub skip: bool,
+    /// Tagged `raises-exception`: an exception in it ends nothing.
+    pub may_raise: bool,
+}
+
+impl JobCell {
+    /// The code cells of a notebook.
+    pub fn all_of(notebook: &Notebook) -> Vec<Self> {
+        let code = notebook.cells().iter().filter(|cell| cell.kind == CellKind::Code);
+        code.map(|cell| {
+            let tagged = |tag: &str| cell.tags.iter().any(|have| have == tag);
+            Self {
+                index: cell.index,
+                id: cell.id.clone(),
+                code: cell.source.clone(),
+                skip: tagged("skip-execution") || matches!(cell_code(&cell.source), CellCode::Empty),
+                may_raise: tagged("raises-exception"),
+            }
+        })
+        .collect()
+    }
+}
+
+/// How long things may take, by the host's clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// From the first request to the last cell's end; `None`: no limit.
+    pub notebook: Option<Duration>,
+    /// One cell; `None`: no limit.
+    pub cell: Option<Duration>,
+    /// Between an interrupt and the kill, and for the process to end when all is done.
+    pub grace: Duration,
+    /// For the notebook's process to become ready.
+    pub start: Duration,
+    /// For the agent to say that what was killed is gone.
+    pub silence: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            notebook: Some(Duration::from_mins(30)),
+            cell: None,
+            grace: Duration::from_secs(5),
+            start: Duration::from_mins(2),
+            silence: Duration::from_secs(20),
+        }
+    }
+}

@@ -1,0 +1,582 @@
+//! Runs a notebook cell by cell and says how each ended. Keeps the time: an interrupt at the limit, a kill after the
+//! grace, and a time-out it is, whatever the notebook does afterwards. Judges no fact.
+
+use std::time::{Duration, Instant};
+
+use nbvet_protocol::{CellResult, CellStatus, FromAgent, StartFailureKind, ToAgent, try_encode};
+use nbvet_report::{CellError, CellOutcome, CellRun, FailureKind, Interpreter, RunEnd, RunFailure};
+
+use crate::{
+    agent::{Agent, unreadable},
+    event::RunEvent,
+    job::{Job, JobCell},
+    outputs::Outputs,
+    session::{Next, Session},
+};
+
+/// What came of a run. Exactly one of `end` and `failure` is there.
+#[derive(Debug)]
+pub struct RunOutcome {
+    /// One entry a code cell, in order.
+    pub cells: Vec<CellRun>,
+    /// How the run ended.
+    pub end: Option<RunEnd>,
+    /// What kept the notebook from being judged.
+    pub failure: Option<RunFailure>,
+    /// The Python that ran it.
+    pub interpreter: Option<Interpreter>,
+    /// What the cells put out, where the job asked for it.
+    pub outputs: Outputs,
+    /// Highest resident size of its processes together, in bytes.
+    pub peak_memory: Option<u64>,
+    /// User and system seconds of its processes.
+    pub cpu_seconds: Option<f64>,
+}
+
+/// Runs a notebook to its end, on the caller's thread. Any number may run over one agent.
+pub fn run(job: &Job, agent: &Agent, events: &mut dyn FnMut(RunEvent<'_>)) -> RunOutcome {
+    let mut run = Run::new(job, agent, events);
+    let ended = run.start().and_then(|()| run.cells());
+    run.finish(ended.err().unwrap_or(Stop::End(RunEnd::Completed)))
+}
+
+/// Why no further cell runs.
+#[derive(Debug)]
+enum Stop {
+    End(RunEnd),
+    Failure(RunFailure),
+}
+
+/// How one cell's part ended: its entry, and whether the run goes on.
+struct CellEnd {
+    outcome: CellOutcome,
+    result: Option<CellResult>,
+    error: Option<CellError>,
+    stop: Option<Stop>,
+}
+
+struct Run<'a> {
+    job: &'a Job,
+    session: Session<'a>,
+    events: &'a mut dyn FnMut(RunEvent<'_>),
+    begun: Instant,
+    cells: Vec<CellRun>,
+    interpreter: Option<Interpreter>,
+    outputs: Outputs,
+    peak_memory: Option<u64>,
+    cpu_seconds: Option<f64>,
+}
+
+/// A limit, and when it is reached.
+#[derive(Debug, Clone)]
+struct Deadline {
+    at: Instant,
+    then: RunEnd,
+}
+
+impl<'a> Run<'a> {
+    fn new(job: &'a Job, agent: &'a Agent, events: &'a mut dyn FnMut(RunEvent<'_>)) -> Self {
+        Self {
+            job,
+            session: Session::open(agent),
+            events,
+            begun: Instant::now(),
+            cells: Vec::with_capacity(job.cells.len()),
+            interpreter: None,
+            outputs: Outputs::new(job.keep_outputs),
+            peak_memory: None,
+            cpu_seconds: None,
+        }
+    }
+
+    /// The end that the notebook's limit brings, if it has one.
+    fn notebook_deadline(&self, cell: Option<u32>) -> Option<Deadline> {
+        let limit = self.job.limits.notebook?;
+        let then = RunEnd::NotebookTimedOut {
+            cell,
+            limit: limit.as_secs_f64(),
+        };
+        Some(Deadline {
+            at: self.begun.checked_add(limit)?,
+            then,
+        })
+    }
+
+    /// The first limit that a cell sent now would reach.
+    fn cell_deadline(&self, cell: u32) -> Option<Deadline> {
+        let own = self.job.limits.cell.and_then(|limit| {
+            let then = RunEnd::CellTimedOut {
+                cell,
+                limit: limit.as_secs_f64(),
+            };
+            Some(Deadline {
+                at: Instant::now().checked_add(limit)?,
+                then,
+            })
+        });
+        [own, self.notebook_deadline(Some(cell))]
+            .into_iter()
+            .flatten()
+            .min_by_key(|deadline| deadline.at)
+    }
+}
+
+/// Its beginning.
+impl Run<'_> {
+    fn start(&mut self) -> Result<(), Stop> {
+        self.session.send(&ToAgent::Start {
+            session: self.session.number(),
+            spec: self.job.spec.clone(),
+        });
+        let limit = self.job.limits.start;
+        let deadline = self.notebook_deadline(None);
+        let slow = self.begun + limit;
+        let until = deadline.as_ref().map_or(slow, |deadline| deadline.at.min(slow));
+        match self.session.next(Some(until)) {
+            Next::Said(FromAgent::Started { interpreter, .. }) => {
+                (self.events)(RunEvent::Started {
+                    interpreter: &interpreter,
+                });
+                self.interpreter = Some(interpreter);
+                Ok(())
+            }
+            Next::Said(FromAgent::StartFailed {
+                kind, message, hint, ..
+            }) => Err(Stop::Failure(RunFailure {
+                kind: failure_kind(kind),
+                message,
+                hint,
+            })),
+            Next::Said(FromAgent::Exited {
+                out_of_memory,
+                peak_memory,
+                unreadable: reason,
+                ..
+            }) => Err(self.ended_at_start(out_of_memory, peak_memory, reason)),
+            Next::Said(_) => Err(Stop::Failure(unreadable(
+                "a message before the session had started",
+            ))),
+            Next::Lost(failure) => Err(Stop::Failure(failure)),
+            Next::Cancelled => Err(Stop::End(RunEnd::Cancelled)),
+            Next::Deadline => Err(match deadline.filter(|deadline| deadline.at <= slow) {
+                Some(deadline) => Stop::End(deadline.then),
+                None => Stop::Failure(never_ready(limit)),
+            }),
+        }
+    }
+
+    fn ended_at_start(&self, out_of_memory: bool, peak: u64, reason: Option<String>) -> Stop {
+        if out_of_memory {
+            return Stop::End(RunEnd::OutOfMemory {
+                cell: None,
+                limit: self.job.spec.memory_limit,
+                peak: Some(peak),
+            });
+        }
+        Stop::Failure(report_lost(
+            None,
+            &reason.unwrap_or_else(|| "its process was killed".to_owned()),
+        ))
+    }
+}
+
+/// Its cells.
+impl Run<'_> {
+    fn cells(&mut self) -> Result<(), Stop> {
+        let job = self.job;
+        for cell in &job.cells {
+            if cell.skip {
+                self.record(entry(cell, CellOutcome::Skipped));
+                continue;
+            }
+            if let Some(stop) = self.cell(cell) {
+                return Err(stop);
+            }
+        }
+        Ok(())
+    }
+
+    fn cell(&mut self, cell: &JobCell) -> Option<Stop> {
+        let message = ToAgent::Execute {
+            session: self.session.number(),
+            cell: cell.index,
+            code: cell.code.clone(),
+        };
+        if let Err(error) = try_encode(&message) {
+            return Some(Stop::Failure(too_long(cell.index, &error.to_string())));
+        }
+        (self.events)(RunEvent::CellStarted { cell: cell.index });
+        let (begun, deadline) = (Instant::now(), self.cell_deadline(cell.index));
+        self.session.send(&message);
+        let end = self.watch(cell, deadline.as_ref());
+        let run = self.entry_of(cell, &end, begun.elapsed());
+        if let Some(error) = &run.error {
+            self.outputs.error(cell.index, error);
+        }
+        self.record(CellRun {
+            facts: end.result.map_or_else(Vec::new, |result| result.facts),
+            ..run
+        });
+        end.stop
+    }
+
+    fn entry_of(&self, cell: &JobCell, end: &CellEnd, took: Duration) -> CellRun {
+        let ended_well = end.outcome == CellOutcome::Ok;
+        CellRun {
+            seconds: took.as_secs_f64(),
+            execution_count: end.result.as_ref().and_then(|result| result.execution_count),
+            error: end.error.clone(),
+            output_bytes_cut: self.outputs.cut(cell.index),
+            last_output: self.outputs.last_lines(cell.index).filter(|_| !ended_well),
+            ..entry(cell, end.outcome)
+        }
+    }
+
+    /// Follows a cell that runs. Once its time is over nothing that it does makes it anything else.
+    fn watch(&mut self, cell: &JobCell, deadline: Option<&Deadline>) -> CellEnd {
+        let limits = &self.job.limits;
+        let mut until = deadline.map(|deadline| deadline.at);
+        let mut late: Option<RunEnd> = None;
+        let mut killed = false;
+        loop {
+            match self.session.next(until) {
+                Next::Deadline if late.is_none() => {
+                    self.session.interrupt();
+                    late = deadline.map(|deadline| deadline.then.clone());
+                    until = Some(Instant::now() + limits.grace);
+                }
+                Next::Deadline if !killed => {
+                    self.session.kill();
+                    killed = true;
+                    until = Some(Instant::now() + limits.silence);
+                }
+                Next::Deadline => return CellEnd::timeout(None, late),
+                Next::Cancelled => return CellEnd::stopped(Stop::End(RunEnd::Cancelled)),
+                Next::Lost(_) if late.is_some() => return CellEnd::timeout(None, late),
+                Next::Lost(failure) => return CellEnd::stopped(Stop::Failure(failure)),
+                Next::Said(message) => {
+                    if let Some(end) = self.hear(cell, message, late.as_ref()) {
+                        return end;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes in one message while a cell runs; the cell's end, if it was that.
+    fn hear(&mut self, cell: &JobCell, message: FromAgent, late: Option<&RunEnd>) -> Option<CellEnd> {
+        match message {
+            FromAgent::CellDone { cell: of, result, .. } if of == cell.index => Some(if late.is_some() {
+                CellEnd::timeout(Some(result), late.cloned())
+            } else {
+                done(cell, result)
+            }),
+            FromAgent::Exited {
+                status,
+                signal,
+                out_of_memory,
+                peak_memory,
+                cpu_seconds,
+                unreadable,
+                ..
+            } => {
+                self.note_use(peak_memory, cpu_seconds);
+                Some(self.exited(cell, late, status, signal, out_of_memory, unreadable))
+            }
+            message => {
+                let failure = self.put_out(message).err()?;
+                Some(CellEnd::stopped(Stop::Failure(failure)))
+            }
+        }
+    }
+
+    /// The process ended while the cell ran.
+    fn exited(
+        &self,
+        cell: &JobCell,
+        late: Option<&RunEnd>,
+        status: Option<i32>,
+        signal: Option<i32>,
+        out_of_memory: bool,
+        unreadable: Option<String>,
+    ) -> CellEnd {
+        let cell = cell.index;
+        if late.is_some() {
+            CellEnd::timeout(None, late.cloned())
+        } else if out_of_memory {
+            let limit = self.job.spec.memory_limit;
+            let end = RunEnd::OutOfMemory {
+                cell: Some(cell),
+                limit,
+                peak: self.peak_memory,
+            };
+            CellEnd::died(Stop::End(end))
+        } else if let Some(reason) = unreadable {
+            CellEnd::died(Stop::Failure(report_lost(Some(cell), &reason)))
+        } else {
+            CellEnd::died(Stop::End(RunEnd::Died {
+                cell: Some(cell),
+                status,
+                signal,
+            }))
+        }
+    }
+
+    /// Puts out what a cell prints and shows; anything else has no place here.
+    fn put_out(&mut self, message: FromAgent) -> Result<(), RunFailure> {
+        match message {
+            FromAgent::Stream {
+                cell: Some(cell),
+                name,
+                text,
+                ..
+            } => {
+                self.known(cell)?;
+                self.outputs.stream(cell, name, &text);
+            }
+            FromAgent::OutputCut {
+                cell: Some(cell),
+                bytes,
+                tail,
+                ..
+            } => {
+                self.known(cell)?;
+                self.outputs.left_out(cell, bytes, &tail);
+            }
+            FromAgent::Display { cell, display, .. } => {
+                self.known(cell)?;
+                self.outputs.display(cell, display);
+            }
+            // Before the first cell there is nothing to put it to.
+            FromAgent::Stream { cell: None, .. } | FromAgent::OutputCut { cell: None, .. } => {}
+            _ => return Err(unreadable("a message that has no place while a cell runs")),
+        }
+        Ok(())
+    }
+
+    fn known(&self, cell: u32) -> Result<(), RunFailure> {
+        if self.job.cells.iter().any(|known| known.index == cell) {
+            Ok(())
+        } else {
+            Err(unreadable(&format!("output of a cell {cell} that was not sent")))
+        }
+    }
+
+    fn record(&mut self, run: CellRun) {
+        (self.events)(RunEvent::CellFinished { run: &run });
+        self.cells.push(run);
+    }
+
+    fn note_use(&mut self, peak_memory: u64, cpu_seconds: f64) {
+        self.peak_memory = Some(peak_memory);
+        self.cpu_seconds = Some(cpu_seconds);
+    }
+}
+
+/// Its end.
+impl Run<'_> {
+    fn finish(mut self, stop: Stop) -> RunOutcome {
+        self.end_process(&stop);
+        for cell in &self.job.cells[self.cells.len()..] {
+            self.record(entry(cell, CellOutcome::NotRun));
+        }
+        self.count_late_output();
+        let (end, failure) = match stop {
+            Stop::End(end) => (Some(end), None),
+            Stop::Failure(failure) => (None, Some(failure)),
+        };
+        (self.events)(RunEvent::Ended {
+            end: end.as_ref(),
+            failure: failure.as_ref(),
+        });
+        RunOutcome {
+            cells: self.cells,
+            end,
+            failure,
+            interpreter: self.interpreter,
+            outputs: self.outputs,
+            peak_memory: self.peak_memory,
+            cpu_seconds: self.cpu_seconds,
+        }
+    }
+
+    /// Waits until the process is gone: in good order where the notebook was not stopped, else at once.
+    fn end_process(&mut self, stop: &Stop) {
+        if self.session.is_over() {
+            return;
+        }
+        let limits = &self.job.limits;
+        let gently = matches!(
+            stop,
+            Stop::End(
+                RunEnd::Completed | RunEnd::Exited { .. } | RunEnd::ExitedWith { .. } | RunEnd::Raised { .. }
+            )
+        );
+        let mut killed = !gently;
+        let mut until = Instant::now() + if gently { limits.grace } else { limits.silence };
+        if gently {
+            self.session.send(&ToAgent::Finish {
+                session: self.session.number(),
+            });
+        } else {
+            self.session.kill();
+        }
+        while !self.session.is_over() {
+            match self.session.next(Some(until)) {
+                Next::Deadline | Next::Cancelled if !killed => {
+                    self.session.kill();
+                    killed = true;
+                    until = Instant::now() + limits.silence;
+                }
+                Next::Deadline => break,
+                Next::Said(FromAgent::Exited {
+                    peak_memory,
+                    cpu_seconds,
+                    ..
+                }) => {
+                    self.note_use(peak_memory, cpu_seconds);
+                }
+                // The verdict stands: what comes after it is output, or nothing.
+                Next::Said(message) => _ = self.put_out(message),
+                Next::Cancelled | Next::Lost(_) => {}
+            }
+        }
+    }
+
+    /// What threads printed after their cell was recorded counts for it too.
+    fn count_late_output(&mut self) {
+        for run in &mut self.cells {
+            run.output_bytes_cut = self.outputs.cut(run.cell);
+        }
+    }
+}
+
+impl CellEnd {
+    /// Its time was over, whatever came of it then.
+    fn timeout(result: Option<CellResult>, late: Option<RunEnd>) -> Self {
+        let error = result.as_ref().and_then(|result| match &result.status {
+            CellStatus::Raised { error, .. } | CellStatus::Exit { error, .. } => Some(error.clone()),
+            CellStatus::Ok => None,
+        });
+        Self {
+            outcome: CellOutcome::Timeout,
+            result,
+            error,
+            stop: late.map(Stop::End),
+        }
+    }
+
+    fn died(stop: Stop) -> Self {
+        Self {
+            outcome: CellOutcome::Error,
+            result: None,
+            error: None,
+            stop: Some(stop),
+        }
+    }
+
+    /// Something outside the notebook stopped it: nothing is known of the cell.
+    fn stopped(stop: Stop) -> Self {
+        Self {
+            outcome: CellOutcome::NotRun,
+            result: None,
+            error: None,
+            stop: Some(stop),
+        }
+    }
+}
+
+/// A cell that came to its end in time. The rules of exits: a clean stop ends the run well, unless the cell says
+/// that it raises, where anything but a clean stop is what was announced.
+fn done(cell: &JobCell, result: CellResult) -> CellEnd {
+    let index = cell.index;
+    let (outcome, error, stop) = match &result.status {
+        CellStatus::Ok => (CellOutcome::Ok, None, None),
+        CellStatus::Exit { code, error } if is_clean(code.as_deref()) => (
+            CellOutcome::Ok,
+            Some(error.clone()),
+            Some(RunEnd::Exited { cell: index }),
+        ),
+        CellStatus::Raised { error, .. } | CellStatus::Exit { error, .. } if cell.may_raise => {
+            (CellOutcome::Ok, Some(error.clone()), None)
+        }
+        CellStatus::Raised { error, .. } => (
+            CellOutcome::Error,
+            Some(error.clone()),
+            Some(RunEnd::Raised { cell: index }),
+        ),
+        CellStatus::Exit { code, error } => {
+            let code = code.clone().unwrap_or_default();
+            (
+                CellOutcome::Error,
+                Some(error.clone()),
+                Some(RunEnd::ExitedWith { cell: index, code }),
+            )
+        }
+    };
+    CellEnd {
+        outcome,
+        error,
+        stop: stop.map(Stop::End),
+        result: Some(result),
+    }
+}
+
+fn is_clean(code: Option<&str>) -> bool {
+    matches!(code, None | Some("0"))
+}
+
+fn entry(cell: &JobCell, outcome: CellOutcome) -> CellRun {
+    CellRun {
+        cell: cell.index,
+        cell_id: cell.id.clone(),
+        outcome,
+        seconds: 0.0,
+        execution_count: None,
+        error: None,
+        output_bytes_cut: 0,
+        last_output: None,
+        facts: Vec::new(),
+    }
+}
+
+fn failure_kind(kind: StartFailureKind) -> FailureKind {
+    match kind {
+        StartFailureKind::NoInterpreter => FailureKind::NoInterpreter,
+        StartFailureKind::UnsupportedInterpreter
+        | StartFailureKind::NoWorker
+        | StartFailureKind::WorkerFailed => FailureKind::UnsupportedInterpreter,
+        StartFailureKind::NoDirectory => FailureKind::Unreadable,
+    }
+}
+
+fn never_ready(limit: Duration) -> RunFailure {
+    RunFailure {
+        kind: FailureKind::UnsupportedInterpreter,
+        message: format!(
+            "Python did not become ready to run a cell within {} seconds",
+            limit.as_secs_f64()
+        ),
+        hint: Some("see whether that Python and its IPython start by themselves".to_owned()),
+    }
+}
+
+fn report_lost(cell: Option<u32>, reason: &str) -> RunFailure {
+    let when = cell.map_or_else(
+        || "before its first cell".to_owned(),
+        |cell| format!("while cell {cell} ran"),
+    );
+    RunFailure {
+        kind: FailureKind::ReportLost,
+        message: format!("the report on the notebook was lost {when}: {reason}"),
+        hint: Some("code that closes or writes to descriptors that it did not open does this".to_owned()),
+    }
+}
+
+fn too_long(cell: u32, error: &str) -> RunFailure {
+    RunFailure {
+        kind: FailureKind::Unreadable,
+        message: format!("cell {cell} is too long to be run: {error}"),
+        hint: Some("keep data in files of its own".to_owned()),
+    }
+}
