@@ -1,0 +1,29 @@
+# Everything a developer does. Each target does all its set-up itself, and little when nothing changed.
+.PHONY: setup assets demo test lint bench dist gen lock
+
+setup: ## Debian packages, Rust parts and .venv
+	@tools/setup.sh
+
+assets: setup ## the worker, its shim and the IPython kits, which the agent embeds
+	@cargo xtask assets
+
+demo: assets ## a good notebook and a broken one, as a user sees them
+	@tools/demo.sh
+
+test: setup ## everything that CI runs
+	@.venv/bin/python tools/run-tests.py
+
+lint: setup ## formatting, clippy, ruff
+	@.venv/bin/python tools/run-tests.py --only lint
+
+bench: assets ## nbvet and its peers side by side
+	@.venv/bin/python benches/peers.py
+
+dist: setup ## the static binary and the wheel
+	@cargo xtask dist
+
+gen: ## write generated files anew
+	@cargo xtask gen
+
+lock: ## resolve tools/*.in and tools/kit/*.in again
+	@tools/lock.sh

@@ -1,0 +1,150 @@
+"""Runs every test of the repository and closes with one line: N passed, N failed, N skipped.
+
+A step is a command. Its output goes to target/test-logs/NAME.log and is shown in full when it failed. Steps whose
+runner counts (cargo test, pytest) are counted by it; any other step counts as one. A step that fails without a
+failed test of its own (it did not compile, it ran out of time) counts as one failure, so no fault is ever lost.
+A Rust test that finds what it needs missing prints `skipped: REASON` and counts as skipped.
+"""
+
+import argparse
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = ROOT / ".venv" / "bin"
+LOGS = ROOT / "target" / "test-logs"
+ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+
+
+@dataclass
+class Count:
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    def __add__(self, other):
+        return Count(self.passed + other.passed, self.failed + other.failed, self.skipped + other.skipped)
+
+    def __str__(self):
+        return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
+
+
+def count_cargo(output: str) -> Count:
+    """Sums `test result:` lines. Needs `--show-output`, which prints what passing tests printed."""
+    total = Count()
+    result = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored;", re.MULTILINE)
+    for passed, failed, ignored in result.findall(output):
+        total += Count(int(passed), int(failed), int(ignored))
+    skipped = 0
+    printed = r"^---- [^\n]+ stdout ----\n(.*?)(?=^---- |^failures:$|^successes:$|^test result: |\Z)"
+    for block in re.findall(printed, output, re.MULTILINE | re.DOTALL):
+        says_so = re.search(r"^skipped: ", block, re.MULTILINE)
+        skipped += bool(says_so) and "panicked at" not in block
+    return total + Count(-skipped, 0, skipped)
+
+
+def count_pytest(output: str) -> Count:
+    """Reads the closing line, as in `3 failed, 41 passed, 2 skipped in 1.20s`."""
+    closing = [line for line in output.splitlines() if re.search(r"\b(\d+ \w+|no tests ran).* in [\d.]+s", line)]
+    words = {word: int(n) for n, word in re.findall(r"(\d+) ([a-z]+)", closing[-1])} if closing else {}
+    failed = words.get("failed", 0) + words.get("error", 0) + words.get("errors", 0) + words.get("xpassed", 0)
+    return Count(words.get("passed", 0), failed, words.get("skipped", 0) + words.get("xfailed", 0))
+
+
+def count_one(output: str) -> Count:
+    """A step without a count of its own: passed here, made a failure by its exit status."""
+    return Count(1, 0, 0)
+
+
+@dataclass
+class Step:
+    name: str
+    command: list
+    minutes: int
+    group: str = "test"
+    count: object = count_one
+
+
+def pytest(folder: str) -> list:
+    return [str(BIN / "python"), "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", folder]
+
+
+def steps() -> list:
+    cargo_test = ["cargo", "test", "--workspace", "--exclude", "nbvet-worker", "--no-fail-fast", "--color=never"]
+    clippy = ["cargo", "clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]
+    found = [
+        Step("fmt", ["cargo", "fmt", "--all", "--check"], 2, "lint"),
+        Step("ruff", [str(BIN / "ruff"), "check", "--no-cache", "tools", "python", "runner", "benches"], 2, "lint"),
+        Step("clippy", clippy, 30, "lint"),
+        Step("assets", ["cargo", "xtask", "assets"], 30),
+        Step("cargo-test", [*cargo_test, "--", "--show-output"], 45, count=count_cargo),
+        Step("dist", ["cargo", "xtask", "dist"], 30),
+    ]
+    folders = ["tools/tests", "runner/worker/tests", "python/tests"]
+    found += [Step("pytest-" + folder.split("/")[-2], pytest(folder), 20, count=count_pytest) for folder in folders]
+    return found
+
+
+def execute(step: Step, log: Path) -> int:
+    """Runs a step to its end or its limit, with everything that it started."""
+    with log.open("wb") as out:
+        environment = {**os.environ, "RUST_BACKTRACE": os.environ.get("RUST_BACKTRACE", "0"), "NO_COLOR": "1"}
+        process = subprocess.Popen(step.command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out,
+                                   stderr=subprocess.STDOUT, env=environment, start_new_session=True)
+        try:
+            return process.wait(step.minutes * 60)
+        except subprocess.TimeoutExpired:
+            out.write(f"\nout of time: {step.minutes} minutes\n".encode())
+            return 124
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+
+def judge(step: Step, status: int, output: str) -> Count:
+    count = step.count(output)
+    if status == 0 and count == Count():
+        return Count(failed=1)  # A runner that ran nothing has shown nothing.
+    if status != 0 and count.failed == 0:
+        return Count(count.passed if step.count is not count_one else 0, 1, count.skipped)
+    return count
+
+
+def report(step: Step, count: Count, seconds: float, output: str) -> None:
+    if count.failed:
+        print(f"\n===== {step.name}: {' '.join(step.command)}\n{output}\n===== end of {step.name}", flush=True)
+    print(f"{step.name:>14}  {count}  ({seconds:.0f} s)", flush=True)
+    for reason in sorted(set(re.findall(r"^(?:skipped:|SKIPPED) .*", output, re.MULTILINE))):
+        print(f"{'':>14}  {reason}", flush=True)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", metavar="NAME", help="a step, or the group lint")
+    only = parser.parse_args().only
+    LOGS.mkdir(parents=True, exist_ok=True)
+    chosen = [step for step in steps() if only in (None, step.name, step.group)]
+    if not chosen:
+        parser.error(f"no step is named {only}")
+    total = Count()
+    for step in chosen:
+        log, start = LOGS / f"{step.name}.log", time.monotonic()
+        print(f"{step.name:>14}  ...", flush=True)
+        status = execute(step, log)
+        output = ANSI.sub("", log.read_text(errors="replace"))
+        count = judge(step, status, output)
+        report(step, count, time.monotonic() - start, output)
+        total += count
+    print(f"\n{total}", flush=True)
+    return 1 if total.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
