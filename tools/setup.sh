@@ -29,22 +29,35 @@ debian_packages() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" </dev/null
 }
 
+# Gives the pinned name to a toolchain of the same release that is here under another, such as `stable`.
+name_same_release() {
+    local channel=$1 toolchains=${RUSTUP_HOME:-$HOME/.rustup}/toolchains folder host
+    for folder in "$toolchains"/*; do
+        [[ "$("$folder/bin/rustc" --version 2>/dev/null)" == "rustc $channel "* ]] || continue
+        host=$("$folder/bin/rustc" -vV | sed -n 's/^host: //p')
+        ln -s "$folder" "$toolchains/$channel-$host"
+        return
+    done
+    return 1
+}
+
 # The pinned toolchain with its target and components. A toolchain that has them needs no network.
 rust_toolchain() {
     command -v cargo >/dev/null || fail "no cargo: install Rust by rustup (https://rustup.rs)"
     command -v rustup >/dev/null || { say "no rustup: taking cargo as it is"; return; }
-    local channel target components
+    local channel target component
     channel=$(sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml)
     target=$(sed -n 's/^targets = \["\(.*\)"\]/\1/p' rust-toolchain.toml)
-    if ! rustup run "$channel" rustc --version >/dev/null 2>&1; then
+    if ! rustup run "$channel" rustc --version >/dev/null 2>&1 && ! name_same_release "$channel"; then
         say "installing Rust $channel"
         rustup toolchain install "$channel" --profile minimal --no-self-update
     fi
-    components=$(rustup component list --toolchain "$channel" --installed)
-    for component in clippy rustfmt; do
-        grep -q "^$component" <<<"$components" || rustup component add --toolchain "$channel" "$component"
+    # Asked of the toolchain itself: rustup knows nothing of one that was linked.
+    for component in clippy-driver rustfmt; do
+        rustup run "$channel" "$component" --version >/dev/null 2>&1 ||
+            rustup component add --toolchain "$channel" "${component%-driver}"
     done
-    rustup target list --toolchain "$channel" --installed | grep -qx "$target" ||
+    [ -d "$(rustup run "$channel" rustc --print target-libdir --target "$target")" ] ||
         rustup target add --toolchain "$channel" "$target"
 }
 
