@@ -1,10 +1,8 @@
 """Draws the sample of runnable corpus notebooks whose errors are labelled by hand.
 
-Usage: draw.py [COUNT [CAP]]
-
 Reads RUNNABLE.tsv of the corpus (`NBVET_SHARED`, ../shared by default), takes the notebooks that nbclient ran to
-their end, at most CAP of one repository, and COUNT of those; prints `path` and `seconds` as TSV. The seed is fixed:
-the same corpus gives the same sample.
+their end, at most eight of one repository, and a hundred of those; prints `path` and `seconds` as TSV. The seed is
+fixed: the same corpus gives the same sample.
 """
 
 import csv
@@ -15,6 +13,8 @@ from collections import defaultdict
 from pathlib import Path
 
 SEED = 20261123
+COUNT = 100
+PER_REPOSITORY = 8
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -31,9 +31,9 @@ def runnable(folder):
         return [(row["path"], row["result"], float(row["seconds"])) for row in csv.DictReader(file, delimiter="\t")]
 
 
-def draw(rows, count, cap):
-    """At most `cap` a repository, `count` in all, in the order of their paths."""
-    random.seed(SEED)
+def draw(rows):
+    """The sample, in the order of its paths."""
+    generator = random.Random(SEED)
     of_repository = defaultdict(list)
     for path, result, seconds in sorted(rows):
         if result == "ok":
@@ -41,18 +41,17 @@ def draw(rows, count, cap):
     pool = [
         row
         for _, members in sorted(of_repository.items())
-        for row in random.sample(members, min(cap, len(members)))
+        for row in generator.sample(members, min(PER_REPOSITORY, len(members)))
     ]
-    return sorted(random.sample(pool, min(count, len(pool))))
+    return sorted(generator.sample(pool, min(COUNT, len(pool))))
 
 
 def main():
-    count, cap = (int(word) for word in (sys.argv[1:] + ["100", "8"][len(sys.argv) - 1 :])[:2])
     folder = corpus()
     if folder is None:
         sys.exit("error: no corpus: set NBVET_SHARED to the folder that holds corpus/RUNNABLE.tsv")
     print("path\tseconds")
-    for path, seconds in draw(runnable(folder), count, cap):
+    for path, seconds in draw(runnable(folder)):
         print(f"{path}\t{seconds}")
 
 
