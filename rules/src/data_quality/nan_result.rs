@@ -22,9 +22,11 @@ rule! {
     /// ## Examples
     ///
     /// ```python bad
-    /// values = []
-    /// total = float(len(values))
-    /// mean = sum(values) * float("1e400") * 0
+    /// import numpy as np
+    ///
+    /// readings = np.array([20.5, 21.0])
+    /// # %%
+    /// mean = readings[readings > 30].mean()
     /// ```
     ///
     /// ```python good
