@@ -197,8 +197,12 @@ pub(crate) struct InitArgs {
 }
 
 #[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
 pub(crate) struct AgentArgs {
-    /// Unix socket to listen on; without it the agent speaks over descriptor 3
+    /// Serve the Unix socket that is the standard input
+    #[arg(long)]
+    pub(crate) stdin_socket: bool,
+    /// Wait for one host at this Unix socket and serve it
     #[arg(long, value_name = "PATH")]
     pub(crate) listen: Option<PathBuf>,
 }

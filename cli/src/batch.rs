@@ -70,7 +70,7 @@ impl Batch {
                     path,
                 })
             })
-            .collect::<Result<_, _>>()?;
+            .collect::<Result<_, UsageError>>()?;
         Ok(Self {
             items,
             format: input.format,
@@ -80,7 +80,7 @@ impl Batch {
     }
 
     /// Does the work on each notebook with `jobs` threads, prints, and gives the highest exit code.
-    pub(crate) fn run(&self, jobs: usize, work: impl Fn(&Item) -> Done + Sync) -> ExitCode {
+    pub(crate) fn run(&self, jobs: usize, work: impl Fn(&Item, &Progress) -> Done + Sync) -> ExitCode {
         let progress = Progress::new(self.items.len());
         let stop = AtomicBool::new(false);
         let mut done = Vec::with_capacity(self.items.len());
@@ -100,7 +100,7 @@ impl Batch {
                     if !stop.load(Ordering::Relaxed) {
                         progress.begin(&shown(&item.path));
                         // The receiver is there until all senders are gone.
-                        let _ = sender.send((index, guarded(item, work)));
+                        let _ = sender.send((index, guarded(item, progress, work)));
                         progress.done();
                     }
                 });
@@ -182,8 +182,8 @@ fn in_order(results: mpsc::Receiver<(usize, Done)>, mut take: impl FnMut(Done)) 
 }
 
 /// The work on one notebook; a panic in it is this notebook's result and no other's.
-fn guarded(item: &Item, work: impl Fn(&Item) -> Done) -> Done {
-    guard::catch(|| work(item)).unwrap_or_else(|message| {
+fn guarded(item: &Item, progress: &Progress, work: impl Fn(&Item, &Progress) -> Done) -> Done {
+    guard::catch(|| work(item, progress)).unwrap_or_else(|message| {
         let failure = RunFailure {
             kind: FailureKind::Internal,
             message: format!("this is a fault of nbvet, not of the notebook: {message}"),

@@ -5,6 +5,5 @@ pub(crate) mod explain;
 pub(crate) mod init;
 pub(crate) mod lint;
 pub(crate) mod rules;
-pub(crate) mod run;
 pub(crate) mod schema;
 pub(crate) mod validate;

@@ -1,6 +1,7 @@
 //! Where executed notebooks go (`--output`), and writing them so that no reader ever sees half a file.
 
 use std::{
+    collections::HashMap,
     fs,
     io::{self, Write as _},
     path::{Component, Path, PathBuf},
@@ -19,15 +20,30 @@ pub(crate) enum Destination {
 
 impl Destination {
     /// What `--output` means for these notebooks: with one, a file, unless it is a folder or ends in a slash.
-    pub(crate) fn new(output: &Path, notebooks: usize) -> Result<Self, UsageError> {
+    pub(crate) fn new(output: &Path, notebooks: &[&Path]) -> Result<Self, UsageError> {
         let named_folder = output.as_os_str().as_encoded_bytes().ends_with(b"/");
-        if notebooks == 1 && !output.is_dir() && !named_folder {
+        if notebooks.len() == 1 && !output.is_dir() && !named_folder {
             return Ok(Self::File(output.to_owned()));
         }
         if output.is_file() {
             return Err(UsageError::OutputIsFile { path: shown(output) });
         }
-        Ok(Self::Folder(output.to_owned()))
+        let folder = Self::Folder(output.to_owned());
+        folder.check_apart(notebooks)?;
+        Ok(folder)
+    }
+
+    /// No notebook may overwrite another's result.
+    fn check_apart(&self, notebooks: &[&Path]) -> Result<(), UsageError> {
+        let mut taken: HashMap<PathBuf, &Path> = HashMap::new();
+        for second in notebooks {
+            let file = self.file(second);
+            if let Some(first) = taken.insert(file.clone(), second) {
+                let (first, second, path) = (shown(first), shown(second), shown(&file));
+                return Err(UsageError::SameOutput { first, second, path });
+            }
+        }
+        Ok(())
     }
 
     /// The file for one notebook.
@@ -70,7 +86,7 @@ mod tests {
 
     #[test]
     fn many_notebooks_keep_their_paths_within_the_folder() {
-        let folder = Destination::new(Path::new("out"), 2).unwrap();
+        let folder = Destination::new(Path::new("out"), &["a".as_ref(), "b".as_ref()]).unwrap();
         let files = ["a/b.ipynb", "../a/b.ipynb", "/w/./c.ipynb"].map(|path| folder.file(Path::new(path)));
         assert_eq!(
             files,
@@ -81,7 +97,11 @@ mod tests {
     #[test]
     fn one_notebook_goes_to_the_file_or_into_the_folder_that_was_named() {
         let there = tempfile::tempdir().unwrap();
-        let target = |output: &Path| Destination::new(output, 1).unwrap().file(Path::new("a/b.ipynb"));
+        let target = |output: &Path| {
+            Destination::new(output, &["a/b.ipynb".as_ref()])
+                .unwrap()
+                .file(Path::new("a/b.ipynb"))
+        };
         assert_eq!(target(Path::new("done.ipynb")), Path::new("done.ipynb"));
         assert_eq!(target(Path::new("new/")), Path::new("new/a/b.ipynb"));
         assert_eq!(target(there.path()), there.path().join("a/b.ipynb"));
@@ -90,12 +110,22 @@ mod tests {
     #[test]
     fn a_file_is_no_place_for_two_notebooks() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let error = Destination::new(file.path(), 2).unwrap_err();
+        let error = Destination::new(file.path(), &["a".as_ref(), "b".as_ref()]).unwrap_err();
         assert!(
             error
                 .to_string()
                 .ends_with("is a file, and there is more than one notebook"),
             "{error}"
+        );
+    }
+
+    #[test]
+    fn two_notebooks_never_share_a_file() {
+        let error =
+            Destination::new(Path::new("out"), &["a/b.ipynb".as_ref(), "../a/b.ipynb".as_ref()]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the executed a/b.ipynb and ../a/b.ipynb would both be written to out/a/b.ipynb"
         );
     }
 

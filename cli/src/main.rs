@@ -1,6 +1,7 @@
 //! The `nbvet` command: parses the command line, calls a subcommand, and turns what it returns into an exit code.
 //! Everything that is printed goes through `output`.
 
+mod agents;
 mod args;
 mod batch;
 mod catalogue;
@@ -61,7 +62,7 @@ fn run(command: &Command) -> Result<ExitCode, UsageError> {
     match command {
         Command::Validate(args) => commands::validate::validate(args),
         Command::Lint(args) => commands::lint::lint(args),
-        Command::Run(args) => commands::run::run(args),
+        Command::Run(args) => commands::validate::run(args),
         Command::Explain(args) => commands::explain::explain(args),
         Command::Rules(args) => Ok(commands::rules::rules(args)),
         Command::Schema => Ok(commands::schema::schema()),

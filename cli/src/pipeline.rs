@@ -1,76 +1,273 @@
 //! One notebook from its file to its report: read, run, check, judge. The only place where the analyser and the
 //! runner meet.
 
-use std::{fs, io, path::Path};
+use std::{
+    fs, io,
+    path::{Path, absolute},
+};
 
-use nbvet_engine::check;
-use nbvet_notebook::Reading;
+use nbvet_engine::{Run, check};
+use nbvet_host::{Job, JobCell, Limits, RunEvent, RunOutcome};
+use nbvet_notebook::{Language, Notebook, Reading};
+use nbvet_protocol::{PythonRequest, StartSpec};
 use nbvet_render::{CellSource, NotebookSource};
-use nbvet_report::{FailureKind, NotebookReport, RunFailure, judge};
+use nbvet_report::{
+    CellOutcome, CellRun, Diagnostic, FailureKind, Interpreter, NotebookReport, RunEnd, RunFailure, judge,
+};
 
 use crate::{
+    agents::Agents,
     batch::{Done, Item, without_verdict},
+    executed::{self, Destination},
+    progress::Progress,
     usage::shown,
 };
 
-/// Judges a notebook by reading it.
-pub(crate) fn lint(item: &Item) -> Done {
-    let level = item.settings.engine.level;
-    let bytes = match read(&item.path) {
-        Ok(bytes) => bytes,
-        Err(failure) => return without_verdict(&item.path, level, failure),
-    };
-    let reading = nbvet_notebook::read(&bytes);
-    let mut diagnostics = check(&reading, None, nbvet_rules::ALL, &item.settings.engine);
-    leave_out_explanations(item, &mut diagnostics);
-    let source = if diagnostics.is_empty() {
-        NotebookSource::default()
-    } else {
-        shown_source(&reading, &bytes)
-    };
-    let report = NotebookReport {
-        path: shown(&item.path),
-        verdict: judge(level, &diagnostics, &[], None, None),
-        diagnostics,
-        interpreter: None,
-        cells: Vec::new(),
-        end: None,
-        failure: None,
-    };
-    Done { report, source }
+/// What a command that runs notebooks does with each.
+pub(crate) struct Running<'a> {
+    pub(crate) agents: &'a Agents,
+    pub(crate) destination: Option<Destination>,
+    pub(crate) working_directory: Option<&'a Path>,
+    pub(crate) judged: Judged,
 }
 
-fn leave_out_explanations(item: &Item, diagnostics: &mut [nbvet_report::Diagnostic]) {
-    if item.settings.educational == Some(false) {
-        for diagnostic in diagnostics {
-            diagnostic.explanation = None;
+/// What counts for the verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Judged {
+    /// All diagnostics.
+    Everything,
+    /// Whether the notebook gets to its end.
+    Faults,
+}
+
+/// Judges a notebook by reading it.
+pub(crate) fn lint(item: &Item) -> Done {
+    match Opened::new(&item.path) {
+        Ok(opened) => opened.report(item, Ran::default(), Judged::Everything),
+        Err(failure) => without_verdict(&item.path, item.settings.engine.level, failure),
+    }
+}
+
+/// Runs a notebook and judges it. A file that is no notebook is judged by reading alone.
+pub(crate) fn validate(item: &Item, running: &Running<'_>, progress: &Progress) -> Done {
+    let opened = match Opened::new(&item.path) {
+        Ok(opened) => opened,
+        Err(failure) => return without_verdict(&item.path, item.settings.engine.level, failure),
+    };
+    let outcome = match &opened.reading.notebook {
+        Some(notebook) => run(item, notebook, running, progress).unwrap_or_else(Ran::failed),
+        None => Ran::default(),
+    };
+    opened.report(item, outcome, running.judged)
+}
+
+/// The part of a run that its report tells; empty for a notebook that was only read.
+#[derive(Default)]
+struct Ran {
+    cells: Vec<CellRun>,
+    end: Option<RunEnd>,
+    failure: Option<RunFailure>,
+    interpreter: Option<Interpreter>,
+}
+
+impl Ran {
+    fn failed(failure: RunFailure) -> Self {
+        Self {
+            failure: Some(failure),
+            ..Self::default()
         }
     }
 }
 
-/// The file's bytes, or why nobody could have judged it.
-fn read(path: &Path) -> Result<Vec<u8>, RunFailure> {
-    fs::read(path).map_err(|error| RunFailure {
-        kind: FailureKind::Unreadable,
-        message: format!("failed to read {}: {error}", shown(path)),
-        hint: (error.kind() == io::ErrorKind::PermissionDenied)
-            .then(|| "the file's permissions do not let you read it".to_owned()),
-    })
+/// A file's bytes and what they hold.
+struct Opened {
+    bytes: Vec<u8>,
+    reading: Reading,
 }
 
-/// What the report shows beside its diagnostics.
-fn shown_source(reading: &Reading, bytes: &[u8]) -> NotebookSource {
-    let cells = reading.notebook.as_ref().map_or_else(Vec::new, |notebook| {
-        notebook
-            .cells()
-            .iter()
+impl Opened {
+    /// Fails where nobody could have judged the file.
+    fn new(path: &Path) -> Result<Self, RunFailure> {
+        let bytes = fs::read(path).map_err(|error| RunFailure {
+            kind: FailureKind::Unreadable,
+            message: format!("failed to read {}: {error}", shown(path)),
+            hint: (error.kind() == io::ErrorKind::PermissionDenied)
+                .then(|| "the file's permissions do not let you read it".to_owned()),
+        })?;
+        let reading = nbvet_notebook::read(&bytes);
+        Ok(Self { bytes, reading })
+    }
+
+    fn report(&self, item: &Item, ran: Ran, judged: Judged) -> Done {
+        let Ran {
+            cells,
+            end,
+            failure,
+            interpreter,
+        } = ran;
+        let run = end.as_ref().map(|end| Run {
+            cells: &cells,
+            end: Some(end),
+        });
+        let settings = &item.settings;
+        let mut diagnostics = check(&self.reading, run, nbvet_rules::ALL, &settings.engine);
+        if judged == Judged::Faults {
+            diagnostics.retain(|found| found.fault);
+        }
+        if settings.educational == Some(false) {
+            leave_out_explanations(&mut diagnostics);
+        }
+        let source = if diagnostics.is_empty() {
+            NotebookSource::default()
+        } else {
+            self.shown_source()
+        };
+        let report = NotebookReport {
+            path: shown(&item.path),
+            verdict: judge(
+                settings.engine.level,
+                &diagnostics,
+                &cells,
+                end.as_ref(),
+                failure.as_ref(),
+            ),
+            diagnostics,
+            interpreter,
+            cells,
+            end,
+            failure,
+        };
+        Done { report, source }
+    }
+
+    /// What the report shows beside its diagnostics.
+    fn shown_source(&self) -> NotebookSource {
+        let cells = self.reading.notebook.iter().flat_map(Notebook::cells);
+        let cells = cells
             .map(|cell| CellSource {
                 source: cell.source.clone(),
                 execution_count: cell.execution_count,
             })
-            .collect()
+            .collect();
+        // Only a problem of the file itself points into its text.
+        let file =
+            (!self.reading.problems.is_empty()).then(|| String::from_utf8_lossy(&self.bytes).into_owned());
+        NotebookSource { cells, file }
+    }
+}
+
+fn leave_out_explanations(diagnostics: &mut [Diagnostic]) {
+    for diagnostic in diagnostics {
+        diagnostic.explanation = None;
+    }
+}
+
+/// Runs a notebook and writes the executed one where it was asked for.
+fn run(
+    item: &Item,
+    notebook: &Notebook,
+    running: &Running<'_>,
+    progress: &Progress,
+) -> Result<Ran, RunFailure> {
+    if let Language::Other(language) = notebook.language() {
+        return Err(RunFailure {
+            kind: FailureKind::UnsupportedLanguage,
+            message: format!("this notebook is written in {language}; nbvet runs Python"),
+            hint: None,
+        });
+    }
+    let agent = running.agents.get()?;
+    let name = shown(&item.path);
+    let mut outcome = nbvet_host::run(&job(item, notebook, running), &agent, &mut |event| {
+        if let RunEvent::CellStarted { cell } = event {
+            progress.cell(&name, cell);
+        }
     });
-    // Only a problem of the file itself points into its text.
-    let file = (!reading.problems.is_empty()).then(|| String::from_utf8_lossy(bytes).into_owned());
-    NotebookSource { cells, file }
+    if outcome
+        .failure
+        .as_ref()
+        .is_some_and(|failure| failure.kind == FailureKind::AgentLost)
+    {
+        running.agents.discard(&agent);
+    }
+    // Where no cell ran, as when there is no Python, there is nothing to write.
+    if let Some(destination) = running.destination.as_ref().filter(|_| !outcome.cells.is_empty()) {
+        let file = destination.file(&item.path);
+        if let Err(error) = executed::write(&file, &with_outputs(notebook, &outcome)) {
+            outcome.failure.get_or_insert(unwritable(&file, &error));
+        }
+    }
+    let RunOutcome {
+        cells,
+        end,
+        failure,
+        interpreter,
+        ..
+    } = outcome;
+    Ok(Ran {
+        cells,
+        end,
+        failure,
+        interpreter,
+    })
+}
+
+fn job(item: &Item, notebook: &Notebook, running: &Running<'_>) -> Job {
+    let settings = &item.settings;
+    let local = running.agents.is_local();
+    // Another container's paths are not ours: its agent starts in the folder that it is in.
+    let folder = item
+        .path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    let here = |path: &Path| shown(&absolute(path).unwrap_or_else(|_| path.to_owned()));
+    Job {
+        cells: JobCell::all_of(notebook),
+        spec: StartSpec {
+            python: PythonRequest {
+                explicit: settings.python.clone().map(|python| {
+                    let is_path = local && python.contains('/');
+                    if is_path { here(Path::new(&python)) } else { python }
+                }),
+                kernelspec: notebook.kernelspec_name().map(ToOwned::to_owned),
+            },
+            notebook_directory: local.then(|| here(folder)),
+            working_directory: running
+                .working_directory
+                .map(|folder| if local { here(folder) } else { shown(folder) }),
+            installs: settings.installs,
+            ..StartSpec::default()
+        },
+        limits: Limits {
+            notebook: settings.timeout,
+            cell: settings.cell_timeout,
+            ..Limits::default()
+        },
+        keep_outputs: running.destination.is_some(),
+    }
+}
+
+/// The notebook's file with the outputs of this run in the place of the old ones.
+fn with_outputs(notebook: &Notebook, outcome: &RunOutcome) -> Vec<u8> {
+    let mut editor = notebook.edit();
+    for run in outcome
+        .cells
+        .iter()
+        .filter(|run| run.outcome != CellOutcome::Skipped)
+    {
+        editor.set_outputs(run.cell, outcome.outputs.of(run.cell), run.execution_count);
+    }
+    editor.finish()
+}
+
+fn unwritable(file: &Path, error: &io::Error) -> RunFailure {
+    RunFailure {
+        kind: FailureKind::Unwritable,
+        message: format!(
+            "failed to write the executed notebook to {}: {error}",
+            shown(file)
+        ),
+        hint: None,
+    }
 }

@@ -26,6 +26,12 @@ impl Progress {
         self.0.set_message(nbvet_render::harmless(name));
     }
 
+    /// A notebook has come to a cell.
+    pub(crate) fn cell(&self, name: &str, cell: u32) {
+        self.0
+            .set_message(format!("{} · cell {cell}", nbvet_render::harmless(name)));
+    }
+
     /// A notebook is done.
     pub(crate) fn done(&self) {
         self.0.inc(1);

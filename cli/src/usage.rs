@@ -29,10 +29,18 @@ pub(crate) enum UsageError {
     Unwritable { path: String, source: io::Error },
     #[error("`--output {path}` is a file, and there is more than one notebook")]
     OutputIsFile { path: String },
+    #[error("the executed {first} and {second} would both be written to {path}")]
+    SameOutput {
+        first: String,
+        second: String,
+        path: String,
+    },
     #[error("`--cwd {path}` is no folder")]
     NoSuchFolder { path: String },
-    #[error("the agent failed: {0}")]
-    Agent(String),
+    #[error(transparent)]
+    Agent(#[from] nbvet_agent::AgentError),
+    #[error("failed to listen at {path}: {source}")]
+    Listen { path: String, source: io::Error },
 }
 
 impl UsageError {
@@ -52,8 +60,10 @@ impl UsageError {
             Self::OutputIsFile { .. } => Some("name a folder".to_owned()),
             Self::UnreadableConfig { .. }
             | Self::Unwritable { .. }
+            | Self::SameOutput { .. }
             | Self::NoSuchFolder { .. }
-            | Self::Agent(_) => None,
+            | Self::Agent(_)
+            | Self::Listen { .. } => None,
         }
     }
 }

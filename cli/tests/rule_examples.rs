@@ -17,7 +17,10 @@ struct Example {
 
 fn examples() -> Vec<Example> {
     let mut examples: Vec<Example> = Vec::new();
-    for rule in nbvet_rules::ALL.iter().filter(|rule| matches!(rule.check, Check::Run(_))) {
+    for rule in nbvet_rules::ALL
+        .iter()
+        .filter(|rule| matches!(rule.check, Check::Run(_)))
+    {
         let mut inside = false;
         for line in rule.meta.doc.lines() {
             let line = line.strip_prefix(' ').unwrap_or(line);
@@ -25,7 +28,11 @@ fn examples() -> Vec<Example> {
                 "```python bad" | "```python good" => {
                     inside = true;
                     let good = line.ends_with("good");
-                    examples.push(Example { rule: rule.meta.id, good, cells: vec![String::new()] });
+                    examples.push(Example {
+                        rule: rule.meta.id,
+                        good,
+                        cells: vec![String::new()],
+                    });
                 }
                 "```" => inside = false,
                 "# %%" if inside => examples.last_mut().unwrap().cells.push(String::new()),
@@ -57,7 +64,9 @@ fn write(example: &Example, path: &Path) {
 /// A Python with numpy: the one named, or the repository's own.
 fn python() -> Option<PathBuf> {
     let venv = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.venv/bin/python");
-    std::env::var_os("NBVET_TEST_PYTHON").map(PathBuf::from).or_else(|| venv.exists().then_some(venv))
+    std::env::var_os("NBVET_TEST_PYTHON")
+        .map(PathBuf::from)
+        .or_else(|| venv.exists().then_some(venv))
 }
 
 #[test]
@@ -69,12 +78,21 @@ fn every_bad_example_of_a_run_rule_is_reported_and_no_good_one() {
     let folder = tempfile::tempdir().unwrap();
     let examples = examples();
     assert!(examples.len() >= 10);
-    let paths: Vec<PathBuf> = (0..examples.len()).map(|index| folder.path().join(format!("{index}.ipynb"))).collect();
+    let paths: Vec<PathBuf> = (0..examples.len())
+        .map(|index| folder.path().join(format!("{index}.ipynb")))
+        .collect();
     for (example, path) in examples.iter().zip(&paths) {
         write(example, path);
     }
     let output = Command::new(env!("CARGO_BIN_EXE_nbvet"))
-        .args(["validate", "--level", "production", "--format", "json", "--python"])
+        .args([
+            "validate",
+            "--level",
+            "production",
+            "--format",
+            "json",
+            "--python",
+        ])
         .arg(&python)
         .args(&paths)
         .output()

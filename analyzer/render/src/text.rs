@@ -69,19 +69,17 @@ pub fn notebook_text(
     options: &TextOptions,
 ) -> String {
     let mut out = headline(notebook);
-    let mut blocks: Vec<String> = notebook
+    let failure = notebook
+        .failure
+        .iter()
+        .map(|failure| failure_block(failure, options));
+    let shown = notebook
         .diagnostics
         .iter()
         .filter(|found| found.counts())
         .filter(|found| found.severity > Severity::Note || options.notes == Notes::Shown)
-        .map(|found| diagnostic::block(notebook, source, found, options))
-        .collect();
-    blocks.extend(
-        notebook
-            .failure
-            .as_ref()
-            .map(|failure| failure_block(failure, options)),
-    );
+        .map(|found| diagnostic::block(notebook, source, found, options));
+    let blocks: Vec<String> = failure.chain(shown).collect();
     for block in &blocks {
         let _ = write!(out, "\n{block}");
     }

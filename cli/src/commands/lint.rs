@@ -13,5 +13,5 @@ use crate::{
 pub(crate) fn lint(args: &LintArgs) -> Result<ExitCode, UsageError> {
     let batch = Batch::new(&args.input, &args.judge, &RunArgs::default())?;
     let jobs = args.input.jobs.map_or(0, usize::from);
-    Ok(batch.run(jobs, pipeline::lint))
+    Ok(batch.run(jobs, |item, _| pipeline::lint(item)))
 }

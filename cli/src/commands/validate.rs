@@ -1,11 +1,52 @@
-//! `nbvet validate`.
+//! `nbvet validate` and `nbvet run`: notebooks run from a clean start, and judged.
+
+use std::path::Path;
 
 use nbvet_report::ExitCode;
 
-use crate::{args::ValidateArgs, usage::UsageError};
+use crate::{
+    agents::Agents,
+    args::ValidateArgs,
+    batch::{Batch, Item},
+    executed::Destination,
+    pipeline::{self, Judged, Running},
+    usage::{UsageError, shown},
+};
 
-pub(crate) fn validate(_args: &ValidateArgs) -> Result<ExitCode, UsageError> {
-    Err(UsageError::Agent(
-        "this build of nbvet cannot run notebooks".to_owned(),
-    ))
+/// Everything counts: how the run ended, what it showed, and what reading shows.
+pub(crate) fn validate(args: &ValidateArgs) -> Result<ExitCode, UsageError> {
+    execute(args, Judged::Everything)
+}
+
+/// Only whether notebooks get to their end counts.
+pub(crate) fn run(args: &ValidateArgs) -> Result<ExitCode, UsageError> {
+    execute(args, Judged::Faults)
+}
+
+/// One notebook at a time unless told otherwise: notebooks of a folder may write the same files.
+fn execute(args: &ValidateArgs, judged: Judged) -> Result<ExitCode, UsageError> {
+    let batch = Batch::new(&args.input, &args.judge, &args.run)?;
+    let destination = destination(&batch.items, args.run.output.as_deref())?;
+    let local = args.run.agent_socket.is_none();
+    if let Some(folder) = args.run.cwd.as_deref().filter(|folder| local && !folder.is_dir()) {
+        return Err(UsageError::NoSuchFolder { path: shown(folder) });
+    }
+    let agents = Agents::new(args.run.agent_socket.clone());
+    let running = Running {
+        agents: &agents,
+        destination,
+        working_directory: args.run.cwd.as_deref(),
+        judged,
+    };
+    let jobs = args.input.jobs.map_or(1, usize::from);
+    Ok(agents.until_interrupted(|| {
+        batch.run(jobs, |item, progress| {
+            pipeline::validate(item, &running, progress)
+        })
+    }))
+}
+
+fn destination(items: &[Item], output: Option<&Path>) -> Result<Option<Destination>, UsageError> {
+    let paths: Vec<&Path> = items.iter().map(|item| item.path.as_path()).collect();
+    output.map(|output| Destination::new(output, &paths)).transpose()
 }

@@ -17,7 +17,15 @@ def load(path):
 #[test]
 fn a_notebook_without_findings_passes_in_two_lines() {
     let sandbox = Sandbox::new().file("a.ipynb", &notebook(&["x = 1\n", "assert x == 1"]));
-    sandbox.check(&["lint", "a.ipynb"], &expect![[r#""#]]);
+    sandbox.check(
+        &["lint", "a.ipynb"],
+        &expect![[r#"
+        exit 0
+        --- stdout
+        ✓ Passed a.ipynb  at development
+        1 notebook: 1 passed · [s]
+    "#]],
+    );
 }
 
 #[test]
@@ -28,7 +36,38 @@ fn findings_are_shown_with_the_cells_own_lines() {
         "scores = scores.sort()\nprint(scores[0])",
     ];
     let sandbox = Sandbox::new().file("work/a.ipynb", &notebook(&cells));
-    sandbox.check(&["lint", "work"], &expect![[r#""#]]);
+    sandbox.check(
+        &["lint", "work"],
+        &expect![[r#"
+        exit 1
+        --- stdout
+        ✗ Failed work/a.ipynb  at development
+
+        warning[NB202]: `except:` throws every error away
+           ╭─[ work/a.ipynb:23 · cell 1:4:5 ]
+           │
+         4 │     except:
+           │     ───┬───
+           │        ╰───── except-pass
+        ───╯
+          why: What failed here is missing from everything that follows, and nothing says so.
+          help: catch the one exception that you expect, and collect what was skipped so that it can be
+                checked
+
+        error[NB401]: `scores` becomes None: `list.sort()` works in place and returns nothing
+           ╭─[ work/a.ipynb:34 · cell 2:1:10 ]
+           │
+         1 │ scores = scores.sort()
+           │          ──────┬──────
+           │                ╰──────── none-method-assigned
+        ───╯
+          why: Everything that uses `scores` from here on works with None.
+          help: call `scores.sort()` on a line of its own
+
+        1 notebook: 1 failed · 1 error, 1 warning, 1 note · [s]
+        -v shows the notes; `nbvet explain NB401` tells more about a rule
+    "#]],
+    );
 }
 
 #[test]
@@ -42,7 +81,7 @@ fn a_level_a_switch_and_a_rule_change_the_verdict() {
     assert_eq!(code(&["--level", "staging"]), Some(1));
     assert_eq!(code(&["--strict"]), Some(1));
     assert_eq!(code(&["--strict", "--detect-silent-failures=false"]), Some(0));
-    assert_eq!(code(&["--rule", "NB201=error"]), Some(1));
+    assert_eq!(code(&["--rule", "NB202=error"]), Some(1));
 }
 
 #[test]
@@ -101,7 +140,42 @@ fn what_is_no_notebook_fails_with_its_place_and_the_others_go_on() {
         .file("bad/list.ipynb", "[1, 2]")
         .file("bad/prose.ipynb", "{\n  \"cells\": oops\n}\n")
         .file("good.ipynb", &notebook(&["x = 1\nassert x"]));
-    sandbox.check(&["lint", "bad", "good.ipynb"], &expect![[r#""#]]);
+    sandbox.check(
+        &["lint", "bad", "good.ipynb"],
+        &expect![[r#"
+        exit 1
+        --- stdout
+        ✗ Failed bad/empty.ipynb  at development
+
+        error[NB921]: the file is empty
+          at bad/empty.ipynb:1:1 · not-a-notebook
+          help: a notebook has at least a list of cells; make a new one in Jupyter, or get the file again
+
+        ✗ Failed bad/list.ipynb  at development
+
+        error[NB921]: this is JSON, but a list and not a notebook: a notebook is an object with `cells`
+           ╭─[ bad/list.ipynb:1:1 ]
+           │
+         1 │ [1, 2]
+           │ ┬
+           │ ╰── not-a-notebook
+        ───╯
+
+        ✗ Failed bad/prose.ipynb  at development
+
+        error[NB921]: the file is not valid JSON: expected value
+           ╭─[ bad/prose.ipynb:2:12 ]
+           │
+         2 │   "cells": oops
+           │            ┬
+           │            ╰── not-a-notebook
+        ───╯
+
+        ✓ Passed good.ipynb  at development
+        4 notebooks: 1 passed, 3 failed · 3 errors · [s]
+        `nbvet explain NB921` tells more about a rule
+    "#]],
+    );
 }
 
 #[cfg(unix)]
@@ -112,7 +186,19 @@ fn a_file_that_may_not_be_read_is_no_verdict() {
     // A dangling link: root reads every file, so permissions prove nothing here.
     let sandbox = Sandbox::new().file("good.ipynb", &notebook(&["x = 1\nassert x"]));
     symlink("nowhere", sandbox.path("a.ipynb")).unwrap();
-    sandbox.check(&["lint", "a.ipynb", "good.ipynb"], &expect![[r#""#]]);
+    sandbox.check(
+        &["lint", "a.ipynb", "good.ipynb"],
+        &expect![[r#"
+        exit 2
+        --- stdout
+        ! No verdict a.ipynb  at development
+
+        error: failed to read a.ipynb: No such file or directory (os error 2)
+
+        ✓ Passed good.ipynb  at development
+        2 notebooks: 1 passed, 1 without a verdict · [s]
+    "#]],
+    );
 }
 
 #[test]

@@ -63,13 +63,13 @@ pub(super) fn remark(word: &str, text: &str, width: usize) -> String {
     out
 }
 
-/// Breaks a line between words. Indented lines are code and stay whole.
+/// Breaks a line between words; code between backticks counts as one. Indented lines are code and stay whole.
 fn wrap(line: &str, room: usize) -> Vec<String> {
     if line.starts_with(' ') || line.width() <= room {
         return vec![line.to_owned()];
     }
     let mut lines = vec![String::new()];
-    for word in line.split(' ') {
+    for word in words(line) {
         let last = lines.len() - 1;
         if !lines[last].is_empty() && lines[last].width() + 1 + word.width() > room {
             lines.push(word.to_owned());
@@ -83,6 +83,23 @@ fn wrap(line: &str, room: usize) -> Vec<String> {
     lines
 }
 
+/// The words of a line: spaces between backticks separate none.
+fn words(line: &str) -> Vec<&str> {
+    let (mut words, mut start, mut in_code) = (Vec::new(), 0, false);
+    for (at, c) in line.char_indices() {
+        match c {
+            '`' => in_code = !in_code && line[at + 1..].contains('`'),
+            ' ' if !in_code => {
+                words.push(&line[start..at]);
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    words.push(&line[start..]);
+    words
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,6 +111,11 @@ mod tests {
             plain(&remark("help", text, 40)),
             "  help: one two three four five six\n        seven eight nine ten\n            indented code that is longer than the width\n"
         );
+    }
+
+    #[test]
+    fn code_is_not_broken_over_two_lines() {
+        assert_eq!(words("a `b c` d` e"), ["a", "`b c`", "d`", "e"]);
     }
 
     #[test]

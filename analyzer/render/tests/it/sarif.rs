@@ -5,7 +5,7 @@ use nbvet_report::*;
 
 use crate::fixture::{at, diagnostics, found, notebook, report, source};
 
-const SCHEMA: &str = include_str!("../sarif/sarif-schema-2.1.0.json");
+const SCHEMA: &str = include_str!("../../../../fixtures/sarif/sarif-schema-2.1.0.json");
 fn rules() -> [RuleInfo<'static>; 1] {
     [RuleInfo {
         id: "NB402",
