@@ -12,6 +12,7 @@ import re
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,22 +82,40 @@ def steps() -> list:
     found = [
         Step("fmt", ["cargo", "fmt", "--all", "--check"], 2, "lint"),
         Step("ruff", [str(BIN / "ruff"), "check", "--no-cache", "tools", "python", "runner", "benches"], 2, "lint"),
-        Step("clippy", clippy, 30, "lint"),
         Step("assets", ["cargo", "xtask", "assets"], 30),
+        Step("clippy", clippy, 30, "lint"),
         Step("cargo-test", [*cargo_test, "--", "--show-output"], 45, count=count_cargo),
         Step("dist", ["cargo", "xtask", "dist"], 30),
     ]
-    folders = ["tools/tests", "runner/worker/tests", "python/tests"]
-    found += [Step("pytest-" + folder.split("/")[-2], pytest(folder), 20, count=count_pytest) for folder in folders]
+    folders = {"tools": "tools/tests", "worker": "runner/worker/tests", "wheel": "python/tests", "benches": "benches"}
+    found += [Step(f"pytest-{name}", pytest(folder), 20, count=count_pytest) for name, folder in folders.items()]
     return found
+
+
+def environment() -> dict:
+    """What all steps see: no colours, no backtraces of tests that fail on purpose, and the worker that was built."""
+    worker = unpacked_worker()
+    ours = {"NO_COLOR": "1", "RUST_BACKTRACE": os.environ.get("RUST_BACKTRACE", "0")}
+    return {**os.environ, **ours, **({"NBVET_WORKER_SO": str(worker)} if worker else {})}
+
+
+def unpacked_worker() -> Path | None:
+    """The worker for glibc as it is shipped, so that its tests need not build another."""
+    archive, name = ROOT / "target" / "nbvet-assets.tar.gz", "worker/gnu/nbvet_worker.abi3.so"
+    if not archive.is_file():
+        return None
+    goal = LOGS.parent / "test-worker" / "nbvet_worker.abi3.so"
+    goal.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(archive) as packed:
+        goal.write_bytes(packed.extractfile(name).read())
+    return goal
 
 
 def execute(step: Step, log: Path) -> int:
     """Runs a step to its end or its limit, with everything that it started."""
     with log.open("wb") as out:
-        environment = {**os.environ, "RUST_BACKTRACE": os.environ.get("RUST_BACKTRACE", "0"), "NO_COLOR": "1"}
         process = subprocess.Popen(step.command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out,
-                                   stderr=subprocess.STDOUT, env=environment, start_new_session=True)
+                                   stderr=subprocess.STDOUT, env=environment(), start_new_session=True)
         try:
             return process.wait(step.minutes * 60)
         except subprocess.TimeoutExpired:
