@@ -95,9 +95,9 @@ impl Assets {
         .filter(|path| path.is_file())
     }
 
-    /// The folder of the Python shim.
+    /// The package of the Python shim.
     pub(crate) fn shim(&self) -> PathBuf {
-        self.folder.join("shim")
+        self.folder.join("shim/nbvet_shim")
     }
 
     /// Whether any IPython kit is there.

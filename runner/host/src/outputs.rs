@@ -131,22 +131,23 @@ impl Outputs {
         }
     }
 
+    /// An exception is never left out: it is small, and it is why one looks at the outputs.
     pub(crate) fn error(&mut self, cell: u32, error: &CellError) {
-        let CellError {
-            name,
-            value,
-            traceback,
-            ..
-        } = error.clone();
-        self.push(
-            cell,
-            None,
-            Output::Error {
+        self.clear_if_due(cell);
+        if self.keep {
+            let CellError {
+                name,
+                value,
+                traceback,
+                ..
+            } = error.clone();
+            let output = Output::Error {
                 ename: name,
                 evalue: value,
                 traceback,
-            },
-        );
+            };
+            self.cells.entry(cell).or_default().outputs.push(output);
+        }
     }
 
     fn push(&mut self, cell: u32, display_id: Option<String>, output: Output) {
