@@ -159,9 +159,12 @@ impl Channel {
         }
     }
 
-    /// Says something on stderr, wherever that still leads.
+    /// Says something on stderr, by whichever descriptor still leads there.
     pub(crate) fn complain(&self, text: &[u8]) {
-        self.write_raw(StreamName::Stderr, text);
+        if rustix::io::write(&self.err, text).is_err() {
+            // Nobody is left to tell if this fails too.
+            let _ = rustix::io::write(rustix::stdio::stderr(), text);
+        }
     }
 
     /// What cannot be written is lost, as for any process whose reader went away.

@@ -194,7 +194,11 @@ class Worker:
     def exactly(self, size):
         data = b""
         while len(data) < size:
-            part = self.socket.recv(size - len(data))
+            try:
+                part = self.socket.recv(size - len(data))
+            except ConnectionResetError:
+                # The worker ended without reading what was sent to it.
+                part = b""
             if not part:
                 return None
             data += part

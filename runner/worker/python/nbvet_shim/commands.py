@@ -24,11 +24,16 @@ class Commands:
         # The `!` command whose output is being captured.
         self._captured = None
 
-    def install(self, shell):
+    def install(self):
         """Take the places of what starts commands."""
         self._wrap_os_system()
         self._wrap_popen()
-        ScriptCell(self).install(shell)
+        self._script = ScriptCell(self)
+
+    def begin(self, shell, source):
+        """A cell begins."""
+        self._captured = None
+        self._script.install(shell, source)
 
     # `!command` and `x = !command`
 
@@ -36,8 +41,12 @@ class Commands:
         """Run a command as IPython does, its output through a pseudo-terminal."""
         if written.rstrip().endswith("&"):
             raise OSError("Background processes not supported.")
-        expanded = self.without_installs(expanded, self._written(written))
-        status = interactiveshell.system(expanded)
+        written = self._written(written)
+        rest = self.without_installs(expanded, written)
+        if not rest.strip(" \t\n:;&|"):
+            shell.user_ns["_exit_code"] = 0
+            return
+        status = interactiveshell.system(rest)
         shell.user_ns["_exit_code"] = status
         self.session.command("shell", written, status, self.cells.caller(), False)
         if getattr(shell, "system_raise_on_error", False) and status != 0:
@@ -91,9 +100,10 @@ class Commands:
     def say(self, command, missing):
         """Tell in the cell's output what was not executed."""
         if missing:
-            print("nbvet: not executed: %s (not in the environment: %s)" % (command, ", ".join(missing)))
+            text = "nbvet: not executed: %s (not in the environment: %s)\n" % (command, ", ".join(missing))
         else:
-            print("nbvet: already satisfied, not executed: %s" % command)
+            text = "nbvet: already satisfied, not executed: %s\n" % command
+        self.session.write(1, text)
 
     # The os and subprocess modules
 

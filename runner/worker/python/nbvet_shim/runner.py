@@ -26,11 +26,12 @@ class Runner:
         self.handler = signal.default_int_handler
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         self._open_streams()
-        self.loop = asyncio.new_event_loop()
-        asyncio.set_event_loop(self.loop)
+        # Loops that the notebook broke: never freed, as that would close descriptors that are others' by now.
+        self.broken = []
+        self._new_loop()
         self.shell = self._make_shell()
-        self.watch.install(self.loop)
-        self.commands.install(self.shell)
+        self.watch.install()
+        self.commands.install()
         if not os.environ.get("MPLBACKEND") and _has("matplotlib_inline"):
             os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
 
@@ -40,6 +41,11 @@ class Runner:
                 stream.reconfigure(line_buffering=True, write_through=True)
         sys.stdout = Stream(self.session, 1, "<stdout>")
         sys.stderr = Stream(self.session, 2, "<stderr>")
+
+    def _new_loop(self):
+        self.loop = asyncio.new_event_loop()
+        self.loop.set_exception_handler(self.watch.task_failed)
+        asyncio.set_event_loop(self.loop)
 
     def _make_shell(self):
         from nbvet_shim.shell import argv, make_shell
@@ -83,30 +89,36 @@ class Runner:
         """Let background tasks go on for one round, as a kernel does between cells."""
         try:
             self.loop.run_until_complete(asyncio.sleep(0))
-        except BaseException:
-            # A task that ends the loop has been reported by the loop's handler.
+        except (KeyboardInterrupt, SystemExit):
+            # Raised by a task: the loop's handler has told it.
             return
+        except BaseException:
+            self.broken.append(self.loop)
+            self._new_loop()
 
     def _run(self, index, source):
         shell = self.shell
         self.cells.begin(source)
+        self.commands.begin(shell, source)
         shell.shown, shell.assigned, shell.exit_request = [], [], None
         shell.depth, shell.in_hook, shell.hides_result = 0, False, False
         shell.displayhook.last = []
         self.interrupted = False
         count = shell.execution_count
-        outcome, stray = None, None
+        self.outcome, stray = None, None
         try:
             signal.signal(signal.SIGINT, self.handler)
             try:
-                outcome = self.loop.run_until_complete(self._execute(source))
+                self.loop.run_until_complete(self._execute(source))
             finally:
                 self.handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
         except BaseException as error:
-            stray = error
+            # What breaks once the cell has an outcome is the loop: the spin below makes a new one.
+            stray = error if self.outcome is None else None
+        error = stray if stray is not None else _error(self.outcome)
         if self.session.forked:
-            self._leave_child(outcome, stray)
-        self._report(index, source, count, outcome, stray)
+            self._leave_child(error)
+        self._report(index, source, count, error)
 
     async def _execute(self, source):
         shell = self.shell
@@ -116,8 +128,8 @@ class Runner:
         except Exception:
             transformed, problem = source, sys.exc_info()
         if not shell.should_run_async(source, transformed_cell=transformed, preprocessing_exc_tuple=problem):
-            return shell.run_cell(source, store_history=True)
-        outcome = None
+            self.outcome = shell.run_cell(source, store_history=True)
+            return
         task = asyncio.ensure_future(
             shell.run_cell_async(
                 source, store_history=True, transformed_cell=transformed, preprocessing_exc_tuple=problem
@@ -125,11 +137,10 @@ class Runner:
         )
         self._cancel_on_interrupt(task)
         try:
-            outcome = await task
+            self.outcome = await task
         finally:
             shell.events.trigger("post_execute")
-            shell.events.trigger("post_run_cell", outcome)
-        return outcome
+            shell.events.trigger("post_run_cell", self.outcome)
 
     def _cancel_on_interrupt(self, task):
         """A waiting coroutine is interrupted by cancelling it; a notebook's own handler stays."""
@@ -149,9 +160,8 @@ class Runner:
         signal.signal(signal.SIGINT, cancel)
         task.add_done_callback(restore)
 
-    def _leave_child(self, outcome, stray):
+    def _leave_child(self, error):
         """A child of the notebook came back to us: it has no channel, and no more to do."""
-        error = stray if stray is not None else _error(outcome)
         status = 0
         if isinstance(error, SystemExit):
             status = error.code if isinstance(error.code, int) else int(error.code is not None)
@@ -165,9 +175,8 @@ class Runner:
                 continue
         os._exit(status & 0xFF)
 
-    def _report(self, index, source, count, outcome, stray):
+    def _report(self, index, source, count, error):
         shell = self.shell
-        error = stray if stray is not None else _error(outcome)
         try:
             ending = self._ending(error)
         except BaseException:

@@ -1,9 +1,11 @@
 """`%%bash`, `%%sh` and `%%script` cells: their status, and commands of bash that failed before the last one."""
 
 import os
+import re
 import shlex
 
 _TRAP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "trap.bash")
+_SCRIPTS = re.compile(r"%%(script|bash|sh|system|sx|python|python2|python3|pypy|perl|ruby)\b|run_cell_magic")
 _SHELLS = ("bash",)
 _MAX_REPORT = 1 << 20
 
@@ -15,12 +17,18 @@ class ScriptCell:
         self._commands = commands
         self._session = commands.session
         self._cells = commands.cells
+        self._installed = False
 
-    def install(self, shell):
-        """Take the place of the magic, for `%%script` and for those made of it."""
-        magics = shell.magics_manager.registry.get("ScriptMagics")
-        if magics is None:
+    def install(self, shell, source):
+        """Take the place of the magic, for `%%script` and for those made of it, once a cell could use it:
+        newer IPythons load it only then."""
+        if self._installed or _SCRIPTS.search(source) is None:
             return
+        try:
+            magics = shell.magics_manager.registry["ScriptMagics"]
+        except KeyError:
+            return
+        self._installed = True
         original = magics.shebang
 
         def shebang(line, cell):

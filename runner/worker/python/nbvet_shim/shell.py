@@ -16,6 +16,7 @@ from nbvet_shim.cells import Compiler
 from nbvet_shim.display import Hook, Publisher
 from nbvet_shim.kernel import Kernel
 
+_OWN_FOLDER = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _ENVIRONMENT = {
     "TERM": "xterm-color",
     "CLICOLOR": "1",
@@ -101,6 +102,11 @@ class ZMQInteractiveShell(InteractiveShell):
         else:
             self.shown.append((evalue, etype.__name__, list(stb)))
 
+    def _get_exc_info(self, exc_tuple=None):
+        kind, value, trace = super()._get_exc_info(exc_tuple)
+        _hide_own_frames(trace)
+        return kind, value, trace
+
     def transform_cell(self, raw_cell):
         transformed = super().transform_cell(raw_cell)
         if self.cells is not None and raw_cell is self.cells.source:
@@ -164,6 +170,17 @@ def _refuse_input():
 
     builtins.input = input
     getpass.getpass = no_getpass
+
+
+def _hide_own_frames(trace):
+    """Functions of ours that stand in for a library's are not in the notebook's tracebacks."""
+    while trace is not None:
+        after = trace.tb_next
+        while after is not None and after.tb_frame.f_code.co_filename.startswith(_OWN_FOLDER):
+            after = after.tb_next
+        if after is not trace.tb_next:
+            trace.tb_next = after
+        trace = after
 
 
 def _assigned(nodes):

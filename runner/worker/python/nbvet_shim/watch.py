@@ -14,12 +14,11 @@ class Watch:
         self._cells = cells
         self._recording = getattr(warnings, "_showwarnmsg_impl", None)
 
-    def install(self, loop):
+    def install(self):
         """Take the hooks, keeping what they did."""
         self._watch_warnings()
         self._watch_threads()
         self._watch_unraisable()
-        loop.set_exception_handler(self._task_failed)
 
     def _watch_warnings(self):
         show = warnings._showwarnmsg
@@ -65,7 +64,8 @@ class Watch:
 
         sys.unraisablehook = unraisablehook
 
-    def _task_failed(self, loop, context):
+    def task_failed(self, loop, context):
+        """The exception handler of event loops."""
         error = context.get("exception")
         if error is not None:
             self.failed("task", error)
