@@ -327,7 +327,7 @@ mod tests {
         assert!(
             failure
                 .message
-                .ends_with("cannot run notebooks: it is Python 2.7"),
+                .ends_with("is Python 2.7, which is too old to run notebooks"),
             "{}",
             failure.message
         );

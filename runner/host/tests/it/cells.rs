@@ -75,7 +75,7 @@ fn a_clean_exit_ends_the_run_well_and_any_other_badly() {
     check(
         &["import sys; sys.exit(3)", "print('never')"],
         &expect![[r#"
-            0 error SystemExit: 3 last "/work/main/.venv/lib/python3.11/site-packages/IPython/core/interactiveshell.py:3831: UserWarning: To exit: use 'exit', 'quit', or Ctrl-D.\n  warn(\"To exit: use 'exit', 'quit', or Ctrl-D.\", stacklevel=1)"
+            0 error SystemExit: 3
               error SystemExit
             1 not-run
             ExitedWith { cell: 0, code: "3" }
@@ -84,7 +84,7 @@ fn a_clean_exit_ends_the_run_well_and_any_other_badly() {
     check(
         &["import sys; sys.exit('no data')"],
         &expect![[r#"
-            0 error SystemExit: no data last "/work/main/.venv/lib/python3.11/site-packages/IPython/core/interactiveshell.py:3831: UserWarning: To exit: use 'exit', 'quit', or Ctrl-D.\n  warn(\"To exit: use 'exit', 'quit', or Ctrl-D.\", stacklevel=1)"
+            0 error SystemExit: no data
               error SystemExit
             ExitedWith { cell: 0, code: "no data" }
         "#]],
