@@ -75,7 +75,7 @@ pub(crate) fn lone_surrogates(text: &str) -> Vec<Nonstandard> {
     for start in starts {
         match surrogate(bytes, start) {
             Some(Half::High) if matches!(surrogate(bytes, start + 6), Some(Half::Low)) => {
-                paired = Some(start + 6)
+                paired = Some(start + 6);
             }
             Some(Half::Low) if paired == Some(start) => {}
             Some(_) => found.push(Nonstandard {

@@ -109,19 +109,19 @@ struct CellReader<'a> {
 
 impl CellReader<'_> {
     fn cell(&mut self, raw: Shape<RawCell<'_>>) {
-        let raw = match raw {
-            Shape::Good(raw) => raw,
+        let (raw, is_object) = match raw {
+            Shape::Good(raw) => (raw, true),
             Shape::Wrong(kind) => {
                 self.fault(format!("cell is {kind}; it was read as an empty raw cell"));
-                RawCell::default()
+                (RawCell::default(), false)
             }
         };
         let anchor = raw.anchor.map_or_else(
             || self.last_offset(),
             |anchor| json::span(self.json, anchor).start,
         );
-        let kind = self.kind(&raw, anchor);
-        let raw_source = self.raw_source(&raw, kind);
+        let kind = if is_object { self.kind(&raw) } else { CellKind::Raw };
+        let raw_source = if is_object { self.raw_source(&raw, kind) } else { None };
         let source = raw_source.map_or_else(String::new, |raw| self.source(raw));
         let (tags, language) = self.metadata(&raw);
         let cell = Cell {
@@ -155,15 +155,13 @@ impl CellReader<'_> {
         self.cells.last().map_or(0, |cell| cell.parts.anchor)
     }
 
-    fn kind(&mut self, raw: &RawCell<'_>, anchor: usize) -> CellKind {
+    fn kind(&mut self, raw: &RawCell<'_>) -> CellKind {
         let word = raw.cell_type.and_then(|raw| json::string(raw.get()));
         match word.as_deref() {
             Some("code") => CellKind::Code,
             Some("markdown") => CellKind::Markdown,
             Some("raw") => CellKind::Raw,
             Some("heading" | "html" | "plaintext") if self.format.0 < 4 => CellKind::Markdown,
-            // A cell that is no object has been reported already.
-            None if raw.anchor.is_none() && anchor == self.last_offset() => CellKind::Raw,
             None => {
                 self.fault("cell has no `cell_type`; it was read as a raw cell".to_owned());
                 CellKind::Raw
@@ -185,7 +183,7 @@ impl CellReader<'_> {
         } else {
             raw.source
         };
-        if found.is_none() && raw.anchor.is_some() {
+        if found.is_none() {
             let name = if is_old_code { "input" } else { "source" };
             self.fault(format!("cell has no `{name}`; it was read as empty"));
         }

@@ -139,10 +139,6 @@ fn reads_as_python(rest: &str) -> bool {
         return word.is_some_and(|word| WORDS.contains(&word));
     }
     // `a - b` is Python, `ls -l` and `cd ..` are commands.
-    let second = arguments[first.len_utf8()..].chars().next();
-    let is_operator = matches!(
-        first,
-        '+' | '-' | '*' | '/' | '%' | '&' | '|' | '^' | '<' | '>' | '@' | '.' | '!'
-    );
-    !is_operator || second.is_none_or(|second| second == ' ' || second == '=')
+    let operand = arguments.trim_start_matches(['+', '-', '*', '/', '%', '&', '|', '^', '<', '>', '@', '!', '=']);
+    first != '.' && (operand.len() == arguments.len() || operand.starts_with(char::is_whitespace))
 }
