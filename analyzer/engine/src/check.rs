@@ -139,10 +139,15 @@ fn run_findings<'a>(model: &Model<'a>, run: Run<'a>, rules: &[Rule]) -> (Vec<Fou
 fn merge_twins(found: &mut Vec<Found>, rules: &[Rule], settings: &Settings) {
     let seen: Vec<(&'static [&'static str], Option<u32>, String)> = found
         .iter()
-        .filter_map(|(rule, finding)| {
+        .filter(|(rule, _)| !rules[*rule].meta.twins.is_empty())
+        .flat_map(|(rule, finding)| {
+            let own = finding
+                .subject
+                .iter()
+                .map(|subject| (finding.location.cell, subject.clone()));
             let twins = rules[*rule].meta.twins;
-            let subject = finding.subject.clone()?;
-            (!twins.is_empty()).then_some((twins, finding.location.cell, subject))
+            own.chain(finding.covers.iter().cloned())
+                .map(move |(cell, subject)| (twins, cell, subject))
         })
         .collect();
     if seen.is_empty() {

@@ -306,6 +306,7 @@ pub struct Finding {
     pub(crate) calmed: bool,
     pub(crate) cap: Option<Severity>,
     pub(crate) subject: Option<String>,
+    pub(crate) covers: Vec<(Option<u32>, String)>,
 }
 
 impl Finding {
@@ -322,6 +323,7 @@ impl Finding {
             calmed: false,
             cap: None,
             subject: None,
+            covers: Vec::new(),
         }
     }
 
@@ -384,6 +386,13 @@ impl Finding {
     #[must_use]
     pub fn about(mut self, subject: impl Into<String>) -> Self {
         self.subject = Some(subject.into());
+        self
+    }
+
+    /// Tells the same fault as a twin's finding about this subject in another cell.
+    #[must_use]
+    pub fn covers(mut self, cell: Option<u32>, subject: impl Into<String>) -> Self {
+        self.covers.push((cell, subject.into()));
         self
     }
 }

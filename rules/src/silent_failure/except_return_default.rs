@@ -62,12 +62,16 @@ impl StaticRule for ExceptReturnDefault {
             }
             let at = cx.at(handlers::head(cx.model(), cx.position(), handler));
             let spelling = handlers::spelling(handler);
-            cx.report(
+            let finding =
                 Finding::new(at, format!("`{spelling}` puts a constant in the place of the result"))
                     .because("Any error, a wrong path as much as a bug, now looks like an ordinary value.")
                     .help("let the error reach the caller, or catch only the exception for which this constant is right")
-                    .lowered_if(handlers::does_little_harm(attempt, handler)),
-            );
+                    .lowered_if(handlers::does_little_harm(attempt, handler));
+            let finding = match cx.function() {
+                Some(function) => finding.about(format!("function:{}", function.name)),
+                None => finding,
+            };
+            cx.report(finding);
         }
     }
 }

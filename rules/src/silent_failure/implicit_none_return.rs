@@ -95,7 +95,8 @@ impl StaticRule for ImplicitNoneReturn {
         let mut finding = Finding::new(at, message)
             .because("The caller gets None in the cases that reach the function's end, and nothing says so.")
             .help("end every path with `return …` or `raise`; if None is meant, write `return None`")
-            .lowered_if(!cx.model().value_is_used(function));
+            .lowered_if(!cx.model().value_is_used(function))
+            .about(format!("function:{name}"));
         if let Some(shown) = shown {
             finding = finding.label(shown, "here it returns a value");
         }

@@ -53,7 +53,7 @@ rule! {
     "NB211" "none-result",
     group: SilentFailure,
     row: Row::Certain,
-    twins: &["NB401", "NB402"],
+    twins: &["NB204", "NB205", "NB401", "NB402"],
     since: "0.1.0",
     check: Check::Run(&NoneResult),
 }
@@ -134,7 +134,9 @@ fn none_items(model: &Model<'_>, position: usize, name: &str, items: &NoneItems)
         || model.location(position, nbvet_engine::ast::TextRange::default()),
         |(_, binding)| model.location_of(binding.place),
     );
-    let count = if items.count == items.of && items.of > 1 {
+    let count = if items.count == items.of && items.of == 2 {
+        format!("both items of `{name}` are None")
+    } else if items.count == items.of && items.of > 2 {
         format!("all {} items of `{name}` are None", items.of)
     } else if items.of == 1 {
         format!("the only item of `{name}` is None")
@@ -195,7 +197,8 @@ fn labelled(model: &Model<'_>, finding: Finding, origin: Option<&Origin<'_>>) ->
         None => finding,
         Some(origin) => {
             let at: Location = model.location(origin.position, origin.range(model));
-            finding.label(at, origin.describe())
+            let function = format!("function:{}", origin.function.name);
+            finding.covers(at.cell, function).label(at, origin.describe())
         }
     }
 }
