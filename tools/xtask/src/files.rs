@@ -1,7 +1,9 @@
 //! Files by folder, in an order that is the same everywhere, and fingerprints over them.
 
 use std::{
-    fs, io,
+    fs::{self, Permissions},
+    io,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
@@ -43,7 +45,12 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     }
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(Error::file(folder))?;
-    let beside = tempfile::NamedTempFile::new_in(folder).map_err(Error::file(folder))?;
+    // What is built is for everyone to read, unlike most temporary files.
+    let everyone = Permissions::from_mode(0o644);
+    let beside = tempfile::Builder::new()
+        .permissions(everyone)
+        .tempfile_in(folder)
+        .map_err(Error::file(folder))?;
     fs::write(beside.path(), bytes).map_err(Error::file(beside.path()))?;
     beside.persist(path).map(drop).map_err(|error| Error::File {
         path: path.to_owned(),
