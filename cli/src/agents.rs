@@ -16,7 +16,7 @@ use signal_hook::{
 };
 
 /// How long an agent at a socket may take to listen: its container may start after ours.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Where to get an agent.
 pub(crate) struct Agents {

@@ -7,6 +7,8 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
 mod lint;
+mod python;
 mod sandbox;
 mod tools;
 mod usage;
+mod validate;

@@ -64,7 +64,8 @@ impl Sandbox {
                 let _ = write!(text, "--- {name}\n{}", String::from_utf8_lossy(bytes));
             }
         }
-        without_seconds(&text.replace(self.folder.path().to_str().unwrap(), "[folder]"))
+        let text = without_seconds(&text.replace(self.folder.path().to_str().unwrap(), "[folder]"));
+        without_version(&text)
     }
 }
 
@@ -83,6 +84,15 @@ fn without_seconds(text: &str) -> String {
             words
         })
         .join(" ")
+}
+
+/// The version of the Python that happens to be here is taken out.
+fn without_version(text: &str) -> String {
+    let Some((before, after)) = text.split_once("Python 3.") else {
+        return text.to_owned();
+    };
+    let rest = after.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+    format!("{before}Python [version]{rest}")
 }
 
 /// A notebook of code cells.

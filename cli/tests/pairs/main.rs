@@ -1,0 +1,82 @@
+//! Pairs of notebooks, a fault and its clean twin, for every rule that looks at code or at a run: each fault has its
+//! severity at each level and stands at its place, no twin has a diagnostic of the rule. The pairs are in
+//! `fixtures/pairs`, one file a rule; half of the faults are mutants of notebooks of the corpus.
+#![expect(clippy::unwrap_used, reason = "a test may fail by panic")]
+
+mod file;
+mod judge;
+mod runs;
+mod statics;
+
+use std::collections::BTreeSet;
+
+use nbvet_engine::Check;
+
+use crate::file::PairFile;
+
+/// Rules that have no pairs of cells: they speak of the file, not of code or a run.
+const OF_THE_FILE: [&str; 5] = ["NB921", "NB922", "NB923", "NB925", "NB926"];
+
+#[test]
+fn every_rule_over_code_or_a_run_has_three_pairs_and_half_of_its_faults_are_mutants() {
+    let files = PairFile::all();
+    for rule in nbvet_rules::ALL {
+        let id = rule.meta.id;
+        if OF_THE_FILE.contains(&id) {
+            continue;
+        }
+        let file = files.iter().find(|file| file.rule == id);
+        let file = file.unwrap_or_else(|| panic!("{id} has a file in fixtures/pairs"));
+        let (pairs, mutants) = (file.pairs.len(), file.mutants.len());
+        assert!(pairs + mutants >= 3, "{id}: {pairs} pairs and {mutants} mutants");
+        assert!(mutants >= pairs, "{id}: {pairs} pairs and {mutants} mutants");
+        assert_eq!(file.name, format!("{id}-{}", rule.meta.name));
+    }
+    assert!(
+        files.iter().all(|file| nbvet_rules::find(&file.rule).is_some()),
+        "every file is of a rule"
+    );
+}
+
+#[test]
+fn names_of_pairs_are_unique_and_no_fault_is_written_twice() {
+    for file in PairFile::all() {
+        let names: Vec<&str> = (file.pairs.iter().map(|pair| pair.name.as_str()))
+            .chain(file.mutants.iter().map(|mutant| mutant.name.as_str()))
+            .collect();
+        let unique: BTreeSet<&str> = names.iter().copied().collect();
+        assert_eq!(unique.len(), names.len(), "{}: {names:?}", file.rule);
+        let faults: BTreeSet<&str> = file.pairs.iter().map(|pair| pair.fault.trim()).collect();
+        assert_eq!(faults.len(), file.pairs.len(), "{}", file.rule);
+    }
+}
+
+#[test]
+fn no_pair_is_an_example_of_the_page_of_its_rule() {
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for file in PairFile::all() {
+        let rule = nbvet_rules::find(&file.rule).unwrap();
+        let page = words(rule.meta.doc);
+        for pair in &file.pairs {
+            for text in [&pair.fault, &pair.twin] {
+                assert!(!page.contains(&words(text)), "{} {}", file.rule, pair.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_severities_of_a_file_are_those_of_four_levels_and_never_fall() {
+    for file in PairFile::all() {
+        assert!(file.expect.is_sorted(), "{}: {:?}", file.rule, file.expect);
+        let of_run = nbvet_rules::find(&file.rule)
+            .is_some_and(|rule| matches!(rule.meta.id.as_bytes()[2], b'0') && rule.meta.id != "NB000");
+        let faults = file.expect.iter().all(|severity| severity.as_str() == "error");
+        assert_eq!(of_run, faults, "{}: only execution faults fail at learning", file.rule);
+    }
+}
+
+/// Static rules: read, not run.
+fn is_static(file: &PairFile) -> bool {
+    nbvet_rules::find(&file.rule).is_some_and(|rule| matches!(rule.check, Check::Static(_)))
+}
