@@ -213,8 +213,8 @@ fn run_within(case: &Case<'_>, limit: u64, python: &Path) -> Outcome {
         },
         ..Job::default()
     };
-    job.spec.python = Some(python.to_string_lossy().into_owned());
-    job.spec.cwd = root.path().to_string_lossy().into_owned();
+    job.spec.python.explicit = Some(python.to_string_lossy().into_owned());
+    job.spec.working_directory = Some(root.path().to_string_lossy().into_owned());
     job.spec.memory_limit = Some(limit);
     let outcome = nbvet_host::run(&job, &agent, &mut |_| {});
     Outcome {
