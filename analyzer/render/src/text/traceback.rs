@@ -8,8 +8,10 @@ use nbvet_report::{CellRun, Diagnostic, NotebookReport};
 use super::style::{DIM, paint};
 use crate::harmless_block;
 
-/// Frames shown in full; of a deeper stack the first and the last ones.
-const FRAMES: usize = 3;
+/// At either end of the stack, how many frames may be shown.
+const FRAMES: usize = 4;
+/// How frames in a cell begin; the last is IPython 7's.
+const NOTEBOOK: [&str; 4] = ["Cell In[", "Cell In [", "Input In [", "<ipython-input-"];
 /// Lines of a frame around its arrow.
 const AROUND: usize = 2;
 /// Lines of output shown.
@@ -44,19 +46,29 @@ fn traceback(run: &CellRun) -> String {
         return String::new();
     }
     let mut lines = Vec::new();
-    let hidden = frames.len().saturating_sub(FRAMES);
+    let mut left_out = 0;
     for (number, frame) in frames.iter().enumerate() {
-        if number == 1 && hidden > 0 {
-            lines.push(format!(
-                "… {hidden} more {} …",
-                if hidden == 1 { "frame" } else { "frames" }
-            ));
-        }
-        if number == 0 || number > hidden {
+        if is_shown(number, &frames) {
+            lines.extend(gap(&mut left_out));
             lines.extend(trimmed(frame));
+        } else {
+            left_out += 1;
         }
     }
     section("traceback, most recent call last", &lines)
+}
+
+/// The notebook's own frames, and where it was raised; of a deep recursion only the ends.
+fn is_shown(number: usize, frames: &[Vec<&str>]) -> bool {
+    let is_end = number < FRAMES || number + FRAMES >= frames.len();
+    let is_own = NOTEBOOK.iter().any(|start| frames[number][0].starts_with(start));
+    number + 1 == frames.len() || (is_own && is_end)
+}
+
+/// Says how many frames were left out since the last one shown.
+fn gap(left_out: &mut usize) -> Option<String> {
+    let count = std::mem::take(left_out);
+    (count > 0).then(|| format!("… {count} more {} …", if count == 1 { "frame" } else { "frames" }))
 }
 
 /// The frames of an IPython traceback. What stands before the first (the headline) and the exception's own line
@@ -76,10 +88,11 @@ fn frames(traceback: &str) -> Vec<Vec<&str>> {
 /// `Cell In[1], line 2` and `File a.py:3, in f(x)`; IPython 7 writes `<ipython-input-1-…> in <module>` and
 /// `/a.py in f(x)`.
 fn begins_frame(line: &str) -> bool {
-    let now = ["Cell In[", "Cell In [", "Input In [", "File "];
-    let before = ["<ipython-input-", "/", "~/"];
-    now.iter().any(|start| line.starts_with(start))
-        || (line.contains(" in ") && before.iter().any(|start| line.starts_with(start)))
+    NOTEBOOK
+        .iter()
+        .chain(["File "].iter())
+        .any(|start| line.starts_with(start))
+        || (line.contains(" in ") && ["/", "~/"].iter().any(|start| line.starts_with(start)))
 }
 
 /// A frame's first line and the lines around its arrow.

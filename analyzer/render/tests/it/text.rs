@@ -135,32 +135,30 @@ fn an_exception_shows_the_line_the_other_frames_and_the_last_output() {
         &[source()],
         Notes::Folded,
         &expect![[r#"
-        ✗ Failed a.ipynb  at development · 2 cells ran in 0.5 s · Python 3.11.2 (`.venv` beside the notebook)
+            ✗ Failed a.ipynb  at development · 2 cells ran in 0.5 s · Python 3.11.2 (`.venv` beside the notebook)
 
-        error[NB001]: ValueError: no rows
-        in 3 files
-           ╭─[ a.ipynb:42 · cell 2, In [2]:2:8 ]
-           │
-         2 │ mean = np.mean(scores)
-           │        ───────┬───────
-           │               ╰───────── exception
-        ───╯
-          traceback, most recent call last:
-          │ Cell In[2], line 2
-          │       1 scores = scores.sort()
-          │ ----> 2 mean = np.mean(scores)
-          │ … 1 more frame …
-          │ File /lib/numpy/b.py:3, in inner(x)
-          │ ---> 3 d
-          │ File /lib/numpy/c.py:4, in innermost(x)
-          │ ---> 4 raise ValueError
-          the cell's last output:
-          │ loading
-          │ ␛[2Jdone
+            error[NB001]: ValueError: no rows
+            in 3 files
+               ╭─[ a.ipynb:42 · cell 2, In [2]:2:8 ]
+               │
+             2 │ mean = np.mean(scores)
+               │        ───────┬───────
+               │               ╰───────── exception
+            ───╯
+              traceback, most recent call last:
+              │ Cell In[2], line 2
+              │       1 scores = scores.sort()
+              │ ----> 2 mean = np.mean(scores)
+              │ … 2 more frames …
+              │ File /lib/numpy/c.py:4, in innermost(x)
+              │ ---> 4 raise ValueError
+              the cell's last output:
+              │ loading
+              │ ␛[2Jdone
 
-        1 notebook: 1 failed · 1 error · 0.4 s
-        `nbvet explain NB001` tells more about a rule
-    "#]],
+            1 notebook: 1 failed · 1 error · 0.4 s
+            `nbvet explain NB001` tells more about a rule
+        "#]],
     );
 }
 
