@@ -3,11 +3,11 @@
 use std::process::{Command, Stdio};
 
 use expect_test::expect;
-use nbvet_host::{Agent, run};
+use nbvet_host::{RunEvent, run};
 use nbvet_report::{CellOutcome, FailureKind};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::support::{Bench, check, endpoint, marked, wait_until};
+use crate::support::{Bench, agent, check, endpoint, marked, wait_until};
 
 #[test]
 fn a_process_that_ends_itself_has_died_whatever_its_status() {
@@ -187,12 +187,10 @@ fn when_the_agent_is_killed_there_is_no_verdict_and_nothing_lives_on() {
         "import time; time.sleep(60)",
     ]);
     bench.job.keep_outputs = false;
-    let mut command = Command::new(endpoint());
-    command.arg("agent");
-    let agent = Agent::spawn(command).expect("the agent starts");
+    let agent = agent();
     let mark = bench.mark.clone();
     let outcome = run(&bench.job, &agent, &mut |event| {
-        if matches!(event, nbvet_host::RunEvent::CellStarted { cell: 1 }) {
+        if matches!(event, RunEvent::CellStarted { cell: 1 }) {
             kill_process(parent_of(&mark), Signal::KILL).expect("it lives");
         }
     });
@@ -218,6 +216,39 @@ fn parent_of(mark: &str) -> Pid {
         .and_then(|(_, rest)| rest.split(' ').nth(1))
         .expect("it has a parent");
     Pid::from_raw(parent.parse().expect("it is a number")).expect("it is no zero")
+}
+
+#[test]
+fn when_the_agent_is_told_to_end_it_ends_everything_first() {
+    let bench = Bench::new(&[
+        "import subprocess\nsubprocess.Popen(['sleep', '1000'])",
+        "import time; time.sleep(60)",
+    ]);
+    let agent = agent();
+    let outcome = run(&bench.job, &agent, &mut |event| {
+        if matches!(event, RunEvent::CellStarted { cell: 1 }) {
+            kill_process(parent_of(&bench.mark), Signal::TERM).expect("it lives");
+        }
+    });
+    assert_eq!(
+        outcome.failure.expect("there is no verdict").kind,
+        FailureKind::AgentLost
+    );
+    assert_eq!(marked(&bench.mark), [] as [String; 0]);
+}
+
+#[test]
+fn a_notebook_holds_no_descriptor_of_another() {
+    let agent = agent();
+    let bench = Bench::new(&["import os\nlen(os.listdir('/proc/self/fd'))"]);
+    let held = || bench.show(&bench.run_over(&agent));
+    let alone = held();
+    let other = Bench::new(&["import time; time.sleep(3)"]);
+    std::thread::scope(|scope| {
+        scope.spawn(|| other.run_over(&agent));
+        wait_until("the other runs", || !marked(&other.mark).is_empty());
+        assert_eq!(held(), alone);
+    });
 }
 
 #[test]

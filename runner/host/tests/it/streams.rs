@@ -16,14 +16,17 @@ use crate::support::{Bench, check, endpoint, marked, wait_until};
 fn text_written_to_the_descriptors_is_output_as_any_other() {
     let stdout =
         "import os\nprint('first')\nos.write(1, b'second\\n')\nos.system('echo third')\nprint('fourth')";
-    check(&[stdout, "os.write(2, b'error\\n')"], &expect![[r#"
+    check(
+        &[stdout, "os.write(2, b'error\\n')"],
+        &expect![[r#"
         0 ok
           stdout "first\nsecond\nthird\nfourth\n"
         1 ok
           stderr "error\n"
           [2] "6"
         Completed
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]

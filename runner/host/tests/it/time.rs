@@ -58,6 +58,16 @@ fn a_cell_that_dies_of_the_interrupt_timed_out_all_the_same() {
 }
 
 #[test]
+fn a_cell_that_stops_its_process_is_ended_at_its_limit() {
+    Bench::new(&["import os, signal; os.kill(os.getpid(), signal.SIGSTOP)"])
+        .cell_limit(300)
+        .check(&expect![[r#"
+            0 timeout
+            CellTimedOut { cell: 0, limit: 0.3 }
+        "#]]);
+}
+
+#[test]
 fn a_command_that_never_ends_is_ended_with_its_cell() {
     Bench::new(&["!sleep 1000"]).cell_limit(500).check(&expect![[r#"
             0 timeout last "^C\r"
