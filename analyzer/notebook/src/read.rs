@@ -121,7 +121,11 @@ impl CellReader<'_> {
             |anchor| json::span(self.json, anchor).start,
         );
         let kind = if is_object { self.kind(&raw) } else { CellKind::Raw };
-        let raw_source = if is_object { self.raw_source(&raw, kind) } else { None };
+        let raw_source = if is_object {
+            self.raw_source(&raw, kind)
+        } else {
+            None
+        };
         let source = raw_source.map_or_else(String::new, |raw| self.source(raw));
         let (tags, language) = self.metadata(&raw);
         let cell = Cell {

@@ -13,32 +13,51 @@ use serde_json::{Map, Value, json};
 
 fn notebook(file: &[u8]) -> Notebook {
     let reading = read(file);
-    reading.notebook.unwrap_or_else(|| panic!("a notebook: {:?}", reading.problems))
+    reading
+        .notebook
+        .unwrap_or_else(|| panic!("a notebook: {:?}", reading.problems))
 }
 
 fn bundle(value: Value) -> Map<String, Value> {
-    let Value::Object(members) = value else { panic!("a bundle is an object") };
+    let Value::Object(members) = value else {
+        panic!("a bundle is an object")
+    };
     members
 }
 
 fn outputs() -> Vec<Output> {
     vec![
-        Output::Stream { name: "stdout".to_owned(), text: "é\nb".to_owned() },
-        Output::DisplayData { data: bundle(json!({"image/png": "iVBO", "text/plain": "a\nb"})), metadata: Map::new() },
+        Output::Stream {
+            name: "stdout".to_owned(),
+            text: "é\nb".to_owned(),
+        },
+        Output::DisplayData {
+            data: bundle(json!({"image/png": "iVBO", "text/plain": "a\nb"})),
+            metadata: Map::new(),
+        },
         Output::ExecuteResult {
             data: bundle(json!({"text/plain": "1", "application/json": {"a": [1, "b\nc"]}})),
             metadata: bundle(json!({"k": true})),
             execution_count: Some(3),
         },
-        Output::Error { ename: "E".to_owned(), evalue: "v".to_owned(), traceback: vec!["\u{1b}[31mt".to_owned()] },
+        Output::Error {
+            ename: "E".to_owned(),
+            evalue: "v".to_owned(),
+            traceback: vec!["\u{1b}[31mt".to_owned()],
+        },
     ]
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "a table of cases reads better without references")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "a table of cases reads better without references"
+)]
 fn check(file: &str, outputs: &[Output], expected: Expect) {
     let notebook = notebook(file.as_bytes());
     let mut editor = notebook.edit();
-    editor.set_source(0, "x = \"é\"\ny").set_outputs(0, outputs, Some(3));
+    editor
+        .set_source(0, "x = \"é\"\ny")
+        .set_outputs(0, outputs, Some(3));
     let edited = editor.finish();
     expected.assert_eq(str::from_utf8(&edited).unwrap());
     reads_again(&edited, outputs);
@@ -58,15 +77,93 @@ fn an_indented_file_keeps_its_indentation_and_lists_of_lines() {
     check(
         "{\n  \"cells\": [\n    {\n      \"cell_type\": \"code\",\n      \"execution_count\": null,\n      \"metadata\": {},\n      \"outputs\": [],\n      \"source\": [\n        \"old\"\n      ]\n    }\n  ],\n  \"metadata\": {},\n  \"nbformat\": 4,\n  \"nbformat_minor\": 4\n}\n",
         &outputs(),
-        expect![""],
+        expect![[r#"
+            {
+              "cells": [
+                {
+                  "cell_type": "code",
+                  "execution_count": 3,
+                  "metadata": {},
+                  "outputs": [
+                    {
+                      "name": "stdout",
+                      "output_type": "stream",
+                      "text": [
+                        "é\n",
+                        "b"
+                      ]
+                    },
+                    {
+                      "data": {
+                        "image/png": [
+                          "iVBO"
+                        ],
+                        "text/plain": [
+                          "a\n",
+                          "b"
+                        ]
+                      },
+                      "metadata": {},
+                      "output_type": "display_data"
+                    },
+                    {
+                      "data": {
+                        "text/plain": [
+                          "1"
+                        ],
+                        "application/json": {
+                          "a": [
+                            1,
+                            "b\nc"
+                          ]
+                        }
+                      },
+                      "execution_count": 3,
+                      "metadata": {
+                        "k": true
+                      },
+                      "output_type": "execute_result"
+                    },
+                    {
+                      "ename": "E",
+                      "evalue": "v",
+                      "output_type": "error",
+                      "traceback": [
+                        "\u001b[31mt"
+                      ]
+                    }
+                  ],
+                  "source": [
+                    "x = \"é\"\n",
+                    "y"
+                  ]
+                }
+              ],
+              "metadata": {},
+              "nbformat": 4,
+              "nbformat_minor": 4
+            }
+        "#]],
     );
 }
 
 #[test]
 fn a_file_on_one_line_stays_on_it() {
     let compact = r#"{"cells":[{"source":"old","cell_type":"code","metadata":{},"outputs":[],"execution_count":1}],"metadata":{"a":"\u00e9"},"nbformat":4,"nbformat_minor":4}"#;
-    check(compact, &outputs()[..STREAM], expect![""]);
-    check(&compact.replace(':', ": ").replace(',', ", "), &outputs()[..STREAM], expect![""]);
+    check(
+        compact,
+        &outputs()[..STREAM],
+        expect![[
+            r#"{"cells":[{"source":"x = \"\u00e9\"\ny","cell_type":"code","metadata":{},"outputs":[{"name":"stdout","output_type":"stream","text":"\u00e9\nb"}],"execution_count":3}],"metadata":{"a":"\u00e9"},"nbformat":4,"nbformat_minor":4}"#
+        ]],
+    );
+    check(
+        &compact.replace(':', ": ").replace(',', ", "),
+        &outputs()[..STREAM],
+        expect![[
+            r#"{"cells": [{"source": "x = \"\u00e9\"\ny", "cell_type": "code", "metadata": {}, "outputs": [{"name": "stdout", "output_type": "stream", "text": "\u00e9\nb"}], "execution_count": 3}], "metadata": {"a": "\u00e9"}, "nbformat": 4, "nbformat_minor": 4}"#
+        ]],
+    );
 }
 
 #[test]
@@ -74,13 +171,68 @@ fn nbformat_3_is_written_in_its_own_shapes() {
     check(
         "{\n \"metadata\": {\"name\": \"x\"},\n \"nbformat\": 3,\n \"nbformat_minor\": 0,\n \"worksheets\": [\n  {\n   \"cells\": [\n    {\n     \"cell_type\": \"code\",\n     \"input\": \"old\",\n     \"language\": \"python\",\n     \"metadata\": {},\n     \"outputs\": []\n    }\n   ],\n   \"metadata\": {}\n  }\n ]\n}",
         &outputs(),
-        expect![""],
+        expect![[r#"
+            {
+             "metadata": {"name": "x"},
+             "nbformat": 3,
+             "nbformat_minor": 0,
+             "worksheets": [
+              {
+               "cells": [
+                {
+                 "cell_type": "code",
+                 "input": "x = \"é\"\ny",
+                 "language": "python",
+                 "metadata": {},
+                 "outputs": [
+                  {
+                   "output_type": "stream",
+                   "stream": "stdout",
+                   "text": "é\nb"
+                  },
+                  {
+                   "png": "iVBO",
+                   "text": "a\nb",
+                   "metadata": {},
+                   "output_type": "display_data"
+                  },
+                  {
+                   "text": "1",
+                   "json": "{\"a\":[1,\"b\\nc\"]}",
+                   "metadata": {
+                    "k": true
+                   },
+                   "output_type": "pyout",
+                   "prompt_number": 3
+                  },
+                  {
+                   "ename": "E",
+                   "evalue": "v",
+                   "output_type": "pyerr",
+                   "traceback": [
+                    "\u001b[31mt"
+                   ]
+                  }
+                 ],
+                 "prompt_number": 3
+                }
+               ],
+               "metadata": {}
+              }
+             ]
+            }"#]],
     );
 }
 
 #[test]
 fn a_value_that_was_not_there_is_added() {
-    check(r#"{"nbformat": 4, "cells": [{"cell_type": "code"}]}"#, &[], expect![""]);
+    check(
+        r#"{"nbformat": 4, "cells": [{"cell_type": "code"}]}"#,
+        &[],
+        expect![[
+            r#"{"nbformat": 4, "cells": [{"cell_type": "code", "execution_count": 3, "outputs": [], "source": ["x = \"é\"\n", "y"]}]}"#
+        ]],
+    );
 }
 
 #[test]
@@ -90,7 +242,10 @@ fn line_ends_of_windows_are_kept() {
     let mut editor = notebook.edit();
     editor.set_source(0, "a\nb");
     let edited = String::from_utf8(editor.finish()).unwrap();
-    assert_eq!(edited, file.replace("[]\r\n  }", "[\r\n    \"a\\n\",\r\n    \"b\"\r\n   ]\r\n  }"));
+    assert_eq!(
+        edited,
+        file.replace("[]\r\n  }", "[\r\n    \"a\\n\",\r\n    \"b\"\r\n   ]\r\n  }")
+    );
 }
 
 #[test]
@@ -99,7 +254,10 @@ fn cells_that_are_no_objects_stay() {
     let notebook = notebook(file);
     let mut editor = notebook.edit();
     editor.set_source(0, "x").set_source(1, "y");
-    assert_eq!(editor.finish(), br#"{"nbformat": 4, "cells": [3, {"source": ["y"]}]}"#);
+    assert_eq!(
+        editor.finish(),
+        br#"{"nbformat": 4, "cells": [3, {"source": ["y"]}]}"#
+    );
 }
 
 #[test]
@@ -119,7 +277,11 @@ fn outputs_of_text_are_our_own_fault() {
 }
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("the crate lies two folders down").to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .ancestors()
+        .nth(2)
+        .expect("the crate lies two folders down")
+        .to_owned()
 }
 
 fn files_under(folder: &Path, files: &mut Vec<PathBuf>) {
@@ -146,39 +308,86 @@ fn corpus(step: usize) -> Vec<PathBuf> {
 }
 
 #[test]
-fn editing_one_source_of_a_real_notebook_changes_that_source_alone() {
+fn a_real_notebook_without_changes_is_written_as_it_was() {
     for path in corpus(1) {
         let bytes = fs::read(&path).unwrap();
-        let Some(notebook) = read(&bytes).notebook else { continue };
-        assert!(notebook.edit().finish() == bytes, "{}: nothing changed", path.display());
-        let Some(cell) = notebook.cells().iter().rfind(|cell| !cell.source.is_empty()) else { continue };
+        let Some(notebook) = read(&bytes).notebook else {
+            continue;
+        };
+        assert!(notebook.edit().finish() == bytes, "{}", path.display());
+    }
+}
+
+#[test]
+fn editing_one_source_of_a_real_notebook_changes_that_source_alone() {
+    for path in corpus(5) {
+        let bytes = fs::read(&path).unwrap();
+        let Some(notebook) = read(&bytes).notebook else {
+            continue;
+        };
+        let Some(cell) = notebook.cells().iter().rfind(|cell| !cell.source.is_empty()) else {
+            continue;
+        };
         let mut editor = notebook.edit();
         editor.set_source(cell.index, "§");
         let edited = editor.finish();
-        let before = bytes.iter().zip(&edited).take_while(|(old, new)| old == new).count();
-        let after = bytes.iter().rev().zip(edited.iter().rev()).take_while(|(old, new)| old == new).count();
-        let changed = bytes.len().saturating_sub(before + after);
-        assert!(changed <= 8 * cell.source.len() + 40 * cell.source.lines().count() + 40, "{}: {changed} bytes", path.display());
+        let changed = bytes.len() - unchanged(&bytes, &edited);
+        let most = 8 * cell.source.len() + 40 * cell.source.lines().count() + 40;
+        assert!(changed <= most, "{}: {changed} bytes changed", path.display());
         let again = self::notebook(&edited);
         for (old, new) in notebook.cells().iter().zip(again.cells()) {
-            let expected = if old.index == cell.index { "§" } else { &old.source };
+            let expected = if old.index == cell.index {
+                "§"
+            } else {
+                &old.source
+            };
             assert_eq!(new.source, expected, "{} cell {}", path.display(), old.index);
         }
     }
 }
 
+/// How many bytes two files have in common at their beginning and at their end.
+fn unchanged(old: &[u8], new: &[u8]) -> usize {
+    let shorter = old.len().min(new.len());
+    let longest = |is_same: &dyn Fn(usize) -> bool, most: usize| {
+        let (mut same, mut differs) = (0, most + 1);
+        while differs - same > 1 {
+            let middle = usize::midpoint(same, differs);
+            if is_same(middle) {
+                same = middle
+            } else {
+                differs = middle
+            }
+        }
+        same
+    };
+    let before = longest(&|length| old[..length] == new[..length], shorter);
+    let after = longest(
+        &|length| old[old.len() - length..] == new[new.len() - length..],
+        shorter - before,
+    );
+    before + after
+}
+
 #[test]
 fn setting_the_outputs_that_a_real_notebook_has_keeps_their_meaning() {
-    for path in corpus(7) {
+    for path in corpus(20) {
         let bytes = fs::read(&path).unwrap();
-        let Some(notebook) = read(&bytes).notebook else { continue };
+        let Some(notebook) = read(&bytes).notebook else {
+            continue;
+        };
         let mut editor = notebook.edit();
         for cell in notebook.code_cells() {
             editor.set_outputs(cell.index, &notebook.outputs(cell.index), cell.execution_count);
         }
         let again = self::notebook(&editor.finish());
         for cell in notebook.code_cells() {
-            assert!(again.outputs(cell.index) == notebook.outputs(cell.index), "{} cell {}", path.display(), cell.index);
+            assert!(
+                again.outputs(cell.index) == notebook.outputs(cell.index),
+                "{} cell {}",
+                path.display(),
+                cell.index
+            );
         }
     }
 }
@@ -187,7 +396,10 @@ fn setting_the_outputs_that_a_real_notebook_has_keeps_their_meaning() {
 #[test]
 fn edited_notebooks_are_valid_by_the_formats_own_schema() {
     let python = root().join(".venv/bin/python");
-    let has_nbformat = Command::new(&python).args(["-c", "import nbformat"]).stderr(Stdio::null()).status();
+    let has_nbformat = Command::new(&python)
+        .args(["-c", "import nbformat"])
+        .stderr(Stdio::null())
+        .status();
     if !has_nbformat.is_ok_and(|status| status.success()) {
         println!("skipped: no nbformat in .venv");
         return;
@@ -204,9 +416,17 @@ fn edited_notebooks_are_valid_by_the_formats_own_schema() {
 
 fn validate(python: &Path, file: &[u8]) {
     let script = "import sys, json, nbformat; nbformat.validate(json.load(sys.stdin.buffer))";
-    let mut child = Command::new(python).args(["-c", script]).stdin(Stdio::piped()).spawn().unwrap();
+    let mut child = Command::new(python)
+        .args(["-c", script])
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
     child.stdin.take().unwrap().write_all(file).unwrap();
-    assert!(child.wait().unwrap().success(), "{}", String::from_utf8_lossy(file));
+    assert!(
+        child.wait().unwrap().success(),
+        "{}",
+        String::from_utf8_lossy(file)
+    );
 }
 
 #[test]
@@ -214,5 +434,8 @@ fn kinds_of_cells_survive_an_edit() {
     let notebook = notebook(br#"{"nbformat": 4, "cells": [{"cell_type": "markdown", "source": "x"}]}"#);
     let mut editor = notebook.edit();
     editor.set_source(0, "y");
-    assert_eq!(self::notebook(&editor.finish()).cells()[0].kind, CellKind::Markdown);
+    assert_eq!(
+        self::notebook(&editor.finish()).cells()[0].kind,
+        CellKind::Markdown
+    );
 }

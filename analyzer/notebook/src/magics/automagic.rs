@@ -1,6 +1,6 @@
 //! Line magics without their `%`. IPython takes a cell of one line for one when its first word is a line magic, no
 //! variable has that name, and it is no assignment. Variables are not known here: a line that reads as Python is
-//! Python, but for a bare name.
+//! Python, but for a bare name that is hardly a variable.
 
 use super::lines::Line;
 
@@ -109,6 +109,49 @@ const LINE_MAGICS: &[&str] = &[
     "xmode",
 ];
 
+/// Those that make a likely name of a variable, or do nothing by themselves: alone in a cell they show the variable.
+const LIKELY_VARIABLES: &[&str] = &[
+    "alias",
+    "cat",
+    "clear",
+    "code_wrap",
+    "colors",
+    "conda",
+    "config",
+    "cp",
+    "debug",
+    "ed",
+    "edit",
+    "env",
+    "gui",
+    "hist",
+    "history",
+    "less",
+    "load",
+    "macro",
+    "magic",
+    "man",
+    "mkdir",
+    "more",
+    "mv",
+    "notebook",
+    "page",
+    "precision",
+    "recall",
+    "rep",
+    "reset",
+    "rm",
+    "run",
+    "save",
+    "sc",
+    "subshell",
+    "system",
+    "tb",
+    "time",
+    "timeit",
+    "uv",
+];
+
 pub(super) fn is_line_magic(name: &str) -> bool {
     LINE_MAGICS.binary_search(&name).is_ok()
 }
@@ -119,7 +162,13 @@ pub(super) fn command(source: &str, lines: &[Line]) -> Option<String> {
     let line = line.text(source).trim();
     let name_end = line.find(|letter: char| !(letter.is_alphanumeric() || matches!(letter, '_' | '.' | '*')));
     let (name, rest) = line.split_at(name_end.unwrap_or(line.len()));
-    (is_line_magic(name) && !reads_as_python(rest)).then(|| line.to_owned())
+    let is_bare = rest.trim().is_empty() || rest.trim_start().starts_with('#');
+    let is_python = if is_bare {
+        LIKELY_VARIABLES.contains(&name)
+    } else {
+        reads_as_python(rest)
+    };
+    (is_line_magic(name) && !is_python).then(|| line.to_owned())
 }
 
 /// Whether the name followed by this is an expression or a statement of Python.
@@ -139,6 +188,7 @@ fn reads_as_python(rest: &str) -> bool {
         return word.is_some_and(|word| WORDS.contains(&word));
     }
     // `a - b` is Python, `ls -l` and `cd ..` are commands.
-    let operand = arguments.trim_start_matches(['+', '-', '*', '/', '%', '&', '|', '^', '<', '>', '@', '!', '=']);
+    let operand =
+        arguments.trim_start_matches(['+', '-', '*', '/', '%', '&', '|', '^', '<', '>', '@', '!', '=']);
     first != '.' && (operand.len() == arguments.len() || operand.starts_with(char::is_whitespace))
 }

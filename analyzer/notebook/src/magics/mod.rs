@@ -45,6 +45,8 @@ pub struct PythonText {
     pub cell_magics: Vec<CellMagic>,
     /// Offset in the text and in the cell's source, for the beginning of each line.
     offsets: Vec<(usize, usize)>,
+    /// Bytes of the cell's source.
+    source_length: usize,
 }
 
 impl PythonText {
@@ -52,7 +54,7 @@ impl PythonText {
     pub fn source_offset(&self, offset: usize) -> usize {
         let after = self.offsets.partition_point(|(text, _)| *text <= offset);
         let (text, source) = after.checked_sub(1).map_or((0, 0), |line| self.offsets[line]);
-        source + offset.min(self.text.len()).saturating_sub(text)
+        (source + offset.min(self.text.len()).saturating_sub(text)).min(self.source_length)
     }
 }
 
@@ -123,6 +125,7 @@ fn python(source: &str, own_code: Vec<Line>, lines: &[Line], cell_magics: Vec<Ce
         text,
         cell_magics,
         offsets,
+        source_length: source.len(),
     }
 }
 

@@ -1,0 +1,32 @@
+"""Writes the seeds of the notebook crate's tests as corpora for the fuzz targets."""
+
+import json
+from pathlib import Path
+
+FUZZ = Path(__file__).parent
+SEEDS = FUZZ.parent / "analyzer/notebook/tests/seeds/cells.jsonl"
+
+
+def notebook(number: int, source: str) -> dict:
+    lines = source.splitlines(keepends=True)
+    stream = {"output_type": "stream", "name": "stdout", "stream": "stdout", "text": ["a\n"]}
+    if number % 4 == 0:
+        cell = {"cell_type": "code", "input": lines, "language": "python", "outputs": [stream], "prompt_number": 1}
+        return {"nbformat": 3, "nbformat_minor": 0, "metadata": {}, "worksheets": [{"cells": [cell]}]}
+    cell = {"cell_type": "code", "execution_count": 1, "id": "a", "metadata": {"tags": ["t"]}, "outputs": [stream]}
+    cell["source"] = source if number % 3 == 0 else lines
+    return {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+
+
+def main() -> None:
+    for target in ("notebook", "cell"):
+        (FUZZ / "corpus" / target).mkdir(parents=True, exist_ok=True)
+    for number, line in enumerate(SEEDS.read_text(encoding="utf-8").splitlines()):
+        source = json.loads(line)["source"]
+        (FUZZ / f"corpus/cell/seed{number}").write_text(source, encoding="utf-8")
+        file = json.dumps(notebook(number, source), indent=number % 2 or None)
+        (FUZZ / f"corpus/notebook/seed{number}").write_text(file, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
