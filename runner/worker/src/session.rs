@@ -275,14 +275,16 @@ impl Session {
         &self,
         py: Python<'_>,
         written: String,
-        words: Vec<String>,
+        words: &Bound<'_, PyList>,
         execute: bool,
         line: Option<u32>,
-    ) -> Option<Vec<String>> {
-        let wanted = installs::wanted(&words)?;
+    ) -> PyResult<Option<Vec<String>>> {
+        let Some(wanted) = installs::wanted(&words.extract::<Vec<String>>()?) else {
+            return Ok(None);
+        };
         let missing = requirements::missing(py, &wanted);
         self.record_install(written, execute, missing.clone(), line);
-        Some(missing)
+        Ok(Some(missing))
     }
 
     /// The cell is over: looks at what it left behind and tells the agent. `result` holds the value of its last

@@ -17,7 +17,7 @@ const MAX_COLUMNS: usize = 1000;
 /// What was counted.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Counts {
-    /// NaN, NaT, None, null.
+    /// NaN, `NaT`, `None`, null.
     pub(crate) nan: Option<ShareCount>,
     /// Both infinities.
     pub(crate) infinite: Option<ShareCount>,
@@ -42,7 +42,7 @@ pub(crate) fn shape(value: &Bound<'_, PyAny>) -> Option<Vec<u64>> {
     value.getattr(intern!(value.py(), "shape")).ok()?.extract().ok()
 }
 
-/// A numpy time that is NaT.
+/// A numpy time that is `NaT`.
 pub(crate) fn is_nat(value: &Bound<'_, PyAny>, known: &Known) -> bool {
     let Some(numpy) = &known.numpy else { return false };
     numpy

@@ -37,8 +37,9 @@ fn own_attribute(class: &Bound<'_, PyType>, attribute: &str) -> Option<String> {
 fn public_module<'a>(module: &'a str, class: &str) -> &'a str {
     match (module, class) {
         ("pandas.core.frame", "DataFrame") | ("pandas.core.series", "Series") => "pandas",
-        ("polars.dataframe.frame", "DataFrame") | ("polars.series.series", "Series") => "polars",
-        ("polars.lazyframe.frame", "LazyFrame") => "polars",
+        ("polars.dataframe.frame", "DataFrame")
+        | ("polars.series.series", "Series")
+        | ("polars.lazyframe.frame", "LazyFrame") => "polars",
         _ => module,
     }
 }

@@ -31,7 +31,7 @@ fn describe_foreign(value: &Bound<'_, PyAny>, kind: Kind, known: &Known, facts: 
     match kind {
         Kind::NumpyScalar => facts.number = float(value).map(number),
         Kind::NumpyTime => {
-            facts.number = tables::is_nat(value, known).then_some(Number::NonFinite(NonFinite::Nan))
+            facts.number = tables::is_nat(value, known).then_some(Number::NonFinite(NonFinite::Nan));
         }
         Kind::Missing => facts.number = Some(Number::NonFinite(NonFinite::Nan)),
         Kind::Array | Kind::Series | Kind::Frame | Kind::PolarsFrame | Kind::PolarsSeries => {

@@ -170,3 +170,9 @@ def test_finish_runs_exit_handlers_and_ends_well(worker):
     worker.run("import atexit, sys\nprint('x', file=sys.stderr)\natexit.register(print, 'bye')")
     end = worker.finish()
     assert end.status == 0 and end.text() == "bye\n"
+
+
+def test_widgets_progress_bars_and_common_magics_work(worker, tmp_path):
+    for code in ("%matplotlib inline", "%less x", "%autosave 5", "%%capture c\nprint(1)", "%env A=1", "%timeit -n1 -r1 0"):
+        assert worker.run(code).kind == "ok", code
+    assert worker.run("%nosuch").error["traceback"] == ["UsageError: Line magic function `%nosuch` not found."]

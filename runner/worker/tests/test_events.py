@@ -207,3 +207,8 @@ def test_a_script_run_by_magic_that_fails_is_told(worker, tmp_path):
     (tmp_path / "script.py").write_text("1/0\n")
     cell = worker.run("%run script.py")
     assert cell.kind == "raised" or after(cell)[0][1] == "ZeroDivisionError"
+
+
+def test_a_command_behind_os_popen_is_told(each):
+    cell = each.run("import os\nos.popen('exit 3').close()")
+    assert commands(cell) == [("subprocess", "exit 3", 3, 2, False)]

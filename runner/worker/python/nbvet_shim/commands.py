@@ -157,7 +157,7 @@ class Commands:
 
 def _asker(frame):
     """The file of the code that called into the subprocess module."""
-    own = (__file__, subprocess.__file__)
+    own = (__file__, subprocess.__file__, os.__file__, "<frozen os>")
     while frame is not None and frame.f_code.co_filename in own:
         frame = frame.f_back
     return None if frame is None else frame.f_code.co_filename

@@ -7,6 +7,8 @@ import sys
 import traceback
 import warnings
 
+from IPython.core.error import UsageError
+
 from nbvet_shim.cells import Cells
 from nbvet_shim.commands import Commands
 from nbvet_shim.streams import Stream
@@ -199,6 +201,8 @@ class Runner:
                 self._hook_failed(shown, block)
         if error is None:
             return self._exit_ending()
+        if lines is None and type(error) is UsageError:
+            lines = ["UsageError: %s" % error]
         described = self.watch.described(error, lines=lines)
         if isinstance(error, SystemExit):
             return ("exit", described, False, _exit_code(error.code))

@@ -43,6 +43,18 @@ class FrontendMagics(Magics):
         """Set by the front end."""
 
     @line_magic
+    def less(self, line):
+        """Shows a file in the front end's pager."""
+
+    @line_magic
+    def more(self, line):
+        """Shows a file in the front end's pager."""
+
+    @line_magic
+    def man(self, line):
+        """Shows a manual page in the front end's pager."""
+
+    @line_magic
     def connect_info(self, line):
         """There is no connection."""
         raise UsageError("this notebook runs without a kernel: there is nothing to connect to")
@@ -139,6 +151,8 @@ def make_shell(session, cells, commands):
     """The one shell of this process."""
     config = Config()
     config.HistoryManager.hist_file = ":memory:"
+    # A kernel has this extension from the start; here it is loaded when a cell uses it.
+    config.MagicsManager.lazy_magics = {"store": "IPython.extensions.storemagic"}
     # Libraries look for this section to tell a notebook from a terminal.
     config.IPKernelApp.connection_file = "kernel-nbvet.json"
     Hook.session = Publisher.session = session
@@ -149,8 +163,19 @@ def make_shell(session, cells, commands):
     shell.assigned = []
     shell.depth = 0
     shell.kernel = Kernel(shell)
+    _leave_no_folder(shell)
     _refuse_input()
     return shell
+
+
+def _leave_no_folder(shell):
+    """Where the home cannot be written to, IPython makes a folder of its own and forgets it."""
+    usual = os.environ.get("IPYTHONDIR") or os.path.join(os.path.expanduser("~"), ".ipython")
+    if not os.path.exists(usual) and os.path.isdir(shell.ipython_dir):
+        import atexit
+        import shutil
+
+        atexit.register(shutil.rmtree, shell.ipython_dir, ignore_errors=True)
 
 
 def _nothing_to_page(*_args, **_keywords):
