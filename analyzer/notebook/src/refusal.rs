@@ -280,10 +280,7 @@ fn no_format(raw: &RawNotebook<'_>) -> Problem {
 }
 
 /// The cells, of all worksheets where the format has them.
-pub(crate) fn cells<'a>(
-    format: (u32, u32),
-    raw: RawNotebook<'a>,
-) -> Result<Vec<Shape<RawCell<'a>>>, Problem> {
+pub(crate) fn cells(format: (u32, u32), raw: RawNotebook<'_>) -> Result<Vec<Shape<RawCell<'_>>>, Problem> {
     if format.0 >= 4 {
         return cell_list(raw.cells, "cells");
     }

@@ -2,7 +2,7 @@
 //! cell's source.
 
 use expect_test::{Expect, expect};
-use nbvet_notebook::magics::{CellCode, cell_code};
+use nbvet_notebook::magics::{CellCode, CellMagic, cell_code};
 
 #[expect(
     clippy::needless_pass_by_value,
@@ -30,18 +30,18 @@ fn shown(source: &str) -> String {
             )
         }
         CellCode::Python(text) => {
-            let mut shown = String::new();
-            for magic in &text.cell_magics {
-                shown += &format!(
+            let magic = |magic: &CellMagic| {
+                format!(
                     "%% {:?} {:?} at {:?}\n",
                     magic.name,
                     magic.arguments,
                     &source[magic.span.clone()]
-                );
-            }
+                )
+            };
+            let mut shown: String = text.cell_magics.iter().map(magic).collect();
             let mut offset = 0;
             for line in text.text.split_inclusive('\n') {
-                shown += &format!("{:<3}|{line}", text.source_offset(offset));
+                shown.extend([format!("{:<3}|", text.source_offset(offset)).as_str(), line]);
                 offset += line.len();
             }
             shown

@@ -1,5 +1,12 @@
 //! Edits: only the values that change are written anew, in the file's own way of writing.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "helpers of tests; they may fail loudly"
+)]
+
 use std::{
     env, fs,
     io::Write as _,
@@ -354,9 +361,9 @@ fn unchanged(old: &[u8], new: &[u8]) -> usize {
         while differs - same > 1 {
             let middle = usize::midpoint(same, differs);
             if is_same(middle) {
-                same = middle
+                same = middle;
             } else {
-                differs = middle
+                differs = middle;
             }
         }
         same

@@ -1,5 +1,7 @@
 //! Bytes in; a notebook, or problems with line and column, out.
 
+#![expect(clippy::panic, reason = "helpers of tests; they may fail loudly")]
+
 use expect_test::{Expect, expect};
 use nbvet_notebook::{CellKind, Language, Notebook, Output, ProblemKind, Reading, read};
 use serde_json::json;

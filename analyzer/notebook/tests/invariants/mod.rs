@@ -30,7 +30,7 @@ fn check_places(notebook: &Notebook, bytes: &[u8]) {
     for cell in notebook.cells() {
         notebook.cell_metadata(cell.index);
         let length = cell.source.len();
-        for range in [0..0, 0..length, length / 2..length, length..length + 9, 1..0] {
+        for range in [0..0, 0..length, length / 2..length, length..length + 9, 9..length] {
             let at = notebook.location(cell.index, range);
             assert!(
                 at.line <= at.end_line && at.file_line <= at.file_end_line,
@@ -125,10 +125,8 @@ fn check_python(source: &str, text: &PythonText) {
         );
         let own = source.get(place..).and_then(|rest| rest.chars().next());
         // Code on a magic's own line gets a line end of its own.
-        assert!(
-            own == Some(character)
-                || (character == '\n' && (own.is_none() || own.is_some_and(char::is_whitespace)))
-        );
+        let is_added_end = character == '\n' && own.is_none_or(char::is_whitespace);
+        assert!(own == Some(character) || is_added_end, "the text is the source's");
         before = place;
     }
     assert!(text.source_offset(text.text.len()) <= source.len());
