@@ -21,15 +21,18 @@ fn check_failure(bench: &Bench, agent: &Agent, kind: FailureKind, said: &str) {
     wait_until("nothing lives on", || marked(&bench.mark).is_empty());
 }
 
+/// More than any start takes.
+const LONG: Duration = Duration::from_mins(1);
+
 /// A program in place of Python, which says that it is one and then does something else.
-fn check_script(does: &str, kind: FailureKind, said: &str) {
+fn check_script(limit: Duration, does: &str, kind: FailureKind, said: &str) {
     let mut bench = Bench::new(&["1"]);
     let script = bench.folder.path().join("script");
     let text = format!("#!/bin/sh\ncase \"$*\" in *nbvet_worker*) {does};; *) echo nbvet 3.11;; esac\n");
     fs::write(&script, text).expect("it can be written");
     fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("it is ours");
     bench.job.spec.python.explicit = Some(script.to_string_lossy().into_owned());
-    bench.job.limits.start = Duration::from_millis(700);
+    bench.job.limits.start = limit;
     check_failure(&bench, &agent(), kind, said);
 }
 
@@ -37,21 +40,24 @@ fn check_script(does: &str, kind: FailureKind, said: &str) {
 fn a_python_that_ends_before_its_first_cell_is_told_with_its_last_words() {
     let kind = FailureKind::UnsupportedInterpreter;
     check_script(
+        LONG,
         "echo broken here >&2; exit 3",
         kind,
         "script ended with status 3 before it could run a cell; it printed:\nbroken here",
     );
     check_script(
+        LONG,
         "kill -9 $$",
         kind,
         "script ended with signal 9 before it could run a cell; it printed nothing",
     );
-    check_script("echo it is PyPy >&2; exit 86", kind, "it is PyPy");
+    check_script(LONG, "echo it is PyPy >&2; exit 86", kind, "it is PyPy");
 }
 
 #[test]
 fn a_python_that_never_becomes_ready_is_given_up() {
     check_script(
+        Duration::from_millis(700),
         "sleep 1000",
         FailureKind::UnsupportedInterpreter,
         "did not become ready to run a cell within 0.7 seconds",

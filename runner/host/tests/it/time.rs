@@ -98,14 +98,14 @@ fn a_tag_does_not_excuse_a_time_out() {
 #[test]
 fn a_limit_of_the_notebook_counts_all_its_cells() {
     let mut bench = Bench::new(&["import time", "time.sleep(.5)", "time.sleep(100)", "4"]);
-    bench.job.limits.notebook = Some(Duration::from_secs(4));
+    bench.job.limits.notebook = Some(Duration::from_secs(8));
     bench.check(&expect![[r#"
         0 ok
         1 ok
         2 timeout KeyboardInterrupt: 
           error KeyboardInterrupt
         3 not-run
-        NotebookTimedOut { cell: Some(2), limit: 4.0 }
+        NotebookTimedOut { cell: Some(2), limit: 8.0 }
     "#]]);
 }
 
