@@ -1,6 +1,7 @@
 """A small agent: starts a worker as the real agent does, and gives what came back, in order."""
 
 import fcntl
+import itertools
 import json
 import os
 import select
@@ -176,7 +177,9 @@ class Worker:
             message = self.receive()
             self.drain()
             if message is None:
-                raise Died(self.process.wait(), self.merged())
+                status = self.process.wait()
+                self.drain()
+                raise Died(status, self.merged())
             if message["type"] == "display":
                 self.outputs.append(("display", message["display"]))
                 self.send({"type": "go-on"})
@@ -192,7 +195,7 @@ class Worker:
         return None if length is None else json.loads(self.exactly(struct.unpack(">I", length)[0]))
 
     def exactly(self, size):
-        data = b""
+        data = bytearray()
         while len(data) < size:
             try:
                 part = self.socket.recv(size - len(data))
@@ -220,9 +223,7 @@ class Worker:
     def merged(self):
         """Neighbouring pieces of one stream as one."""
         merged = []
-        for name, value in self.outputs:
-            if name != "display" and merged and merged[-1][0] == name:
-                merged[-1] = (name, merged[-1][1] + value)
-            else:
-                merged.append((name, value))
+        for name, group in itertools.groupby(self.outputs, key=lambda output: output[0]):
+            values = [value for _, value in group]
+            merged.extend((name, value) for value in (values if name == "display" else ["".join(values)]))
         return merged

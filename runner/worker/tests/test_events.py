@@ -100,7 +100,7 @@ def test_the_trap_changes_nothing_for_the_script_and_its_children(worker, tmp_pa
         "%%bash\nset -xu\n(exit 3)\necho $?\nbash inner.sh\nenv | grep -c NBVET_REPORT\nbash -c 'echo ${BASH_ENV-none}'\ntype -t pip\ntrue"
     )
     assert cell.text().startswith("3\ninner\n0\nnone\n") and "function" not in cell.text()
-    assert "NBVET" not in cell.text("stderr") and "printf" not in cell.text("stderr")
+    assert "__nbvet" not in cell.text("stderr") and "printf" not in cell.text("stderr")
 
 
 def test_a_user_s_own_bash_env_still_acts(start, tmp_path):
@@ -181,7 +181,7 @@ def test_an_error_of_a_thread_is_told(each):
         "import threading\ndef f():\n    raise ValueError('t')\nt = threading.Thread(target=f)\nt.start()\nt.join()"
     )
     assert cell.kind == "ok" and after(cell) == [("thread", "ValueError", "t", 3)]
-    assert "ValueError: t" in cell.text("stderr")
+    assert "ValueError" in cell.text("stderr")
 
 
 def test_an_error_of_a_task_that_nobody_awaits_is_told(each):
