@@ -71,6 +71,9 @@ def main():
         parser.error("paths are lint and run; a median needs 3 repeats or more")
     nbvet = binary()
     measure.adopt_orphans()
+    for name in [name for name in os.environ if name.startswith("PYTHON")]:
+        # Such as PYTHONDONTWRITEBYTECODE, by which everything is compiled anew at each start.
+        del os.environ[name]
     print_conditions(nbvet)
     with tempfile.TemporaryDirectory(prefix="nbvet-bench-") as scratch:
         for name in arguments.paths or PATHS:

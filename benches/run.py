@@ -40,8 +40,13 @@ class Bench:
     def nbmake(self, *paths):
         return self.tool("pytest --nbmake", self.bin / "pytest", "-p", "no:cacheprovider", "--nbmake", "-q", *paths)
 
-    def bare_python(self):
-        return self.tool("python -c pass (floor)", self.bin / "python", "-c", "pass")
+    def floors(self):
+        """What nothing that runs IPython in this Python can go below, on this machine and at this load."""
+        shell = "from IPython.core.interactiveshell import InteractiveShell as S; S()"
+        return [
+            self.tool("floor: IPython's shell made", self.bin / "python", "-c", shell),
+            self.tool("floor: python -c pass", self.bin / "python", "-c", "pass"),
+        ]
 
     def compare(self, title, path):
         """All tools on one notebook."""
@@ -51,7 +56,7 @@ class Bench:
             self.jupyter_execute(path),
             self.papermill(path),
             self.nbmake(path),
-            self.bare_python(),
+            *self.floors(),
         ]
         return compare(title, tools, self.repeats)
 
@@ -71,7 +76,7 @@ class Bench:
 def best_ratio(rows):
     """CPU of the cheapest kernel tool against nbvet's; None where one side is missing."""
     ours = rows["nbvet run"]
-    peers = [row.cpu for row in rows.values() if not row.failure and not row.tool.name.startswith(("nbvet", "python"))]
+    peers = [row.cpu for row in rows.values() if not row.failure and not row.tool.name.startswith(("nbvet", "floor"))]
     return None if ours.failure or not peers else min(peers) / ours.cpu
 
 
