@@ -134,7 +134,8 @@ pub fn notebook(text: &str) -> Vec<u8> {
         }
     }
     let cells: Vec<Value> = cells.iter().map(|(head, lines)| cell(head, lines)).collect();
-    let metadata = json!({"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}});
+    let metadata =
+        json!({"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}});
     serde_json::to_vec_pretty(
         &json!({"nbformat": 4, "nbformat_minor": 4, "metadata": metadata, "cells": cells}),
     )
@@ -179,14 +180,22 @@ impl Mutant {
         let mut text = source.to_owned();
         if let (Some(replace), Some(with)) = (&self.replace, &self.with) {
             let found = text.matches(replace.as_str()).count();
-            assert_eq!(found, 1, "{}: {replace:?} is in the cell once:\n{text}", self.name);
+            assert_eq!(
+                found, 1,
+                "{}: {replace:?} is in the cell once:\n{text}",
+                self.name
+            );
             text = text.replacen(replace.as_str(), with, 1);
         }
         if let Some(prepend) = &self.prepend {
             text = format!("{}\n{text}", prepend.trim_end_matches('\n'));
         }
         if let Some(append) = &self.append {
-            text = format!("{}\n{}", text.trim_end_matches('\n'), append.trim_end_matches('\n'));
+            text = format!(
+                "{}\n{}",
+                text.trim_end_matches('\n'),
+                append.trim_end_matches('\n')
+            );
         }
         assert_ne!(text, source, "{}: the cell is changed", self.name);
         text

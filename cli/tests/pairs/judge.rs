@@ -63,9 +63,10 @@ impl<'a> Expected<'a> {
         for (level, severity) in Level::ALL.into_iter().zip(self.severities) {
             let all = diagnostics(bytes, run, level);
             let found = of_rule(&all, self.rule);
-            wrong.extend(self.mismatch(&found, severity, bytes).map(|text| {
-                format!("{} at {level}: {text}; all: {}", self.title(), shown(&all))
-            }));
+            wrong.extend(
+                self.mismatch(&found, severity, bytes)
+                    .map(|text| format!("{} at {level}: {text}; all: {}", self.title(), shown(&all))),
+            );
         }
         wrong
     }

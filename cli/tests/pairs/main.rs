@@ -72,7 +72,11 @@ fn the_severities_of_a_file_are_those_of_four_levels_and_never_fall() {
         let of_run = nbvet_rules::find(&file.rule)
             .is_some_and(|rule| matches!(rule.meta.id.as_bytes()[2], b'0') && rule.meta.id != "NB000");
         let faults = file.expect.iter().all(|severity| severity.as_str() == "error");
-        assert_eq!(of_run, faults, "{}: only execution faults fail at learning", file.rule);
+        assert_eq!(
+            of_run, faults,
+            "{}: only execution faults fail at learning",
+            file.rule
+        );
     }
 }
 

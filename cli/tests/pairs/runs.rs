@@ -136,10 +136,7 @@ fn wrong_with(case: &Case<'_>, outcome: &Outcome) -> Vec<String> {
     if let Some(failure) = &outcome.failure {
         return vec![format!("{name}: the run failed: {}", failure.message)];
     }
-    let ended_well = matches!(
-        outcome.end,
-        Some(RunEnd::Completed | RunEnd::Exited { .. })
-    );
+    let ended_well = matches!(outcome.end, Some(RunEnd::Completed | RunEnd::Exited { .. }));
     let may_stop = case.is_fault && case.expected.is_execution_fault();
     let mut wrong = if case.is_fault {
         case.expected.faults_of(&case.bytes, run)
@@ -147,7 +144,11 @@ fn wrong_with(case: &Case<'_>, outcome: &Outcome) -> Vec<String> {
         case.expected.faults_of_twin(&case.bytes, run)
     };
     if !ended_well && !may_stop {
-        wrong.push(format!("{name}: the run ended as {:?}: {:?}", outcome.end, last_error(&outcome.cells)));
+        wrong.push(format!(
+            "{name}: the run ended as {:?}: {:?}",
+            outcome.end,
+            last_error(&outcome.cells)
+        ));
     }
     if let Some(reported) = &outcome.reported {
         wrong.extend(case.expected.differs_from(reported, case.is_fault));
@@ -167,7 +168,14 @@ fn run_by_command(cases: &[&Case<'_>], args: &[String], python: &Path) -> Vec<Ou
         .map(|(number, case)| write(case, &root.path().join(number.to_string())))
         .collect();
     let output = Command::new(env!("CARGO_BIN_EXE_nbvet"))
-        .args(["validate", "--level", "production", "--format", "json", "--python"])
+        .args([
+            "validate",
+            "--level",
+            "production",
+            "--format",
+            "json",
+            "--python",
+        ])
         .arg(python)
         .args(args)
         .args(&paths)
@@ -176,7 +184,11 @@ fn run_by_command(cases: &[&Case<'_>], args: &[String], python: &Path) -> Vec<Ou
         .unwrap();
     let report: Report = serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
-    assert_eq!(report.notebooks.len(), cases.len(), "one report a notebook, in order");
+    assert_eq!(
+        report.notebooks.len(),
+        cases.len(),
+        "one report a notebook, in order"
+    );
     (report.notebooks.into_iter())
         .map(|notebook| Outcome {
             cells: notebook.cells,
