@@ -220,9 +220,12 @@ impl Lines {
         }
     }
 
+    /// Pictures are not text: they stay whole.
     fn entry(self, (mime, value): (&String, &Value)) -> (String, Value) {
+        let is_text =
+            mime.starts_with("text/") || matches!(mime.as_str(), "application/javascript" | "image/svg+xml");
         let value = match value {
-            Value::String(text) if !is_json(mime) => self.value(text),
+            Value::String(text) if is_text => self.value(text),
             other => other.clone(),
         };
         (mime.clone(), value)

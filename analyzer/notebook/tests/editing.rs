@@ -102,9 +102,7 @@ fn an_indented_file_keeps_its_indentation_and_lists_of_lines() {
                     },
                     {
                       "data": {
-                        "image/png": [
-                          "iVBO"
-                        ],
+                        "image/png": "iVBO",
                         "text/plain": [
                           "a\n",
                           "b"

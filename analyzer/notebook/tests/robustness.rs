@@ -161,7 +161,7 @@ fn mutated_cells_keep_the_invariants() {
             for _ in 0..=random.below(4) {
                 mutate(&mut bytes, &mut random);
             }
-            invariants::check_cell(&String::from_utf8_lossy(&bytes));
+            invariants::cell::check_cell(&String::from_utf8_lossy(&bytes));
         }
     }
 }

@@ -1,10 +1,8 @@
 //! What holds for any bytes and any cell. The tests and the fuzz targets check the same.
 
-use nbvet_notebook::{
-    CellKind, Notebook, Output,
-    magics::{CellCode, PythonText, cell_code},
-    read,
-};
+pub(crate) mod cell;
+
+use nbvet_notebook::{CellKind, Notebook, Output, read};
 
 /// Any bytes: a notebook or a fatal problem; places that exist; edits that read again as they were made.
 pub(crate) fn check_file(bytes: &[u8]) {
@@ -27,11 +25,11 @@ pub(crate) fn check_file(bytes: &[u8]) {
 
 fn check_places(notebook: &Notebook, bytes: &[u8]) {
     let lines = bytes.split(|byte| *byte == b'\n').count();
-    for cell in notebook.cells() {
-        notebook.cell_metadata(cell.index);
-        let length = cell.source.len();
+    for own in notebook.cells() {
+        notebook.cell_metadata(own.index);
+        let length = own.source.len();
         for range in [0..0, 0..length, length / 2..length, length..length + 9, 9..length] {
-            let at = notebook.location(cell.index, range);
+            let at = notebook.location(own.index, range);
             assert!(
                 at.line <= at.end_line && at.file_line <= at.file_end_line,
                 "{at:?}"
@@ -41,8 +39,8 @@ fn check_places(notebook: &Notebook, bytes: &[u8]) {
                 "{at:?}"
             );
         }
-        if cell.kind == CellKind::Code {
-            check_cell(&cell.source);
+        if own.kind == CellKind::Code {
+            cell::check_cell(&own.source);
         }
     }
 }
@@ -98,39 +96,5 @@ fn check_outputs(notebook: &Notebook) {
         );
         assert_eq!(cell.execution_count, Some(cell.index));
         assert_eq!(cell.source, notebook.cells()[cell.index as usize].source);
-    }
-}
-
-/// Any text: every line of the Python lies in the source, in order.
-pub(crate) fn check_cell(source: &str) {
-    match cell_code(source) {
-        CellCode::Python(text) => check_python(source, &text),
-        CellCode::Foreign {
-            magic, body_start, ..
-        } => {
-            assert!(source[magic.span.clone()].starts_with("%%") && source.is_char_boundary(body_start));
-        }
-        CellCode::Automagic(line) => assert!(source.contains(&line)),
-        CellCode::Empty => {}
-    }
-}
-
-fn check_python(source: &str, text: &PythonText) {
-    let mut before = 0;
-    for (offset, character) in text.text.char_indices() {
-        let place = text.source_offset(offset);
-        assert!(
-            before <= place && place <= source.len(),
-            "offsets grow and stay in the source"
-        );
-        let own = source.get(place..).and_then(|rest| rest.chars().next());
-        // Code on a magic's own line gets a line end of its own.
-        let is_added_end = character == '\n' && own.is_none_or(char::is_whitespace);
-        assert!(own == Some(character) || is_added_end, "the text is the source's");
-        before = place;
-    }
-    assert!(text.source_offset(text.text.len()) <= source.len());
-    for magic in &text.cell_magics {
-        assert!(source[magic.span.clone()].starts_with("%%"));
     }
 }
