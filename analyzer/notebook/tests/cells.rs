@@ -337,6 +337,13 @@ fn lines_end_as_python_says() {
         shown("  x = 1\r\n  y = 2\r  z = 3"),
         "2  |x = 1\r\n11 |y = 2\rz = 3"
     );
+    check(
+        "%%time f()\u{1d}g()",
+        expect![[r#"
+        %% "time" "f()" at "%%time f()"
+        7  |f()
+        11 |g()"#]],
+    );
     check("  a = 1\u{2028}  b = 2", expect!["2  |a = 1 b = 2"]);
 }
 

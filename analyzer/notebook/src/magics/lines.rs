@@ -19,7 +19,7 @@ impl Line {
 }
 
 /// Python's `str.isspace` for one character.
-fn is_space(character: char) -> bool {
+pub(super) fn is_space(character: char) -> bool {
     character.is_whitespace() || matches!(character, '\u{1c}'..='\u{1f}')
 }
 

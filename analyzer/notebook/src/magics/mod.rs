@@ -10,7 +10,7 @@ mod prompts;
 
 use std::ops::Range;
 
-use self::lines::{Line, split};
+use self::lines::{Line, is_space, split};
 
 /// How many cell magics may stand on one another, each a cell of its own to IPython.
 const MOST_STACKED: usize = 32;
@@ -131,7 +131,7 @@ fn python(source: &str, own_code: Vec<Line>, lines: &[Line], cell_magics: Vec<Ce
 
 /// The cell magic on a cell's first line. `%%time?` asks for help and is none.
 fn cell_magic(source: &str, line: &Line) -> Option<CellMagic> {
-    let text = line.text(source).trim_end();
+    let text = line.text(source).trim_end_matches(is_space);
     let content = text.strip_prefix("%%")?;
     let word = content.trim_start_matches(|letter: char| letter.is_alphanumeric() || letter == '_');
     if word.len() < content.len() && word.starts_with('?') {

@@ -26,7 +26,7 @@ fn check_python(source: &str, text: &PythonText) {
         );
         let own = source.get(place..).and_then(|rest| rest.chars().next());
         // Code on a magic's own line gets a line end of its own.
-        let is_added_end = character == '\n' && own.is_none_or(char::is_whitespace);
+        let is_added_end = character == '\n' && own.is_none_or(|own| own.is_whitespace() || own.is_control());
         assert!(own == Some(character) || is_added_end, "the text is the source's");
         before = place;
     }
