@@ -77,13 +77,23 @@ fn statement_reaction(statement: &Stmt) -> Reaction {
             Some(_) => Reaction::Other,
         },
         Stmt::Assign(assign) if is_constant(&assign.value) => {
-            if assign.targets.iter().all(Expr::is_name_expr) {
+            if assign.targets.iter().all(is_names) {
                 Reaction::Default
             } else {
                 Reaction::Other
             }
         }
         _ => Reaction::Other,
+    }
+}
+
+/// A name, or names on the left of `slope, error = …`.
+fn is_names(target: &Expr) -> bool {
+    match target {
+        Expr::Name(_) => true,
+        Expr::Tuple(tuple) => tuple.elts.iter().all(is_names),
+        Expr::List(list) => list.elts.iter().all(is_names),
+        _ => false,
     }
 }
 
