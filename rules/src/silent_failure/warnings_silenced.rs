@@ -77,9 +77,18 @@ fn silences_all(call: &ExprCall) -> bool {
             .arg
             .as_ref()
             .is_some_and(|name| matches!(name.as_str(), "category" | "message" | "module"))
-            && !matches!(&keyword.value, Expr::Name(class) if class.id.as_str() == "Warning")
+            && !means_all(&keyword.value)
     });
-    action.value.to_str() == "ignore" && call.arguments.args.len() == 1 && !named
+    action.value.to_str() == "ignore" && !named && call.arguments.args.iter().skip(1).all(means_all)
+}
+
+/// `Warning`, the class of them all, or a pattern that every text matches.
+fn means_all(restriction: &Expr) -> bool {
+    match restriction {
+        Expr::Name(class) => class.id.as_str() == "Warning",
+        Expr::StringLiteral(pattern) => matches!(pattern.value.to_str(), "" | ".*"),
+        _ => false,
+    }
 }
 
 fn is_ignore_action(keyword: &nbvet_engine::ast::Keyword) -> bool {
