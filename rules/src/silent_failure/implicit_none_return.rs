@@ -1,8 +1,8 @@
 //! NB205 implicit-none-return.
 
 use nbvet_engine::{
-    Check, Context, Finding, Node, Row, StaticRule, Visits,
-    ast::{Expr, StmtFunctionDef},
+    Check, Context, Finding, Model, Node, Row, StaticRule, Visits,
+    ast::{Expr, Stmt, StmtFunctionDef, Visitor, visitor},
     model::{FunctionSummary, NonePathKind, summarize},
 };
 use nbvet_report::Level;
@@ -95,12 +95,52 @@ impl StaticRule for ImplicitNoneReturn {
         let mut finding = Finding::new(at, message)
             .because("The caller gets None in the cases that reach the function's end, and nothing says so.")
             .help("end every path with `return …` or `raise`; if None is meant, write `return None`")
-            .lowered_if(!cx.model().value_is_used(function))
+            .lowered_if(!cx.model().value_is_used(function) && !is_method_used(cx.model(), function))
             .about(format!("function:{name}"));
         if let Some(shown) = shown {
             finding = finding.label(shown, "here it returns a value");
         }
         cx.report(finding);
+    }
+}
+
+/// A method whose value is taken somewhere, by its name: an attribute of that name stands where a value counts.
+fn is_method_used(model: &Model<'_>, function: &StmtFunctionDef) -> bool {
+    let takes_self = (function.parameters.iter().next()).is_some_and(|first| first.name().as_str() == "self");
+    let mut uses = AttributeUses {
+        name: function.name.as_str(),
+        found: false,
+    };
+    for cell in model.parsed().cells().iter().filter(|_| takes_self) {
+        uses.visit_body(cell.body());
+    }
+    uses.found
+}
+
+/// Looks for `x.name` other than as the callee of a statement of its own.
+struct AttributeUses<'n> {
+    name: &'n str,
+    found: bool,
+}
+
+impl<'a> Visitor<'a> for AttributeUses<'_> {
+    fn visit_stmt(&mut self, statement: &'a Stmt) {
+        if let Stmt::Expr(alone) = statement
+            && let Expr::Call(call) = &*alone.value
+            && let Expr::Attribute(method) = &*call.func
+            && method.attr.as_str() == self.name
+        {
+            self.visit_arguments(&call.arguments);
+        } else {
+            visitor::walk_stmt(self, statement);
+        }
+    }
+
+    fn visit_expr(&mut self, expression: &'a Expr) {
+        if let Expr::Attribute(attribute) = expression {
+            self.found |= attribute.attr.as_str() == self.name;
+        }
+        visitor::walk_expr(self, expression);
     }
 }
 
