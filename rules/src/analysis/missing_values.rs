@@ -90,12 +90,17 @@ struct Search<'a, 'm> {
     seen: Vec<&'a str>,
 }
 
+/// The word names such a value.
+pub(crate) fn is_word(word: &str, wanted: Wanted) -> bool {
+    match wanted {
+        Wanted::Missing => matches!(word, "nan" | "NaN" | "NAN" | "NaT" | "NA" | "masked"),
+        Wanted::Infinite => matches!(word, "inf" | "Inf" | "infty" | "Infinity" | "PINF" | "NINF"),
+    }
+}
+
 impl<'a> Search<'a, '_> {
     fn is_wanted_word(&self, word: &str) -> bool {
-        match self.wanted {
-            Wanted::Missing => matches!(word, "nan" | "NaN" | "NAN" | "NaT" | "NA" | "masked"),
-            Wanted::Infinite => matches!(word, "inf" | "Inf" | "infty" | "Infinity" | "PINF" | "NINF"),
-        }
+        is_word(word, self.wanted)
     }
 
     /// Follows a name to every binding of it in the notebook's namespace: which one made the value does not

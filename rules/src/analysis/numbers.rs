@@ -62,7 +62,7 @@ fn bound(model: &Model<'_>, position: usize, name: &str, wanted: Wanted) -> Opti
     let meant = bindings
         .iter()
         .any(|binding| missing_values::binding_is_made_of(model, binding, wanted));
-    if meant || missing_values::source(last).is_some_and(is_lookup) {
+    if meant || is_named_so(model, last, wanted) || missing_values::source(last).is_some_and(is_lookup) {
         return None;
     }
     let word = word(wanted);
@@ -73,6 +73,17 @@ fn bound(model: &Model<'_>, position: usize, name: &str, wanted: Wanted) -> Opti
         ))
         .about(format!("name:{name}"));
     Some(finding)
+}
+
+/// The author calls the value what it is: `undefined = nan = infinity - infinity`.
+fn is_named_so(model: &Model<'_>, binding: &Binding<'_>, wanted: Wanted) -> bool {
+    let is_same_value = |other: &Binding<'_>| match (other.kind, binding.kind) {
+        (BindingKind::Value(left), BindingKind::Value(right)) => std::ptr::eq(left, right),
+        _ => false,
+    };
+    model
+        .bindings()
+        .any(|(_, other)| missing_values::is_word(other.name, wanted) && is_same_value(other))
 }
 
 /// The value of the cell's last line.
