@@ -12,79 +12,79 @@ use serde_json::{Value, json};
 /// All pairs of one rule.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct PairFile {
+pub(crate) struct PairFile {
     /// The rule's id.
-    pub rule: String,
+    pub(crate) rule: String,
     /// Its severity at learning, development, staging and production: from the manual, not from the code.
-    pub expect: [Severity; 4],
+    pub(crate) expect: [Severity; 4],
     /// Options of `nbvet validate` for all pairs of the file.
     #[serde(default)]
-    pub args: Vec<String>,
+    pub(crate) args: Vec<String>,
     /// Bytes that a process may hold: such pairs are run by the host's library, which is where the limit is set.
     #[serde(default)]
-    pub memory_limit: Option<u64>,
+    pub(crate) memory_limit: Option<u64>,
     /// Written by hand.
     #[serde(default, rename = "pair")]
-    pub pairs: Vec<Pair>,
+    pub(crate) pairs: Vec<Pair>,
     /// Made from notebooks of the corpus.
     #[serde(default, rename = "mutant")]
-    pub mutants: Vec<Mutant>,
+    pub(crate) mutants: Vec<Mutant>,
     /// The file's name without its ending.
     #[serde(skip)]
-    pub name: String,
+    pub(crate) name: String,
 }
 
 /// A fault and its twin, as cells separated by `# %%`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Pair {
+pub(crate) struct Pair {
     /// What is at fault.
-    pub name: String,
+    pub(crate) name: String,
     /// Part of the line that is reported.
-    pub at: String,
+    pub(crate) at: String,
     /// Cells with the fault.
-    pub fault: String,
+    pub(crate) fault: String,
     /// The same cells without it.
-    pub twin: String,
+    pub(crate) twin: String,
     /// How many diagnostics of the rule there are; the first is at `at`.
     #[serde(default = "one")]
-    pub count: usize,
+    pub(crate) count: usize,
     /// Severities, where this fault counts otherwise than the rule.
-    pub expect: Option<[Severity; 4]>,
+    pub(crate) expect: Option<[Severity; 4]>,
     /// Files beside the notebook.
     #[serde(default)]
-    pub files: BTreeMap<String, String>,
+    pub(crate) files: BTreeMap<String, String>,
 }
 
 /// A fault put into a notebook of the corpus; its twin is the notebook as it is.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Mutant {
+pub(crate) struct Mutant {
     /// What was done to the notebook.
-    pub name: String,
+    pub(crate) name: String,
     /// Its path in the corpus.
-    pub notebook: String,
+    pub(crate) notebook: String,
     /// The cell that is changed, over all cells.
-    pub cell: usize,
+    pub(crate) cell: usize,
     /// Part of the line that is reported.
-    pub at: String,
+    pub(crate) at: String,
     /// How the fault was shown to be real.
-    pub proof: String,
+    pub(crate) proof: String,
     /// Text of the cell that is replaced, once in it.
-    pub replace: Option<String>,
+    pub(crate) replace: Option<String>,
     /// What takes its place.
-    pub with: Option<String>,
+    pub(crate) with: Option<String>,
     /// Lines put before the cell's first.
-    pub prepend: Option<String>,
+    pub(crate) prepend: Option<String>,
     /// Lines put after the cell's last.
-    pub append: Option<String>,
+    pub(crate) append: Option<String>,
     /// The cell that is moved to the place of `cell`, over all cells.
-    pub move_here: Option<usize>,
+    pub(crate) move_here: Option<usize>,
     /// How many diagnostics of the rule there are; the first is at `at`.
     #[serde(default = "one")]
-    pub count: usize,
+    pub(crate) count: usize,
     /// Severities, where this fault counts otherwise than the rule.
-    pub expect: Option<[Severity; 4]>,
+    pub(crate) expect: Option<[Severity; 4]>,
 }
 
 fn one() -> usize {
@@ -92,19 +92,19 @@ fn one() -> usize {
 }
 
 /// Where `path` is in the repository.
-pub fn in_repository(path: &str) -> PathBuf {
+pub(crate) fn in_repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
 }
 
 /// The notebooks of the corpus, where there is one.
-pub fn corpus() -> Option<PathBuf> {
+pub(crate) fn corpus() -> Option<PathBuf> {
     let shared = std::env::var_os("NBVET_SHARED").map_or_else(|| in_repository("../shared"), PathBuf::from);
     Some(shared.join("corpus/notebooks")).filter(|folder| folder.is_dir())
 }
 
 impl PairFile {
     /// Every file of `fixtures/pairs`.
-    pub fn all() -> Vec<Self> {
+    pub(crate) fn all() -> Vec<Self> {
         let folder = in_repository("fixtures/pairs");
         let mut paths: Vec<PathBuf> = (std::fs::read_dir(folder).unwrap())
             .map(|entry| entry.unwrap().path())
@@ -124,7 +124,7 @@ impl PairFile {
 }
 
 /// A notebook of cells separated by lines that begin with `# %%`; `[markdown]` and `tags=["…"]` may follow.
-pub fn notebook(text: &str) -> Vec<u8> {
+pub(crate) fn notebook(text: &str) -> Vec<u8> {
     let mut cells: Vec<(String, Vec<&str>)> = Vec::new();
     for line in text.trim_start_matches('\n').lines() {
         match line.strip_prefix("# %%") {
@@ -157,13 +157,13 @@ fn cell(head: &str, lines: &[&str]) -> Value {
 
 impl Mutant {
     /// The notebook as it is in the corpus.
-    pub fn twin(&self, corpus: &Path) -> Vec<u8> {
+    pub(crate) fn twin(&self, corpus: &Path) -> Vec<u8> {
         let path = corpus.join(&self.notebook);
         std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 
     /// The notebook with the fault in it.
-    pub fn fault(&self, corpus: &Path) -> Vec<u8> {
+    pub(crate) fn fault(&self, corpus: &Path) -> Vec<u8> {
         let mut notebook: Value = serde_json::from_slice(&self.twin(corpus)).unwrap();
         let cells = notebook["cells"].as_array_mut().unwrap();
         if let Some(from) = self.move_here {
@@ -203,7 +203,7 @@ impl Mutant {
 }
 
 /// The source of a cell: a string, or a list of lines.
-pub fn source(cell: &Value) -> String {
+pub(crate) fn source(cell: &Value) -> String {
     match &cell["source"] {
         Value::String(text) => text.clone(),
         Value::Array(lines) => lines.iter().filter_map(Value::as_str).collect(),

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::file::{Mutant, Pair, PairFile, source};
 
 /// What is expected of a notebook with a fault.
-pub struct Expected<'a> {
+pub(crate) struct Expected<'a> {
     rule: &'a str,
     name: &'a str,
     at: &'a str,
@@ -16,7 +16,7 @@ pub struct Expected<'a> {
 }
 
 impl<'a> Expected<'a> {
-    pub fn of_pair(file: &'a PairFile, pair: &'a Pair) -> Self {
+    pub(crate) fn of_pair(file: &'a PairFile, pair: &'a Pair) -> Self {
         Self {
             rule: &file.rule,
             name: &pair.name,
@@ -26,7 +26,7 @@ impl<'a> Expected<'a> {
         }
     }
 
-    pub fn of_mutant(file: &'a PairFile, mutant: &'a Mutant) -> Self {
+    pub(crate) fn of_mutant(file: &'a PairFile, mutant: &'a Mutant) -> Self {
         Self {
             rule: &file.rule,
             name: &mutant.name,
@@ -37,17 +37,17 @@ impl<'a> Expected<'a> {
     }
 
     /// The rule and the name of the pair.
-    pub fn title(&self) -> String {
+    pub(crate) fn title(&self) -> String {
         format!("{} “{}”", self.rule, self.name)
     }
 
     /// The fault ends the run.
-    pub fn is_execution_fault(&self) -> bool {
+    pub(crate) fn is_execution_fault(&self) -> bool {
         self.severities == [Severity::Error; 4]
     }
 
     /// Where the command's own report, at production, says otherwise.
-    pub fn differs_from(&self, reported: &[Diagnostic], is_fault: bool) -> Option<String> {
+    pub(crate) fn differs_from(&self, reported: &[Diagnostic], is_fault: bool) -> Option<String> {
         let found = of_rule(reported, self.rule);
         let same = if is_fault {
             found.len() == self.count && found[0].severity == self.severities[3]
@@ -58,7 +58,7 @@ impl<'a> Expected<'a> {
     }
 
     /// What is wrong with the diagnostics of the fault, at every level.
-    pub fn faults_of(&self, bytes: &[u8], run: Option<Run<'_>>) -> Vec<String> {
+    pub(crate) fn faults_of(&self, bytes: &[u8], run: Option<Run<'_>>) -> Vec<String> {
         let mut wrong: Vec<String> = Vec::new();
         for (level, severity) in Level::ALL.into_iter().zip(self.severities) {
             let all = diagnostics(bytes, run, level);
@@ -86,7 +86,7 @@ impl<'a> Expected<'a> {
     }
 
     /// What is wrong with the diagnostics of the twin, at the strictest level.
-    pub fn faults_of_twin(&self, bytes: &[u8], run: Option<Run<'_>>) -> Vec<String> {
+    pub(crate) fn faults_of_twin(&self, bytes: &[u8], run: Option<Run<'_>>) -> Vec<String> {
         let all = diagnostics(bytes, run, Level::Production);
         of_rule(&all, self.rule)
             .into_iter()

@@ -11,6 +11,7 @@ mod statics;
 use std::collections::BTreeSet;
 
 use nbvet_engine::Check;
+use nbvet_report::Severity;
 
 use crate::file::PairFile;
 
@@ -69,14 +70,22 @@ fn no_pair_is_an_example_of_the_page_of_its_rule() {
 fn the_severities_of_a_file_are_those_of_four_levels_and_never_fall() {
     for file in PairFile::all() {
         assert!(file.expect.is_sorted(), "{}: {:?}", file.rule, file.expect);
-        let of_run = nbvet_rules::find(&file.rule)
-            .is_some_and(|rule| matches!(rule.meta.id.as_bytes()[2], b'0') && rule.meta.id != "NB000");
-        let faults = file.expect.iter().all(|severity| severity.as_str() == "error");
+        let faults = file.expect == [Severity::Error; 4];
+        let execution = file.rule.starts_with("NB0");
         assert_eq!(
-            of_run, faults,
+            execution, faults,
             "{}: only execution faults fail at learning",
             file.rule
         );
+    }
+}
+
+#[test]
+fn every_mutant_says_how_its_fault_was_shown_to_be_real() {
+    for file in PairFile::all() {
+        for mutant in &file.mutants {
+            assert!(mutant.proof.len() > 10, "{} {}: {:?}", file.rule, mutant.name, mutant.proof);
+        }
     }
 }
 
