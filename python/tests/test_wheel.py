@@ -94,12 +94,12 @@ def test_a_good_notebook_runs_where_nothing_else_is_installed(nbvet, tmp_path):
     executed = tmp_path / "executed.ipynb"
     done = nbvet("run", good, "-o", executed)
     assert done.returncode == 0, done.stdout + done.stderr
-    outputs = json.loads(executed.read_text())["cells"][2]["outputs"]
-    assert outputs == [{"name": "stdout", "output_type": "stream", "text": ["y is 42\n"]}]
+    [output] = json.loads(executed.read_text())["cells"][2]["outputs"]
+    assert (output["name"], "".join(output["text"])) == ("stdout", "y is 42\n")
 
 
 def test_a_notebook_that_fails_is_told_with_its_cell(nbvet, tmp_path):
     bad = notebook(tmp_path / "bad.ipynb", "x = 1", "1 / 0")
     done = nbvet("validate", bad)
     assert done.returncode == 1, done.stdout + done.stderr
-    assert "ZeroDivisionError" in done.stdout and "cell 2" in done.stdout
+    assert "ZeroDivisionError" in done.stdout and "In [2]" in done.stdout
