@@ -151,7 +151,11 @@ fn none_among_the_items_is_told_with_the_handler_that_made_it() {
     assert_eq!(none.labels[0].location.cell, Some(0));
     assert_eq!(none.labels[0].location.line, 4);
     // The handler is told once, with the evidence.
-    assert!(found.iter().all(|found| found.rule.id != "NB205"), "{:?}", ids(&found));
+    assert!(
+        found.iter().all(|found| found.rule.id != "NB205"),
+        "{:?}",
+        ids(&found)
+    );
 }
 
 #[test]

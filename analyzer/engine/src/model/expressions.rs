@@ -8,8 +8,10 @@ use ruff_text_size::Ranged;
 
 use super::{
     BindingIds, BindingKind, Place, PrematureUse, Reference, ReferenceId, Resolution, ScopeId, ScopeKind,
-    address, builtins,
-    flow::{Flow, Source, predefined},
+    address,
+    assign::Source,
+    builtins,
+    flow::{Flow, predefined},
     functions, index_u32, magics,
 };
 

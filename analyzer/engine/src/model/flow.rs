@@ -6,14 +6,16 @@ use std::collections::VecDeque;
 
 use nbvet_notebook::magics::CellCode;
 use ruff_python_ast::{
-    self as ast, ExceptHandler, Expr, Parameters, Stmt,
+    self as ast, Expr, Parameters, Stmt,
     visitor::{self, Visitor},
 };
 use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{
-    Binding, BindingId, BindingIds, BindingKind, Model, Place, Scope, ScopeId, ScopeKind, builtins,
+    Binding, BindingId, BindingIds, BindingKind, Model, Place, Scope, ScopeId, ScopeKind,
+    assign::Source,
+    builtins,
     env::{Branch, Env, Mark},
     functions, index_u32, magics,
     targets::{Targets, bound_by},
@@ -40,9 +42,10 @@ pub(super) struct Layer<'a> {
     names: FxHashMap<&'a str, BindingIds>,
 }
 
-struct Loop<'a> {
-    mark: Mark,
-    breaks: Vec<Branch<'a>>,
+/// A loop around the current point.
+pub(super) struct Loop<'a> {
+    pub(super) mark: Mark,
+    pub(super) breaks: Vec<Branch<'a>>,
 }
 
 /// The walk of one frame: the notebook, or one function.
@@ -54,7 +57,7 @@ pub(super) struct Flow<'a, 'm> {
     locals: Option<Targets<'a>>,
     pub(super) env: Env<'a>,
     pub(super) layers: Vec<Layer<'a>>,
-    loops: Vec<Loop<'a>>,
+    pub(super) loops: Vec<Loop<'a>>,
     /// How many enclosing things make a missing name harmless.
     pub(super) guards: u32,
     /// How many enclosing branches may not be taken.
@@ -346,177 +349,6 @@ impl<'a, 'm> Flow<'a, 'm> {
         self.bind(class.name.as_str(), class.name.range, BindingKind::Class(class));
     }
 
-    /// Binds the names of an assignment target.
-    pub(super) fn assign(&mut self, target: &'a Expr, source: Source<'a>) {
-        match target {
-            Expr::Name(name) => self.bind(name.id.as_str(), name.range, source.kind()),
-            Expr::Tuple(ast::ExprTuple { elts: targets, .. })
-            | Expr::List(ast::ExprList { elts: targets, .. }) => {
-                let elements = source.elements(targets);
-                for (index, target) in targets.iter().enumerate() {
-                    match elements.and_then(|elements| elements.get(index)) {
-                        Some(element) => self.assign(target, Source::Whole(element)),
-                        None => self.assign(target, source.part()),
-                    }
-                }
-            }
-            Expr::Starred(starred) => self.assign(&starred.value, source.part()),
-            _ => {
-                if functions::writes_namespace(target) {
-                    self.env.open = true;
-                }
-                self.visit_expr(target);
-            }
-        }
-    }
-
-    fn if_statement(&mut self, statement: &'a ast::StmtIf) {
-        self.visit_expr(&statement.test);
-        let mark = self.env.mark();
-        let mut branches = Vec::with_capacity(statement.elif_else_clauses.len() + 2);
-        let never = functions::is_constant(&statement.test, false);
-        branches.push(self.branch(&mark, |flow| {
-            flow.env.live &= !never;
-            flow.visit_body(&statement.body);
-        }));
-        let mut exhaustive = functions::is_constant(&statement.test, true);
-        for clause in &statement.elif_else_clauses {
-            if let Some(test) = &clause.test {
-                self.visit_expr(test);
-            } else {
-                exhaustive = true;
-            }
-            branches.push(self.branch(&mark, |flow| flow.visit_body(&clause.body)));
-        }
-        if !exhaustive {
-            branches.push(self.env.nothing());
-        }
-        self.env.join(&branches);
-    }
-
-    /// A loop: `head` binds its target at the start of each round; `skippable` loops may run no round.
-    fn loop_statement(
-        &mut self,
-        body: &'a [Stmt],
-        orelse: &'a [Stmt],
-        head: impl FnOnce(&mut Self),
-        skippable: bool,
-        endless: bool,
-    ) {
-        self.env.widen(&Targets::of(body).names);
-        let mark = self.env.mark();
-        self.loops.push(Loop {
-            mark: self.env.mark(),
-            breaks: Vec::new(),
-        });
-        let round = self.branch(&mark, |flow| {
-            head(flow);
-            flow.conditions -= u32::from(!skippable);
-            flow.visit_body(body);
-            flow.conditions += u32::from(!skippable);
-        });
-        let breaks = self.loops.pop().map(|ended| ended.breaks).unwrap_or_default();
-        let mut ends = breaks;
-        if !endless {
-            self.env.join(&[round.kept_alive(), self.env.nothing()]);
-            let ordinary = self.branch(&mark, |flow| flow.visit_body(orelse));
-            ends.push(ordinary);
-        }
-        self.env.join(&ends);
-    }
-
-    fn break_statement(&mut self) {
-        if let Some(current) = self.loops.last_mut() {
-            current.breaks.push(self.env.snapshot(&current.mark));
-        }
-        self.env.live = false;
-    }
-
-    fn try_statement(&mut self, statement: &'a ast::StmtTry) {
-        let mark = self.env.mark();
-        let guarded = statement.handlers.iter().any(functions::catches_name_error);
-        self.guards += u32::from(guarded);
-        self.visit_body(&statement.body);
-        self.guards -= u32::from(guarded);
-        let body = self.env.rewind(&mark);
-
-        self.env.join(std::slice::from_ref(&body));
-        self.visit_body(&statement.orelse);
-        let mut ends = vec![self.env.rewind(&mark)];
-
-        let partly = body.kept_alive();
-        for handler in &statement.handlers {
-            self.env.join(&[self.env.nothing(), partly.clone()]);
-            ends.push(self.branch(&mark, |flow| flow.handler(handler)));
-        }
-        self.env.join(&ends);
-        let live = self.env.live;
-        self.env.live = true;
-        self.visit_body(&statement.finalbody);
-        self.env.live &= live;
-    }
-
-    fn handler(&mut self, handler: &'a ExceptHandler) {
-        let ExceptHandler::ExceptHandler(clause) = handler;
-        if let Some(class) = &clause.type_ {
-            self.visit_expr(class);
-        }
-        if let Some(name) = &clause.name {
-            self.bind(name.as_str(), name.range, BindingKind::Other);
-        }
-        self.visit_body(&clause.body);
-        if let Some(name) = &clause.name
-            && self.layers.is_empty()
-            && self.is_local(name.as_str())
-        {
-            self.env.delete(name.as_str());
-        }
-    }
-
-    fn with_statement(&mut self, statement: &'a ast::StmtWith) {
-        for item in &statement.items {
-            self.visit_expr(&item.context_expr);
-            if let Some(target) = &item.optional_vars {
-                self.assign(target, Source::Part(&item.context_expr));
-            }
-        }
-        let swallows = statement
-            .items
-            .iter()
-            .any(|item| functions::swallows_exceptions(&item.context_expr));
-        let mark = self.env.mark();
-        self.guards += u32::from(swallows);
-        self.visit_body(&statement.body);
-        self.guards -= u32::from(swallows);
-        if swallows {
-            let body = self.env.rewind(&mark).kept_alive();
-            self.env.join(&[self.env.nothing(), body]);
-        }
-    }
-
-    fn match_statement(&mut self, statement: &'a ast::StmtMatch) {
-        self.visit_expr(&statement.subject);
-        let mark = self.env.mark();
-        let mut ends = Vec::with_capacity(statement.cases.len() + 1);
-        for case in &statement.cases {
-            ends.push(self.branch(&mark, |flow| {
-                flow.visit_pattern(&case.pattern);
-                if let Some(guard) = &case.guard {
-                    flow.visit_expr(guard);
-                }
-                flow.visit_body(&case.body);
-            }));
-        }
-        let exhaustive = statement
-            .cases
-            .last()
-            .is_some_and(|case| case.guard.is_none() && case.pattern.is_irrefutable());
-        if !exhaustive {
-            ends.push(self.env.nothing());
-        }
-        self.env.join(&ends);
-    }
-
     fn import(&mut self, statement: &'a ast::StmtImport) {
         for alias in &statement.names {
             self.bind(bound_by(alias), alias.range, BindingKind::Import(alias));
@@ -656,7 +488,7 @@ impl<'a> Visitor<'a> for Flow<'a, '_> {
                 self.break_statement();
             }
             Stmt::IpyEscapeCommand(command) => {
-                magics::escape(self, command.kind, &command.value, command.range)
+                magics::escape(self, command.kind, &command.value, command.range);
             }
             Stmt::Global(_) | Stmt::Nonlocal(_) | Stmt::Pass(_) => {}
             Stmt::Return(_) | Stmt::Raise(_) | Stmt::Assert(_) | Stmt::Expr(_) | Stmt::Continue(_) => {
@@ -699,45 +531,6 @@ impl<'a> Visitor<'a> for Flow<'a, '_> {
 
     fn visit_expr(&mut self, expression: &'a Expr) {
         with_stack(|| self.expression(expression));
-    }
-}
-
-/// What an assignment's target gets.
-#[derive(Clone, Copy)]
-pub(super) enum Source<'a> {
-    /// The value itself.
-    Whole(&'a Expr),
-    /// A part of it.
-    Part(&'a Expr),
-    /// Its items, one after the other.
-    Item(&'a Expr),
-}
-
-impl<'a> Source<'a> {
-    fn kind(self) -> BindingKind<'a> {
-        match self {
-            Self::Whole(value) => BindingKind::Value(value),
-            Self::Part(value) => BindingKind::Part(value),
-            Self::Item(value) => BindingKind::Item(value),
-        }
-    }
-
-    fn part(self) -> Self {
-        match self {
-            Self::Whole(value) => Self::Part(value),
-            Self::Part(_) | Self::Item(_) => self,
-        }
-    }
-
-    /// The elements of a literal that stand for the targets, one for one.
-    fn elements(self, targets: &[Expr]) -> Option<&'a [Expr]> {
-        let Self::Whole(Expr::Tuple(ast::ExprTuple { elts, .. }) | Expr::List(ast::ExprList { elts, .. })) =
-            self
-        else {
-            return None;
-        };
-        let plain = elts.len() == targets.len() && !elts.iter().chain(targets).any(Expr::is_starred_expr);
-        plain.then_some(elts)
     }
 }
 

@@ -1,7 +1,9 @@
 //! The semantic model of a notebook: every scope, binding and reference, and for each reference the bindings that
 //! can reach it when the cells run from top to bottom. Built once a notebook; rules only read it.
 
+mod assign;
 mod binding;
+mod branches;
 mod builtins;
 mod env;
 mod expressions;
