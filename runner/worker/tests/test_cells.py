@@ -176,3 +176,27 @@ def test_widgets_progress_bars_and_common_magics_work(worker, tmp_path):
     for code in ("%matplotlib inline", "%less x", "%autosave 5", "%%capture c\nprint(1)", "%env A=1", "%timeit -n1 -r1 0"):
         assert worker.run(code).kind == "ok", code
     assert worker.run("%nosuch").error["traceback"] == ["UsageError: Line magic function `%nosuch` not found."]
+
+
+@pytest.mark.parametrize("module", ["asyncio", "lib"])
+def test_the_loop_is_running_also_in_the_cell_that_first_imports_asyncio(start, tmp_path, module):
+    (tmp_path / "lib.py").write_text("import asyncio\n")
+    worker = start(cwd=tmp_path)
+    cell = worker.run(
+        f"import {module}\nimport asyncio\nloop = asyncio.get_running_loop()\nasync def f():\n    return 5\n"
+        "task = loop.create_task(f())\nprint(loop.is_running(), asyncio.get_event_loop() is loop)\n"
+        "try:\n    asyncio.run(f())\nexcept RuntimeError as error:\n    print(error)"
+    )
+    assert cell.text().startswith("True True\nasyncio.run() cannot be called from a running event loop\n")
+    assert worker.run("await task, asyncio.get_running_loop() is loop").displays()[0]["data"]["text/plain"] == "(5, True)"
+
+
+def test_a_worker_imports_no_large_package_that_ipython_does_not(worker):
+    import subprocess
+    import sys
+
+    large = {"asyncio", "ssl", "jedi", "sqlite3", "importlib.metadata", "inspect", "email", "multiprocessing", "tempfile"}
+    ours = worker.run("import sys\nprint(*sorted(sys.modules))").text().split()
+    code = "from IPython.core.interactiveshell import InteractiveShell as S; S(); import sys; print(*sys.modules)"
+    theirs = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=True, text=True).stdout.split()
+    assert large & set(ours) <= set(theirs)

@@ -1,6 +1,5 @@
 """The worker's loop: takes cells from the agent, runs them on one event loop, tells how they ended."""
 
-import asyncio
 import os
 import signal
 import sys
@@ -11,6 +10,7 @@ from IPython.core.error import UsageError
 
 from nbvet_shim.cells import Cells
 from nbvet_shim.commands import Commands
+from nbvet_shim.loop import Loop
 from nbvet_shim.streams import Stream
 from nbvet_shim.watch import Watch
 
@@ -28,9 +28,7 @@ class Runner:
         self.handler = signal.default_int_handler
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         self._open_streams()
-        # Loops that the notebook broke: never freed, as that would close descriptors that are others' by now.
-        self.broken = []
-        self._new_loop()
+        self.loop = Loop(self.watch.task_failed)
         self.shell = self._make_shell()
         self.watch.install()
         self.commands.install()
@@ -43,11 +41,6 @@ class Runner:
                 stream.reconfigure(line_buffering=True, write_through=True)
         sys.stdout = Stream(self.session, 1, "<stdout>")
         sys.stderr = Stream(self.session, 2, "<stderr>")
-
-    def _new_loop(self):
-        self.loop = asyncio.new_event_loop()
-        self.loop.set_exception_handler(self.watch.task_failed)
-        asyncio.set_event_loop(self.loop)
 
     def _make_shell(self):
         from nbvet_shim.shell import argv, make_shell
@@ -83,20 +76,9 @@ class Runner:
             if message is None:
                 break
             self._run(*message)
-            self._spin()
+            self.loop.spin()
         # The notebook's own handlers run at exit; a late interrupt may end them.
         signal.signal(signal.SIGINT, self.handler or signal.default_int_handler)
-
-    def _spin(self):
-        """Let background tasks go on for one round, as a kernel does between cells."""
-        try:
-            self.loop.run_until_complete(asyncio.sleep(0))
-        except (KeyboardInterrupt, SystemExit):
-            # Raised by a task: the loop's handler has told it.
-            return
-        except BaseException:
-            self.broken.append(self.loop)
-            self._new_loop()
 
     def _run(self, index, source):
         shell = self.shell
@@ -111,7 +93,7 @@ class Runner:
         try:
             signal.signal(signal.SIGINT, self.handler)
             try:
-                self.loop.run_until_complete(self._execute(source))
+                self._execute(source)
             finally:
                 self.handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
         except BaseException as error:
@@ -122,17 +104,24 @@ class Runner:
             self._leave_child(error)
         self._report(index, source, count, error)
 
-    async def _execute(self, source):
+    def _execute(self, source):
         shell = self.shell
         problem = None
         try:
             transformed = shell.transform_cell(source)
         except Exception:
             transformed, problem = source, sys.exc_info()
-        if not shell.should_run_async(source, transformed_cell=transformed, preprocessing_exc_tuple=problem):
-            self.outcome = shell.run_cell(source, store_history=True)
-            return
-        task = asyncio.ensure_future(
+        if shell.should_run_async(source, transformed_cell=transformed, preprocessing_exc_tuple=problem):
+            self.loop.run(self._execute_async(source, transformed, problem))
+        else:
+            self.loop.call(lambda: self._execute_sync(source))
+
+    def _execute_sync(self, source):
+        self.outcome = self.shell.run_cell(source, store_history=True)
+
+    async def _execute_async(self, source, transformed, problem):
+        shell = self.shell
+        task = self.loop.get().create_task(
             shell.run_cell_async(
                 source, store_history=True, transformed_cell=transformed, preprocessing_exc_tuple=problem
             )
@@ -148,7 +137,7 @@ class Runner:
         """A waiting coroutine is interrupted by cancelling it; a notebook's own handler stays."""
         if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
             return
-        loop = self.loop
+        loop = self.loop.get()
 
         def cancel(_number, _frame):
             self.interrupted = True
