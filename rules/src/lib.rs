@@ -34,6 +34,7 @@ pub const ALL: &[Rule] = &[
     silent_failure::command_failed::RULE,
     silent_failure::python_warning::RULE,
     silent_failure::error_after_cell::RULE,
+    silent_failure::stderr_output::RULE,
     data_quality::nan_equality::RULE,
     data_quality::nan_result::RULE,
     data_quality::inf_result::RULE,

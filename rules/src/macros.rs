@@ -10,6 +10,7 @@ macro_rules! rule {
         row: $row:expr,
         $(raised_by: $flag:ident,)?
         $(twins: $twins:expr,)?
+        $(foresees_exception: $foresees:expr,)?
         since: $since:literal,
         check: $check:expr $(,)?
     ) => {
@@ -22,6 +23,7 @@ macro_rules! rule {
                 row: $row,
                 raised_by: rule!(@flag $($flag)?),
                 twins: rule!(@twins $($twins)?),
+                foresees_exception: rule!(@foresees $($foresees)?),
                 since: $since,
                 doc: concat!($($doc, "\n"),+),
             },
@@ -30,6 +32,8 @@ macro_rules! rule {
     };
     (@flag) => { None };
     (@flag $flag:ident) => { Some(nbvet_engine::Flag::$flag) };
+    (@foresees) => { false };
+    (@foresees $foresees:expr) => { $foresees };
     (@twins) => { &[] };
     (@twins $twins:expr) => { $twins };
 }

@@ -223,3 +223,85 @@ fn a_number_that_came_out_as_nan_is_an_error_and_one_that_was_written_is_not() {
         assert!(found.iter().all(|found| found.rule.id != "NB312"), "{written:?}");
     }
 }
+
+#[test]
+fn a_foreseen_exception_that_the_run_did_not_meet_is_no_diagnostic() {
+    let cells = ["x = prepared_elsewhere + 1"];
+    let unseen = judge(&cells, vec![vec![]], &Settings::default());
+    assert_eq!(ids(&unseen), [], "the cell ended well");
+}
+
+#[test]
+fn s2_an_exception_that_was_foreseen_is_one_diagnostic_with_the_help_of_both() {
+    let notebook = serde_json::json!({"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": [
+        {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": null, "source": "np.zeros(3)"}]});
+    let reading = nbvet_notebook::read(&serde_json::to_vec(&notebook).unwrap());
+    let mut run = cell_run(0, vec![]);
+    run.outcome = CellOutcome::Error;
+    run.error = Some(nbvet_report::CellError {
+        name: "NameError".to_owned(),
+        value: "name 'np' is not defined".to_owned(),
+        traceback: vec![],
+        line: Some(1),
+    });
+    let end = RunEnd::Raised { cell: 0 };
+    let run = [run];
+    let found = check(
+        &reading,
+        Some(Run {
+            cells: &run,
+            end: Some(&end),
+        }),
+        ALL,
+        &Settings::default(),
+    );
+    assert_eq!(ids(&found), [("NB001", Severity::Error)]);
+    assert_eq!(
+        found[0].help.as_deref(),
+        Some("add `import numpy as np` to a cell above")
+    );
+}
+
+#[test]
+fn s3_text_on_stderr_is_a_note_and_an_error_where_it_is_to_fail() {
+    let fact = |text: &str| Fact::Stderr {
+        text: text.to_owned(),
+        bytes: text.len() as u64,
+    };
+    let mut settings = Settings::default();
+    let said = judge(&["work()"], vec![vec![fact("sensor lost\n")]], &settings);
+    assert!(ids(&said).contains(&("NB215", Severity::Note)));
+    settings.flags.fail_on_stderr = true;
+    let said = judge(&["work()"], vec![vec![fact("sensor lost\n")]], &settings);
+    assert!(ids(&said).contains(&("NB215", Severity::Error)));
+    let bar = judge(
+        &["work()"],
+        vec![vec![fact("\r 40%|####      | 4/10 [00:01<00:01, 3.9it/s]")]],
+        &settings,
+    );
+    assert!(bar.iter().all(|found| found.rule.id != "NB215"));
+}
+
+#[test]
+fn the_remedy_for_a_failed_command_fits_how_it_was_started() {
+    let help = |how: CommandKind, hidden: bool| {
+        let fact = Fact::Command {
+            command: "make all".to_owned(),
+            how,
+            status: 2,
+            line: Some(1),
+            hidden,
+        };
+        let found = judge(&["run('make all')"], vec![vec![fact]], &Settings::default());
+        found
+            .into_iter()
+            .find(|found| found.rule.id == "NB212")
+            .unwrap()
+            .help
+            .unwrap()
+    };
+    assert!(help(CommandKind::Shell, false).contains("_exit_code"));
+    assert!(help(CommandKind::ScriptCell, true).contains("set -e"));
+    assert!(help(CommandKind::OsSystem, false).contains("os.system(…) == 0"));
+    assert!(help(CommandKind::Subprocess, false).contains("check=True"));
+}

@@ -59,6 +59,7 @@ fn s2_every_rule_stands_in_its_row() {
         NB212 command-failed           note warning error error
         NB213 python-warning           note note note warning
         NB214 error-after-cell         note warning error error
+        NB215 stderr-output            note note note note
         NB301 nan-equality             note warning error error
         NB312 nan-result               note error error error
         NB313 inf-result               note error error error
@@ -213,4 +214,10 @@ fn s3_require_explicit_exit_codes_makes_an_unread_status_an_error() {
         severity_of("NB207", "!make all", &settings),
         Some(Severity::Error)
     );
+}
+
+#[test]
+fn the_status_that_the_help_tells_to_check_is_a_known_name() {
+    let source = "!make all\nassert _exit_code == 0\n";
+    assert_eq!(diagnostics_of(source, &[], &at(Level::Production)), []);
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use nbvet_notebook::{Problem, Reading};
-use nbvet_report::{CellRun, Diagnostic, Location, RuleRef, RunEnd, Severity};
+use nbvet_report::{CellOutcome, CellRun, Diagnostic, Location, RuleRef, RunEnd, Severity};
 
 use crate::{
     model::Model,
@@ -43,6 +43,7 @@ pub fn check(
                         .any(|calm| calm.applies(rules[*rule].meta.id, &finding.location, subject))
                 });
             }
+            found.retain(|(rule, finding)| !is_disproved(&rules[*rule], finding, run));
             found.extend(seen);
             merge_twins(&mut found, rules, settings);
         }
@@ -100,6 +101,17 @@ fn static_findings(model: &Model<'_>, rules: &[Rule]) -> Vec<Found> {
         .collect()
 }
 
+/// The rule foresaw that the cell surely raises, and the cell ran to its end.
+fn is_disproved(rule: &Rule, finding: &Finding, run: Run<'_>) -> bool {
+    let foresees = rule.meta.foresees_exception && !finding.lowered;
+    foresees
+        && run.cells.iter().any(|cell| {
+            Some(cell.cell) == finding.location.cell
+                && cell.outcome == CellOutcome::Ok
+                && cell.error.is_none()
+        })
+}
+
 /// What a run has shown to be well: static findings of these rules about this subject.
 struct Calm {
     rules: &'static [&'static str],
@@ -135,7 +147,8 @@ fn run_findings<'a>(model: &Model<'a>, run: Run<'a>, rules: &[Rule]) -> (Vec<Fou
     (found, calm)
 }
 
-/// A static and a run finding of one fault become the run finding, with the higher severity of the two.
+/// A static and a run finding of one fault become the run finding, which takes the static one's help and labels
+/// where it has none.
 fn merge_twins(found: &mut Vec<Found>, rules: &[Rule], settings: &Settings) {
     let seen: Vec<(&'static [&'static str], Option<u32>, String)> = found
         .iter()
@@ -153,16 +166,27 @@ fn merge_twins(found: &mut Vec<Found>, rules: &[Rule], settings: &Settings) {
     if seen.is_empty() {
         return;
     }
-    found.retain(|(rule, finding)| {
-        let Some(subject) = &finding.subject else {
-            return true;
-        };
-        let id = rules[*rule].meta.id;
-        let is_twin = seen.iter().any(|(twins, cell, about)| {
-            twins.contains(&id) && *cell == finding.location.cell && about == subject
-        });
-        !is_twin || settings.severity(&rules[*rule], finding.lowered, finding.calmed) == Severity::Off
-    });
+    let is_twin = |(rule, finding): &Found| {
+        finding.subject.as_ref().is_some_and(|subject| {
+            let id = rules[*rule].meta.id;
+            seen.iter().any(|(twins, cell, about)| {
+                twins.contains(&id) && *cell == finding.location.cell && about == subject
+            }) && settings.severity(&rules[*rule], finding.lowered, finding.calmed) != Severity::Off
+        })
+    };
+    let (dropped, kept): (Vec<Found>, Vec<Found>) = std::mem::take(found).into_iter().partition(is_twin);
+    *found = kept;
+    for (rule, finding) in found {
+        let twins = rules[*rule].meta.twins;
+        if finding.help.is_none()
+            && let Some((_, twin)) = dropped
+                .iter()
+                .find(|(rule, twin)| twins.contains(&rules[*rule].meta.id) && twin.subject == finding.subject)
+        {
+            finding.help.clone_from(&twin.help);
+            finding.labels.extend(twin.labels.iter().cloned());
+        }
+    }
 }
 
 fn diagnostic(rule: &Rule, finding: Finding, settings: &Settings) -> Diagnostic {

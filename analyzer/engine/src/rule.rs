@@ -39,6 +39,8 @@ pub struct RuleMeta {
     pub raised_by: Option<Flag>,
     /// Ids of static rules that see the same fault before the notebook runs; one diagnostic is given for both.
     pub twins: &'static [&'static str],
+    /// What it reports, when not lowered, surely raises: a run in which the cell ended well disproves it.
+    pub foresees_exception: bool,
     /// The version that brought it.
     pub since: &'static str,
     /// Its page, in markdown: the first line says what it reports; the examples in it are its tests.

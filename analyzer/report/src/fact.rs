@@ -58,6 +58,13 @@ pub enum Fact {
         /// It was not the last command of its `%%bash` cell, so the cell's own status hides it.
         hidden: bool,
     },
+    /// The cell wrote to stderr.
+    Stderr {
+        /// The last lines of it.
+        text: String,
+        /// How much in all.
+        bytes: u64,
+    },
     /// Something failed after the cell's own code had ended, or beside it.
     AfterCell {
         /// Where it failed.

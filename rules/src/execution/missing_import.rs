@@ -1,5 +1,7 @@
 //! NB002 missing-import.
 
+use std::borrow::Cow;
+
 use nbvet_engine::{Check, Finding, Row, Run, RunContext, RunRule};
 
 use crate::{execution::uncaught_exception::raised, macros::rule};
@@ -40,15 +42,20 @@ impl RunRule for MissingImport {
             )
             .because("The notebook stops here; the cells below did not run.")
             .help(format!(
-                "install it (`pip install {package}`) and write it into requirements.txt"
+                "if `{module}` is no misspelling and no file of your own: install it (`pip install {package}`, or `pip install -r requirements.txt` where it is written), or name the Python that has it: `--python PATH`"
             )),
         );
     }
 }
 
 /// The package that brings a module, where the names differ.
-fn package_of(module: &str) -> &str {
-    match module.split('.').next().unwrap_or(module) {
+fn package_of(module: &str) -> Cow<'_, str> {
+    let top = module.split('.').next().unwrap_or(module);
+    // The packages of these namespaces are named after the whole path.
+    if matches!(top, "google" | "azure") && module.contains('.') {
+        return Cow::Owned(module.replace('.', "-"));
+    }
+    Cow::Borrowed(match top {
         "cv2" => "opencv-python",
         "sklearn" => "scikit-learn",
         "skimage" => "scikit-image",
@@ -58,5 +65,5 @@ fn package_of(module: &str) -> &str {
         "dotenv" => "python-dotenv",
         "Bio" => "biopython",
         top => top,
-    }
+    })
 }

@@ -20,6 +20,7 @@ rule! {
     "NB001" "uncaught-exception",
     group: Execution,
     row: Row::Fault,
+    twins: &["NB601", "NB602", "NB924"],
     since: "0.1.0",
     check: Check::Run(&UncaughtException),
 }
@@ -33,6 +34,15 @@ pub(crate) fn raised<'a>(run: &Run<'a>) -> Option<(&'a CellRun, &'a CellError)> 
     };
     let cell = run.cells.iter().find(|run| run.cell == *cell)?;
     Some((cell, cell.error.as_ref()?))
+}
+
+/// What a static rule that foresaw this error says it is about.
+fn subject(error: &CellError) -> String {
+    match (error.name.as_str(), error.value.split('\'').nth(1)) {
+        ("NameError", Some(name)) => format!("name:{name}"),
+        ("SyntaxError" | "IndentationError" | "TabError", _) => "syntax".to_owned(),
+        (name, _) => format!("error:{name}"),
+    }
 }
 
 impl RunRule for UncaughtException {
@@ -50,7 +60,7 @@ impl RunRule for UncaughtException {
         cx.report(
             Finding::new(at, message)
                 .because("The notebook stops here; the cells below did not run.")
-                .about(format!("error:{}", error.name)),
+                .about(subject(error)),
         );
     }
 }

@@ -74,7 +74,7 @@ impl RunRule for CommandFailed {
                     }
                 };
                 if seen {
-                    let finding = finding(cx, cell.cell, command, *status, *line);
+                    let finding = finding(cx, cell.cell, command, *how, *status, *line);
                     cx.report(finding);
                 }
             }
@@ -82,7 +82,14 @@ impl RunRule for CommandFailed {
     }
 }
 
-fn finding(cx: &RunContext<'_, '_>, cell: u32, command: &str, status: i32, line: Option<u32>) -> Finding {
+fn finding(
+    cx: &RunContext<'_, '_>,
+    cell: u32,
+    command: &str,
+    kind: CommandKind,
+    status: i32,
+    line: Option<u32>,
+) -> Finding {
     let shown: String = command
         .lines()
         .next()
@@ -102,8 +109,24 @@ fn finding(cx: &RunContext<'_, '_>, cell: u32, command: &str, status: i32, line:
         .because(
             "A command that fails does not stop a notebook; the cells below work without what it was to do.",
         )
-        .help("mend the command, and add `assert _exit_code == 0` so that a failure stops the notebook")
+        .help(format!(
+            "mend the command; so that a failure stops the notebook, {}",
+            remedy(kind, command)
+        ))
         .about(subject)
+}
+
+/// What makes such a command stop the notebook when it fails.
+fn remedy(kind: CommandKind, command: &str) -> &'static str {
+    match kind {
+        CommandKind::Shell if command.contains([';', '|', '\n']) => {
+            "join its parts with `&&` and add `assert _exit_code == 0` below it"
+        }
+        CommandKind::Shell => "add `assert _exit_code == 0` below it",
+        CommandKind::ScriptCell => "begin the cell's script with `set -e`",
+        CommandKind::OsSystem => "write `assert os.system(…) == 0`",
+        CommandKind::Subprocess => "give `check=True`",
+    }
 }
 
 /// The line calls `os.system` or `subprocess` as a statement of its own: its result goes nowhere.

@@ -10,4 +10,5 @@ pub(crate) mod implicit_none_return;
 pub(crate) mod none_result;
 pub(crate) mod python_warning;
 pub(crate) mod shell_exit_ignored;
+pub(crate) mod stderr_output;
 pub(crate) mod warnings_silenced;

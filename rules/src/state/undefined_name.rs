@@ -38,6 +38,7 @@ rule! {
     "NB601" "undefined-name",
     group: State,
     row: Row::Certain,
+    foresees_exception: true,
     since: "0.1.0",
     check: Check::Static(&UndefinedName),
 }

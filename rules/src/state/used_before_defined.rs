@@ -37,6 +37,12 @@ rule! {
     /// price = 3
     /// ```
     ///
+    /// ```python bad
+    /// import pandas as pd
+    /// # %%
+    /// df = df.dropna()
+    /// ```
+    ///
     /// ```python good
     /// def total():
     ///     return price * 4
@@ -52,6 +58,7 @@ rule! {
     "NB602" "used-before-defined",
     group: State,
     row: Row::Certain,
+    foresees_exception: true,
     since: "0.1.0",
     check: Check::Static(&UsedBeforeDefined),
 }
@@ -109,12 +116,16 @@ fn keep_first<'a>(first: &mut BTreeMap<&'a str, Early>, name: &'a str, early: Ea
 
 fn finding(cx: &Context<'_, '_>, name: &str, early: &Early) -> Option<Finding> {
     let model = cx.model();
-    let later = model
+    let mut places = model
         .bindings_named(ScopeId::NOTEBOOK, name)
         .iter()
-        .map(|id| model.binding(*id).place)
-        .find(|place| *place > early.at)?;
+        .map(|id| model.binding(*id).place);
     let at = model.location_of(early.at);
+    let Some(later) = places.clone().find(|place| *place > early.at) else {
+        // `df = df.dropna()` where nothing above made a `df`: its own statement binds it, too late.
+        let own = places.next().filter(|own| own.cell == early.at.cell)?;
+        return Some(made_from_itself(name, at, model.location_of(own)).lowered_if(early.conditional));
+    };
     let bound = model.location_of(later);
     let message = match early.needed {
         None => format!("`{name}` is used before {} defines it", cell_name(&bound)),
@@ -136,6 +147,17 @@ fn finding(cx: &Context<'_, '_>, name: &str, early: &Early) -> Option<Finding> {
         );
     }
     Some(finding)
+}
+
+fn made_from_itself(name: &str, at: Location, own: Location) -> Finding {
+    Finding::new(
+        at,
+        format!("`{name}` is made from itself here, and no cell above defines it"),
+    )
+    .because("Run from top to bottom, this raises NameError; the cell that made it first is gone.")
+    .help(format!("define `{name}` in a cell above"))
+    .label(own, format!("only this binds `{name}`"))
+    .about(format!("name:{name}"))
 }
 
 fn cell_name(location: &Location) -> String {

@@ -30,6 +30,7 @@ rule! {
     "NB924" "syntax-error",
     group: Structure,
     row: Row::Certain,
+    foresees_exception: true,
     since: "0.1.0",
     check: Check::Static(&SyntaxErrors),
 }
@@ -65,7 +66,8 @@ impl StaticRule for SyntaxErrors {
                 location,
                 format!("this cell is not valid Python: {}", error.message),
             )
-            .because("The cell raises SyntaxError, and the notebook stops here.");
+            .because("The cell raises SyntaxError, and the notebook stops here.")
+            .about("syntax");
             if let Some(help) = advice(line) {
                 finding = finding.help(help);
             }
@@ -86,7 +88,8 @@ fn report_refused(cx: &mut Context<'_, '_>) {
             let at = cx.model().location_of(place);
             cx.report(
                 Finding::new(at, format!("this cell is not valid Python: {message}"))
-                    .because("The cell raises SyntaxError, and the notebook stops here."),
+                    .because("The cell raises SyntaxError, and the notebook stops here.")
+                    .about("syntax"),
             );
         }
     }

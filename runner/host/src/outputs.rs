@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use nbvet_notebook::Output;
 use nbvet_protocol::{Display, MAX_CELL_OUTPUT, StreamName};
-use nbvet_report::CellError;
+use nbvet_report::{CellError, Fact};
 use serde_json::{Map, Value};
 
 /// Bytes kept of what a cell printed last.
@@ -29,6 +29,9 @@ struct CellOutputs {
     bytes: u64,
     cut: u64,
     tail: String,
+    /// Bytes written to stderr, and their end.
+    stderr_bytes: u64,
+    stderr_tail: String,
     /// `clear_output(wait=True)` was called, and nothing was put out since.
     clear_next: bool,
 }
@@ -61,11 +64,25 @@ impl Outputs {
         Some(tail[start..].to_owned()).filter(|lines| !lines.is_empty())
     }
 
+    /// What a cell wrote to stderr, as a fact; `None` where it wrote nothing.
+    pub(crate) fn stderr(&self, cell: u32) -> Option<Fact> {
+        let cell = self.cells.get(&cell).filter(|cell| cell.stderr_bytes > 0)?;
+        Some(Fact::Stderr {
+            text: cell.stderr_tail.clone(),
+            bytes: cell.stderr_bytes,
+        })
+    }
+
     pub(crate) fn stream(&mut self, cell: u32, name: StreamName, text: &str) {
         self.clear_if_due(cell);
         let keep = self.keep;
         let into = self.cells.entry(cell).or_default();
         into.remember(text);
+        if name == StreamName::Stderr {
+            into.stderr_bytes += text.len() as u64;
+            into.stderr_tail.push_str(text);
+            keep_end(&mut into.stderr_tail);
+        }
         let text = into.admit_text(text);
         if !keep || text.is_empty() {
             return;
@@ -220,9 +237,14 @@ impl CellOutputs {
 
     fn remember(&mut self, text: &str) {
         self.tail.push_str(text);
-        let excess = self.tail.len().saturating_sub(MAX_TAIL);
-        self.tail.drain(..self.tail.ceil_char_boundary(excess));
+        keep_end(&mut self.tail);
     }
+}
+
+/// Cuts a text that grows to its end.
+fn keep_end(text: &mut String) {
+    let excess = text.len().saturating_sub(MAX_TAIL);
+    text.drain(..text.ceil_char_boundary(excess));
 }
 
 /// Bytes that an output takes, near enough.

@@ -213,10 +213,9 @@ impl Run<'_> {
         if let Some(error) = &run.error {
             self.outputs.error(cell.index, error);
         }
-        self.record(CellRun {
-            facts: end.result.map_or_else(Vec::new, |result| result.facts),
-            ..run
-        });
+        let mut facts = end.result.map_or_else(Vec::new, |result| result.facts);
+        facts.extend(self.outputs.stderr(cell.index));
+        self.record(CellRun { facts, ..run });
         end.stop
     }
 

@@ -171,6 +171,7 @@ const KERNEL: &[&str] = &[
     // IPython.
     "In",
     "Out",
+    "_exit_code",
     "display",
     "get_ipython",
     // Spark kernels and Databricks.
