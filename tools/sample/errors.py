@@ -1,6 +1,6 @@
 """Validates the sample and lists every error that nbvet finds, for a reader to label.
 
-Usage: errors.py NBVET [--python PYTHON] [--sample TSV] [--report JSON] [--jobs N]
+Usage: errors.py NBVET [--python PYTHON] [--sample TSV] [--report JSON] [--jobs N] [--cell-timeout T]
 
 Each notebook of runnable-100.tsv is copied to an empty folder of its own, as those of RUNNABLE.tsv were, and validated
 at development. Prints TSV: notebook, cell, line, rule, message, source line with its neighbours, and two empty columns,
@@ -30,7 +30,7 @@ def sampled(path):
         return [row["path"] for row in csv.DictReader(file, delimiter="\t")]
 
 
-def validate(nbvet, python, originals, jobs):
+def validate(nbvet, python, originals, jobs, cell_timeout):
     """The report over copies of the notebooks, in the order given."""
     with tempfile.TemporaryDirectory(prefix="nbvet-sample-") as scratch:
         copies = []
@@ -38,7 +38,7 @@ def validate(nbvet, python, originals, jobs):
             folder = Path(scratch) / f"{number:03}"
             folder.mkdir()
             copies.append(shutil.copy(original, folder))
-        options = ["--level", "development", "--cell-timeout", "60s", "--format", "json"]
+        options = ["--level", "development", "--cell-timeout", cell_timeout, "--format", "json"]
         command = [nbvet, "validate", *options, "-j", str(jobs), "--python", python, *copies]
         return subprocess.run(command, stdout=subprocess.PIPE, check=False).stdout
 
@@ -109,6 +109,7 @@ def main():
     parser.add_argument("--sample", type=Path, default=Path(__file__).parent / "runnable-100.tsv")
     parser.add_argument("--report", type=Path)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--cell-timeout", default="60s", help="more on a busy machine")
     arguments = parser.parse_args()
     folder = corpus()
     if folder is None:
@@ -117,7 +118,13 @@ def main():
     if arguments.report and arguments.report.is_file():
         text = arguments.report.read_bytes()
     else:
-        text = validate(arguments.nbvet, arguments.python, [notebooks / name for name in names], arguments.jobs)
+        text = validate(
+            arguments.nbvet,
+            arguments.python,
+            [notebooks / name for name in names],
+            arguments.jobs,
+            arguments.cell_timeout,
+        )
         if arguments.report:
             arguments.report.write_bytes(text)
     report = json.loads(text)
