@@ -58,9 +58,13 @@ type ErrorParts = (String, String, Vec<String>, Option<u32>);
 
 #[pymethods]
 impl Session {
-    /// Takes duplicates of the inherited descriptors.
+    /// Takes duplicates of the inherited descriptors, and asks the kernel to end this process when the agent ends,
+    /// however that comes about.
     #[new]
     fn new(py: Python<'_>, socket: RawFd) -> PyResult<Self> {
+        #[cfg(target_os = "linux")]
+        rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
+            .map_err(std::io::Error::from)?;
         Ok(Self {
             channel: Channel::new(socket)?,
             exit: py.import("os")?.getattr("_exit")?.unbind(),

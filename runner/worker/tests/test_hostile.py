@@ -84,3 +84,11 @@ def test_a_flood_of_warnings_and_threads_is_capped(worker):
         "for i in range(5000):\n    warnings.warn('w%d' % i + 'x' * 5000)\n"
     )
     assert cell.kind == "ok" and 100 < len(cell.of("warning")) <= 2000
+
+
+def test_the_kernel_is_asked_to_end_the_worker_when_its_parent_ends(worker):
+    """A cell that never ends must not outlive an agent that was killed."""
+    cell = worker.run(
+        "import ctypes\nsignal = ctypes.c_int()\nctypes.CDLL(None).prctl(2, ctypes.byref(signal))\nprint(signal.value)"
+    )
+    assert cell.text() == "9\n"
