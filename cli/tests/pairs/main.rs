@@ -1,7 +1,7 @@
 //! Pairs of notebooks, a fault and its clean twin, for every rule that looks at code or at a run: each fault has its
 //! severity at each level and stands at its place, no twin has a diagnostic of the rule. The pairs are in
 //! `fixtures/pairs`, one file a rule; half of the faults are mutants of notebooks of the corpus.
-#![expect(clippy::unwrap_used, reason = "a test may fail by panic")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail by panic")]
 
 mod file;
 mod judge;
@@ -84,7 +84,13 @@ fn the_severities_of_a_file_are_those_of_four_levels_and_never_fall() {
 fn every_mutant_says_how_its_fault_was_shown_to_be_real() {
     for file in PairFile::all() {
         for mutant in &file.mutants {
-            assert!(mutant.proof.len() > 10, "{} {}: {:?}", file.rule, mutant.name, mutant.proof);
+            assert!(
+                mutant.proof.len() > 10,
+                "{} {}: {:?}",
+                file.rule,
+                mutant.name,
+                mutant.proof
+            );
         }
     }
 }

@@ -220,7 +220,7 @@ fn run_within(case: &Case<'_>, limit: u64, python: &Path) -> Outcome {
     let mut job = Job {
         cells: JobCell::all_of(reading.notebook.as_ref().unwrap()),
         limits: Limits {
-            notebook: Some(Duration::from_secs(60)),
+            notebook: Some(Duration::from_mins(1)),
             ..Limits::default()
         },
         ..Job::default()
