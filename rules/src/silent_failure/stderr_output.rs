@@ -62,13 +62,21 @@ impl RunRule for StderrOutput {
     }
 }
 
+/// `50rows [00:03, 16.2rows/s]`: a progress bar, whatever its unit and whether or not it knows the total.
+fn ends_with_clock(line: &str) -> bool {
+    line.ends_with(']')
+        && line.rsplit_once('[').is_some_and(|(_, rest)| {
+            let clock = rest.split([',', '<']).next().unwrap_or_default();
+            clock.contains(':') && clock.chars().all(|c| c.is_ascii_digit() || c == ':')
+        })
+}
+
 /// Progress bars (tqdm redraws its line) and what pip says about itself.
 fn is_noise(line: &str) -> bool {
     let line = line.trim();
     line.is_empty()
-        || line.contains("it/s]")
-        || line.contains("s/it]")
-        || (line.contains("%|") && line.contains('|'))
+        || line.contains("%|")
+        || ends_with_clock(line)
         || line.contains("WARNING: Running pip as")
         || line.starts_with("[notice]")
 }
