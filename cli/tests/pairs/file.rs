@@ -51,6 +51,9 @@ pub(crate) struct Pair {
     pub(crate) count: usize,
     /// Severities, where this fault counts otherwise than the rule.
     pub(crate) expect: Option<[Severity; 4]>,
+    /// `fault` and `twin` are whole files.
+    #[serde(default)]
+    pub(crate) raw: bool,
     /// Files beside the notebook.
     #[serde(default)]
     pub(crate) files: BTreeMap<String, String>,
@@ -64,13 +67,15 @@ pub(crate) struct Mutant {
     pub(crate) name: String,
     /// Its path in the corpus.
     pub(crate) notebook: String,
-    /// The cell that is changed, over all cells.
-    pub(crate) cell: usize,
+    /// The cell that is changed, over all cells; none: the file's own text is.
+    pub(crate) cell: Option<usize>,
     /// Part of the line that is reported.
     pub(crate) at: String,
     /// How the fault was shown to be real.
     pub(crate) proof: String,
-    /// Text of the cell that is replaced, once in it.
+    /// Bytes that are kept of the file.
+    pub(crate) cut: Option<usize>,
+    /// Text that is replaced, once in the cell; in a file, the first of them.
     pub(crate) replace: Option<String>,
     /// What takes its place.
     pub(crate) with: Option<String>,
@@ -124,7 +129,7 @@ impl PairFile {
 }
 
 /// A notebook of cells separated by lines that begin with `# %%`; `[markdown]` and `tags=["…"]` may follow.
-pub(crate) fn notebook(text: &str) -> Vec<u8> {
+fn notebook(text: &str) -> Vec<u8> {
     let mut cells: Vec<(String, Vec<&str>)> = Vec::new();
     for line in text.trim_start_matches('\n').lines() {
         match line.strip_prefix("# %%") {
@@ -155,6 +160,25 @@ fn cell(head: &str, lines: &[&str]) -> Value {
         "source": source})
 }
 
+impl Pair {
+    /// The notebook with the fault in it.
+    pub(crate) fn fault(&self) -> Vec<u8> {
+        self.file(&self.fault)
+    }
+
+    /// The notebook without it.
+    pub(crate) fn twin(&self) -> Vec<u8> {
+        self.file(&self.twin)
+    }
+
+    fn file(&self, text: &str) -> Vec<u8> {
+        if self.raw {
+            return text.trim_start_matches('\n').as_bytes().to_vec();
+        }
+        notebook(text)
+    }
+}
+
 impl Mutant {
     /// The notebook as it is in the corpus.
     pub(crate) fn twin(&self, corpus: &Path) -> Vec<u8> {
@@ -164,16 +188,35 @@ impl Mutant {
 
     /// The notebook with the fault in it.
     pub(crate) fn fault(&self, corpus: &Path) -> Vec<u8> {
+        let Some(cell) = self.cell else {
+            return self.mutate_file(self.twin(corpus));
+        };
         let mut notebook: Value = serde_json::from_slice(&self.twin(corpus)).unwrap();
         let cells = notebook["cells"].as_array_mut().unwrap();
         if let Some(from) = self.move_here {
             let moved = cells.remove(from);
-            cells.insert(self.cell, moved);
+            cells.insert(cell, moved);
         } else {
-            let source = self.mutate(&source(&cells[self.cell]));
-            cells[self.cell]["source"] = Value::String(source);
+            let source = self.mutate(&source(&cells[cell]));
+            cells[cell]["source"] = Value::String(source);
         }
         serde_json::to_vec_pretty(&notebook).unwrap()
+    }
+
+    fn mutate_file(&self, mut bytes: Vec<u8>) -> Vec<u8> {
+        if let Some(length) = self.cut {
+            assert!(length < bytes.len(), "{}: something is cut off", self.name);
+            bytes.truncate(length);
+            return bytes;
+        }
+        let text = String::from_utf8(bytes).unwrap();
+        let (replace, with) = (self.replace.as_ref().unwrap(), self.with.as_ref().unwrap());
+        assert!(
+            text.contains(replace),
+            "{}: {replace:?} is in the file",
+            self.name
+        );
+        text.replacen(replace, with, 1).into_bytes()
     }
 
     fn mutate(&self, source: &str) -> String {
@@ -207,6 +250,7 @@ pub(crate) fn source(cell: &Value) -> String {
     match &cell["source"] {
         Value::String(text) => text.clone(),
         Value::Array(lines) => lines.iter().filter_map(Value::as_str).collect(),
-        other => panic!("a source is a text: {other}"),
+        // Malformed on purpose.
+        other => other.to_string(),
     }
 }

@@ -125,10 +125,12 @@ fn shown(all: &[Diagnostic]) -> String {
 
 /// The source line that a diagnostic stands at.
 fn line(bytes: &[u8], found: &Diagnostic) -> String {
-    let notebook: Value = serde_json::from_slice(bytes).unwrap();
     let Some(cell) = found.location.cell else {
-        return String::new();
+        let text = String::from_utf8_lossy(bytes);
+        let line = text.lines().nth(found.location.line.saturating_sub(1) as usize);
+        return line.unwrap_or_default().to_owned();
     };
+    let notebook: Value = serde_json::from_slice(bytes).unwrap();
     source(&notebook["cells"][cell as usize])
         .lines()
         .nth(found.location.line.saturating_sub(1) as usize)

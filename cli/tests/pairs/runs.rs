@@ -13,7 +13,7 @@ use nbvet_host::{Agent, Job, JobCell, Limits};
 use nbvet_report::{CellRun, Diagnostic, Report, RunEnd, RunFailure};
 
 use crate::{
-    file::{PairFile, corpus, in_repository, notebook},
+    file::{PairFile, corpus, in_repository},
     is_static,
     judge::Expected,
 };
@@ -53,12 +53,12 @@ fn every_fault_of_a_run_rule_has_its_severities_and_no_twin_has_any() {
     let mut cases = Vec::new();
     for file in files.iter().filter(|file| !is_static(file)) {
         for pair in &file.pairs {
-            for (is_fault, text) in [(true, &pair.fault), (false, &pair.twin)] {
+            for (is_fault, bytes) in [(true, pair.fault()), (false, pair.twin())] {
                 cases.push(Case {
                     file,
                     expected: Expected::of_pair(file, pair),
                     is_fault,
-                    bytes: notebook(text),
+                    bytes,
                     files: pair.files.clone(),
                 });
             }

@@ -1,7 +1,7 @@
 //! Pairs of static rules: notebooks are read, not run.
 
 use crate::{
-    file::{PairFile, corpus, notebook},
+    file::{PairFile, corpus},
     is_static,
     judge::Expected,
 };
@@ -12,8 +12,8 @@ fn every_fault_of_a_static_rule_has_its_severities_and_no_twin_has_any() {
     for file in PairFile::all().iter().filter(|file| is_static(file)) {
         for pair in &file.pairs {
             let expected = Expected::of_pair(file, pair);
-            wrong.extend(expected.faults_of(&notebook(&pair.fault), None));
-            wrong.extend(expected.faults_of_twin(&notebook(&pair.twin), None));
+            wrong.extend(expected.faults_of(&pair.fault(), None));
+            wrong.extend(expected.faults_of_twin(&pair.twin(), None));
         }
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
