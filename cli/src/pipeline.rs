@@ -88,6 +88,15 @@ struct Opened {
 impl Opened {
     /// Fails where nobody could have judged the file.
     fn new(path: &Path) -> Result<Self, RunFailure> {
+        // A pipe or a device may never end.
+        let special = fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir());
+        if special {
+            return Err(RunFailure {
+                kind: FailureKind::Unreadable,
+                message: format!("{} is no ordinary file", shown(path)),
+                hint: None,
+            });
+        }
         let bytes = fs::read(path).map_err(|error| RunFailure {
             kind: FailureKind::Unreadable,
             message: format!("failed to read {}: {error}", shown(path)),

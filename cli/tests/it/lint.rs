@@ -249,3 +249,16 @@ fn colours_come_only_where_they_are_wanted() {
     assert!(!coloured("LANG", "C"));
     assert!(coloured("CLICOLOR_FORCE", "1"));
 }
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_no_notebook_and_is_not_waited_for() {
+    let sandbox = Sandbox::new();
+    let made = std::process::Command::new("mkfifo")
+        .arg(sandbox.path("pipe.ipynb"))
+        .status();
+    assert!(made.unwrap().success());
+    let output = sandbox.output(&["lint", "pipe.ipynb"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("is no ordinary file"));
+}

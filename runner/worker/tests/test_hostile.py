@@ -92,3 +92,8 @@ def test_the_kernel_is_asked_to_end_the_worker_when_its_parent_ends(worker):
         "import ctypes\nsignal = ctypes.c_int()\nctypes.CDLL(None).prctl(2, ctypes.byref(signal))\nprint(signal.value)"
     )
     assert cell.text() == "9\n"
+
+
+def test_a_replaced_run_cell_passes_no_cell(worker):
+    worker.run("get_ipython().run_cell = lambda *a, **k: None")
+    assert worker.run("1/0").kind == "raised"

@@ -228,7 +228,8 @@ class Runner:
 
 def _error(outcome):
     if outcome is None:
-        return None
+        # Somebody replaced IPython's own function: whether the cell ran, nobody can say.
+        return RuntimeError("IPython gave no result for this cell: its run_cell was replaced")
     return outcome.error_before_exec or outcome.error_in_exec
 
 
