@@ -23,7 +23,7 @@ mount -t tmpfs none "$1"; mkdir "$1/home"; export HOME="$1/home" TMPDIR="$1"
 shift; exec "$@""#;
 const HOST: &str = r#"set -e
 mount -t tmpfs none /mnt; mkdir /mnt/shared; mount --bind "$0" /mnt/shared
-mount -t tmpfs none "$1"; mount -t tmpfs none /tmp; mount -t tmpfs none "$2"
+mount -t tmpfs none "$1"; mount -t tmpfs none "$2"; mount -t tmpfs none /tmp
 shift 2; exec "$@""#;
 
 /// Two containers with one notebook between them.
