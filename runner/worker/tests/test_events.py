@@ -73,11 +73,11 @@ def test_commands_of_libraries_are_not_the_notebook_s(start, tmp_path):
 
 
 def test_bash_cells_tell_what_failed_before_the_end(each):
-    cell = each.run("%%bash\nfalse\necho one\nls /nonexistent 2>/dev/null\nif false; then :; fi\nfalse || true\necho two")
+    cell = each.run("%%bash\nfalse\necho one\nls ./no-such-file 2>/dev/null\nif false; then :; fi\nfalse || true\necho two")
     assert cell.kind == "ok" and cell.text() == "one\ntwo\n"
     assert commands(cell) == [
         ("script-cell", "false", 1, 2, True),
-        ("script-cell", "ls /nonexistent 2> /dev/null", 2, 4, True),
+        ("script-cell", "ls ./no-such-file 2> /dev/null", 2, 4, True),
         ("script-cell", "%%bash", 0, 1, False),
     ]
 
