@@ -78,6 +78,8 @@ def pytest(folder: str) -> list:
 
 def steps() -> list:
     cargo_test = ["cargo", "test", "--workspace", "--exclude", "nbvet-worker", "--no-fail-fast", "--color=never"]
+    # The same tests of running, with processes that are forked.
+    fork_test = ["cargo", "test", "-p", "nbvet-host", "--test", "it", "--no-fail-fast", "--color=never"]
     clippy = ["cargo", "clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]
     found = [
         Step("fmt", ["cargo", "fmt", "--all", "--check"], 2, "lint"),
@@ -85,6 +87,7 @@ def steps() -> list:
         Step("assets", ["cargo", "xtask", "assets"], 30),
         Step("clippy", clippy, 30, "lint"),
         Step("cargo-test", [*cargo_test, "--", "--show-output"], 45, count=count_cargo),
+        Step("cargo-fork", ["env", "NBVET_TEST_ISOLATION=fork", *fork_test, "--", "--show-output"], 15, count=count_cargo),
         Step("dist", ["cargo", "xtask", "dist"], 30),
     ]
     folders = {"tools": "tools/tests", "worker": "runner/worker/tests", "wheel": "python/tests", "benches": "benches"}

@@ -6,7 +6,7 @@ use clap::{
     Args, Parser, Subcommand, ValueEnum,
     builder::{PossibleValuesParser, TypedValueParser},
 };
-use nbvet_protocol::InstallPolicy;
+use nbvet_protocol::{InstallPolicy, Isolation};
 use nbvet_report::{Level, Severity};
 
 use crate::duration;
@@ -152,6 +152,10 @@ pub(crate) struct RunArgs {
     /// What becomes of `pip install` lines: check that they are satisfied (the default), run them, or refuse them
     #[arg(long, value_name = "POLICY", value_parser = install_policies(), hide_possible_values = true)]
     pub(crate) installs: Option<InstallPolicy>,
+    /// Where each notebook's process comes from: `spawn`, a fresh interpreter, or `fork`, a copy of one that has
+    /// imported IPython [default: fork for two and more notebooks]
+    #[arg(long, value_name = "WAY", value_parser = isolations(), hide_possible_values = true)]
+    pub(crate) isolation: Option<Isolation>,
     /// Write the executed notebook: a file for one notebook, else a folder
     #[arg(short, long, value_name = "PATH")]
     pub(crate) output: Option<PathBuf>,
@@ -216,6 +220,13 @@ fn install_policies() -> impl TypedValueParser<Value = InstallPolicy> {
         "run" => InstallPolicy::Run,
         "refuse" => InstallPolicy::Refuse,
         _ => InstallPolicy::Check,
+    })
+}
+
+fn isolations() -> impl TypedValueParser<Value = Isolation> {
+    PossibleValuesParser::new(["fork", "spawn"]).map(|word| match word.as_str() {
+        "fork" => Isolation::Fork,
+        _ => Isolation::Spawn,
     })
 }
 

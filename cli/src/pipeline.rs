@@ -9,7 +9,7 @@ use std::{
 use nbvet_engine::{Run, check};
 use nbvet_host::{Job, JobCell, Limits, RunEvent, RunOutcome};
 use nbvet_notebook::{Language, Notebook, Reading};
-use nbvet_protocol::{PythonRequest, StartSpec};
+use nbvet_protocol::{Isolation, PythonRequest, StartSpec};
 use nbvet_render::{CellSource, NotebookSource};
 use nbvet_report::{
     CellOutcome, CellRun, Diagnostic, FailureKind, Interpreter, NotebookReport, RunEnd, RunFailure, judge,
@@ -28,6 +28,7 @@ pub(crate) struct Running<'a> {
     pub(crate) agents: &'a Agents,
     pub(crate) destination: Option<Destination>,
     pub(crate) working_directory: Option<&'a Path>,
+    pub(crate) isolation: Isolation,
     pub(crate) judged: Judged,
 }
 
@@ -246,6 +247,7 @@ fn job(item: &Item, notebook: &Notebook, running: &Running<'_>) -> Job {
                 .working_directory
                 .map(|folder| if local { here(folder) } else { shown(folder) }),
             installs: settings.installs,
+            isolation: running.isolation,
             ..StartSpec::default()
         },
         limits: Limits {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use nbvet_protocol::Isolation;
 use nbvet_report::ExitCode;
 
 use crate::{
@@ -36,6 +37,10 @@ fn execute(args: &ValidateArgs, judged: Judged) -> Result<ExitCode, UsageError> 
         agents: &agents,
         destination,
         working_directory: args.run.cwd.as_deref(),
+        isolation: args
+            .run
+            .isolation
+            .unwrap_or_else(|| usual_isolation(batch.items.len())),
         judged,
     };
     let jobs = args.input.jobs.map_or(1, usize::from);
@@ -44,6 +49,15 @@ fn execute(args: &ValidateArgs, judged: Judged) -> Result<ExitCode, UsageError> 
             pipeline::validate(item, &running, progress)
         })
     }))
+}
+
+/// Forking pays from the second notebook on.
+fn usual_isolation(notebooks: usize) -> Isolation {
+    if notebooks > 1 {
+        Isolation::Fork
+    } else {
+        Isolation::Spawn
+    }
 }
 
 fn destination(items: &[Item], output: Option<&Path>) -> Result<Option<Destination>, UsageError> {

@@ -5,6 +5,7 @@
 mod assets;
 mod channel;
 mod elf;
+mod fork_server;
 mod interpreter;
 mod oom;
 mod processes;

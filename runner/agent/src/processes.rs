@@ -2,7 +2,7 @@
 //! the child subreaper, so whatever loses its parent becomes the agent's child and is found here. Knows no message.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     fs,
 };
 
@@ -46,6 +46,10 @@ impl Process {
             ticks: u64::try_from(ticks).ok()?,
             started: u64::try_from(number(19)?).ok()?,
         })
+    }
+
+    pub(crate) fn is_child_of(&self, parent: Pid) -> bool {
+        self.parent == parent.as_raw_nonzero().get()
     }
 
     pub(crate) fn cpu_seconds(&self) -> f64 {
@@ -99,8 +103,8 @@ impl Census {
     }
 
     /// Looks at all processes below the agent and reaps dead orphans. `workers` are the sessions' main processes
-    /// by pid; their exit status is never taken here.
-    pub(crate) fn scan(&mut self, workers: &HashMap<i32, u32>) -> Scan {
+    /// by pid; their exit status is never taken here. What lives below the agent's own `helpers` is no session's yet.
+    pub(crate) fn scan(&mut self, workers: &HashMap<i32, u32>, helpers: &HashSet<i32>) -> Scan {
         let all: Vec<Process> = pids().filter_map(Process::of).collect();
         let mut children: HashMap<i32, Vec<&Process>> = HashMap::new();
         for process in &all {
@@ -112,6 +116,7 @@ impl Census {
             .get(&self.me)
             .into_iter()
             .flatten()
+            .filter(|child| !helpers.contains(&child.pid))
             .map(|child| (*child, None))
             .collect();
         while let Some((process, inherited)) = open.pop() {
@@ -251,7 +256,7 @@ mod tests {
         let workers = HashMap::from([(pid, 3)]);
         let mut census = Census::new("mark");
         let found = (0..200).find_map(|_| {
-            let scan = census.scan(&workers);
+            let scan = census.scan(&workers, &HashSet::new());
             let (tree, alone) = (scan.sessions.get(&3)?.clone(), scan.sessions.get(&7)?.clone());
             std::thread::sleep(std::time::Duration::from_millis(5));
             (tree.len() == 2).then_some((tree, alone))

@@ -2,7 +2,7 @@
 //! everything is ended.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     env, io,
     os::{
         fd::{AsFd, OwnedFd},
@@ -11,20 +11,21 @@ use std::{
     time::{Duration, Instant},
 };
 
-use nbvet_protocol::{FrameError, FromAgent, PROTOCOL_VERSION, StartSpec, ToAgent};
+use nbvet_protocol::{FrameError, FromAgent, Isolation, PROTOCOL_VERSION, StartSpec, ToAgent};
 use rustix::{
     event::{PollFd, PollFlags, poll},
     io::Errno,
-    process::{getpid, set_child_subreaper},
+    process::{Signal, getpid, set_child_subreaper},
 };
 use signal_hook::consts::{SIGHUP, SIGTERM};
 
 use crate::{
     channel::{Channel, Read},
+    fork_server::{Born, ForkServers},
     oom::OomCount,
     processes::{Census, Process, Scan, memory},
     session::Session,
-    start::{self, StartFailure},
+    start::{self, Plan, StartFailure, Worker},
 };
 
 /// Bytes for the host above which nothing more is read from notebooks: they wait, as at a full terminal.
@@ -84,6 +85,7 @@ struct Agent<F> {
     /// Names this agent's sessions among all on the machine.
     mark: String,
     census: Census,
+    fork_servers: ForkServers,
     oom: OomCount,
     terminated: UnixStream,
     greeted: bool,
@@ -100,6 +102,7 @@ enum Source {
     Channel(u32),
     Stream(u32, usize),
     Exit(u32),
+    ForkServer(usize),
 }
 
 impl<F: AsFd> Agent<F> {
@@ -120,6 +123,7 @@ impl<F: AsFd> Agent<F> {
             sessions: BTreeMap::new(),
             census: Census::new(&mark),
             mark,
+            fork_servers: ForkServers::default(),
             oom: OomCount::here(),
             terminated,
             greeted: false,
@@ -139,6 +143,7 @@ impl<F: AsFd> Agent<F> {
                     Source::Channel(number) => self.on_channel(number, events),
                     Source::Stream(number, index) => self.on_stream(number, index),
                     Source::Exit(number) => self.on_exit(number),
+                    Source::ForkServer(index) => self.on_fork_server(index)?,
                 }
             }
             self.take_messages();
@@ -177,6 +182,13 @@ impl<F: AsFd> Agent<F> {
         };
         fds.push((Source::Host, PollFd::from_borrowed_fd(self.host.fd(), host)));
         fds.push((Source::Terminated, PollFd::new(&self.terminated, PollFlags::IN)));
+        let servers = self.fork_servers.sockets();
+        fds.extend(servers.map(|(index, socket)| {
+            (
+                Source::ForkServer(index),
+                PollFd::from_borrowed_fd(socket, PollFlags::IN),
+            )
+        }));
         let congested = self.host.waiting() > CONGESTION;
         for (&number, session) in self.sessions.iter().filter(|(_, session)| !session.is_ending()) {
             fds.push((Source::Exit(number), PollFd::new(session.pidfd(), PollFlags::IN)));
@@ -261,7 +273,7 @@ impl<F: AsFd> Agent<F> {
                 }
             }
             ToAgent::Interrupt { session } => self.with(session, |session| session.interrupt()),
-            ToAgent::Kill { session } => self.with(session, Session::kill),
+            ToAgent::Kill { session } => self.kill(session)?,
             ToAgent::Finish { session } => self.with(session, Session::finish),
         }
         Ok(())
@@ -274,28 +286,82 @@ impl<F: AsFd> Agent<F> {
         }
     }
 
+    fn kill(&mut self, number: u32) -> Result<(), AgentError> {
+        if self.fork_servers.cancel(number) {
+            self.host.send(&FromAgent::Exited {
+                session: number,
+                status: None,
+                signal: Some(Signal::KILL.as_raw()),
+                out_of_memory: false,
+                peak_memory: 0,
+                cpu_seconds: 0.0,
+                unreadable: None,
+            })?;
+        }
+        self.with(number, Session::kill);
+        Ok(())
+    }
+}
+
+/// Sessions come to life.
+impl<F: AsFd> Agent<F> {
     fn start(&mut self, number: u32, spec: &StartSpec) -> Result<(), AgentError> {
         if self.sessions.is_empty() {
             // Kills of the time before concern nobody here.
             self.oom.has_risen();
         }
-        match start::start(spec, &format!("{}.{number}", self.mark)) {
-            Ok(worker) => {
-                let session = Session::new(number, worker, spec.installs, spec.memory_limit)
-                    .map_err(system("preparing a session"))?;
-                self.sessions.insert(number, session);
-                self.next_tick = Instant::now() + TICK;
+        match (
+            start::plan(spec, start::marker(&self.mark, number)),
+            spec.isolation,
+        ) {
+            (Ok(plan), Isolation::Spawn) => self.spawn(number, &plan),
+            (Ok(plan), Isolation::Fork) => {
+                self.fork_servers.ask(number, plan);
+                self.spawn_unforked()
             }
-            Err(StartFailure { kind, message, hint }) => {
-                self.host.send(&FromAgent::StartFailed {
-                    session: number,
-                    kind,
-                    message,
-                    hint,
-                })?;
-            }
+            (Err(failure), _) => self.start_failed(number, failure),
+        }
+    }
+
+    fn on_fork_server(&mut self, index: usize) -> Result<(), AgentError> {
+        match self.fork_servers.read(index) {
+            Some(Born::Forked(number, plan, worker)) => self.begin(number, worker, &plan)?,
+            Some(Born::ToSpawn(number, plan)) => self.spawn(number, &plan)?,
+            None => {}
+        }
+        self.spawn_unforked()
+    }
+
+    fn spawn_unforked(&mut self) -> Result<(), AgentError> {
+        while let Some((number, plan)) = self.fork_servers.next_to_spawn() {
+            self.spawn(number, &plan)?;
         }
         Ok(())
+    }
+
+    fn spawn(&mut self, number: u32, plan: &Plan) -> Result<(), AgentError> {
+        match plan.spawn() {
+            Ok(worker) => self.begin(number, worker, plan),
+            Err(failure) => self.start_failed(number, failure),
+        }
+    }
+
+    fn begin(&mut self, number: u32, worker: Worker, plan: &Plan) -> Result<(), AgentError> {
+        let session = Session::new(number, worker, plan.installs, plan.memory_limit)
+            .map_err(system("preparing a session"))?;
+        self.sessions.insert(number, session);
+        self.next_tick = Instant::now() + TICK;
+        Ok(())
+    }
+
+    fn start_failed(&mut self, number: u32, failure: StartFailure) -> Result<(), AgentError> {
+        let StartFailure { kind, message, hint } = failure;
+        Ok(self.host.send(&FromAgent::StartFailed {
+            session: number,
+            kind,
+            message,
+            hint,
+        })?)
     }
 }
 
@@ -311,7 +377,8 @@ impl<F: AsFd> Agent<F> {
         }
         self.sessions.retain(|_, session| !session.is_gone());
         // Orphans of nobody known: once no session is left, they belonged to one that is over.
-        self.strangers = self.sessions.is_empty() && !scan.strangers.is_empty();
+        let idle = self.sessions.is_empty() && !self.fork_servers.is_busy();
+        self.strangers = idle && !scan.strangers.is_empty();
         if self.strangers {
             scan.strangers.iter().for_each(Process::kill);
         }
@@ -323,7 +390,8 @@ impl<F: AsFd> Agent<F> {
     fn scan(&mut self) -> Scan {
         let living = self.sessions.iter().filter(|(_, session)| !session.is_ending());
         let workers: HashMap<i32, u32> = living.map(|(&number, session)| (session.pid(), number)).collect();
-        let scan = self.census.scan(&workers);
+        let helpers = self.fork_servers.pids().collect();
+        let scan = self.census.scan(&workers, &helpers);
         for (number, seconds) in &scan.reaped {
             self.with(*number, |session| session.add_cpu(*seconds));
         }
@@ -336,7 +404,7 @@ impl<F: AsFd> Agent<F> {
         self.sessions.values_mut().for_each(Session::kill);
         // The workers are orphans like all others now: nobody asks for their status any more.
         while since.elapsed() < FAREWELL {
-            let scan = self.census.scan(&HashMap::new());
+            let scan = self.census.scan(&HashMap::new(), &HashSet::new());
             let mut left = scan.sessions.values().flatten().chain(&scan.strangers).peekable();
             if left.peek().is_none() {
                 break;

@@ -2,6 +2,7 @@
 //! Knows nothing of what the worker says afterwards.
 
 use std::{
+    collections::BTreeMap,
     env,
     ffi::OsString,
     io::{self, Read},
@@ -14,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use nbvet_protocol::{StartFailureKind, StartSpec};
+use nbvet_protocol::{InstallPolicy, StartFailureKind, StartSpec};
 use rustix::{
     event::{PollFd, PollFlags, poll},
     io::{FdFlags, fcntl_setfd},
@@ -31,6 +32,8 @@ use crate::{
 
 /// The oldest Python that the worker can be loaded into.
 const OLDEST: (u32, u32) = (3, 9);
+/// Digits of a session's number in its marker.
+const SESSION_DIGITS: usize = 10;
 /// How long a program may take to say which Python it is.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -76,10 +79,32 @@ impl From<AssetsError> for StartFailure {
     }
 }
 
-/// Finds the Python and starts a worker in it; `marker` names the session in the environment.
-pub(crate) fn start(spec: &StartSpec, marker: &str) -> Result<Worker, StartFailure> {
+/// All that is known about a worker before it is started.
+#[derive(Clone)]
+pub(crate) struct Plan {
+    pub(crate) python: Found,
+    /// The folder that it runs in.
+    pub(crate) folder: PathBuf,
+    /// Names its session in the environment.
+    pub(crate) marker: String,
+    /// Variables added to the environment.
+    pub(crate) env: BTreeMap<String, String>,
+    pub(crate) installs: InstallPolicy,
+    pub(crate) memory_limit: Option<u64>,
+    arguments: Arguments,
+}
+
+/// What a process is started as; the loader knows these words.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Role {
+    Worker,
+    ForkServer,
+}
+
+/// Finds the Python and what it is to load; `marker` names the session.
+pub(crate) fn plan(spec: &StartSpec, marker: String) -> Result<Plan, StartFailure> {
     let notebook_directory = directory(spec.notebook_directory.as_deref())?;
-    let working_directory = directory(
+    let folder = directory(
         spec.working_directory
             .as_deref()
             .or(spec.notebook_directory.as_deref()),
@@ -87,19 +112,120 @@ pub(crate) fn start(spec: &StartSpec, marker: &str) -> Result<Worker, StartFailu
     let python = find(spec, &notebook_directory)?;
     let assets = Assets::find()?;
     let arguments = arguments(&assets, &python.path)?;
-    let mut command = Command::new(&python.path);
-    environment(&mut command, &python.path);
-    command
-        .arg("-c")
-        .args(arguments.before)
-        .current_dir(working_directory)
-        .envs(&spec.env)
-        .env(MARKER, marker)
-        .process_group(0)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    spawn(command, &arguments.after, python)
+    Ok(Plan {
+        python,
+        folder,
+        marker,
+        env: spec.env.clone(),
+        installs: spec.installs,
+        memory_limit: spec.memory_limit,
+        arguments,
+    })
+}
+
+impl Plan {
+    /// Starts a worker in a fresh interpreter.
+    pub(crate) fn spawn(&self) -> Result<Worker, StartFailure> {
+        let mut command = self.command();
+        command
+            .current_dir(&self.folder)
+            .env(MARKER, &self.marker)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let (channel, theirs) = socket(SocketType::STREAM).map_err(|error| self.not_started(&error))?;
+        let mut child = self.start(command, Role::Worker, &theirs)?;
+        let pid = Pid::from_child(&child);
+        let pidfd = pidfd_open(pid, PidfdFlags::empty()).map_err(|error| self.not_started(&error.into()))?;
+        let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
+            unreachable!("both were asked for as pipes")
+        };
+        Ok(Worker {
+            pid,
+            pidfd,
+            channel,
+            stdout: stdout.into(),
+            stderr: stderr.into(),
+            python: self.python.clone(),
+        })
+    }
+
+    /// Starts a fork server for workers like this one: its process, and our end of its socket.
+    pub(crate) fn serve_forks(&self) -> Result<(Pid, OwnedFd), StartFailure> {
+        let mut command = self.command();
+        // As long as a session's marker, and no session's.
+        let marker = self.marker.rsplit_once('.').map_or("", |(mark, _)| mark);
+        command
+            .current_dir("/")
+            .env(MARKER, format!("{marker}.{:->1$}", "", SESSION_DIGITS))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let (socket, theirs) = socket(SocketType::SEQPACKET).map_err(|error| self.not_started(&error))?;
+        let child = self.start(command, Role::ForkServer, &theirs)?;
+        Ok((Pid::from_child(&child), socket))
+    }
+
+    /// Whether both would be started alike but for their folder and session.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        self.python.path == other.python.path && self.env == other.env && self.arguments == other.arguments
+    }
+
+    /// Whether the interpreter's start depends on the folder that it is started in.
+    pub(crate) fn depends_on_folder(&self) -> bool {
+        let search = self
+            .env
+            .get("PYTHONPATH")
+            .map(OsString::from)
+            .or_else(|| env::var_os("PYTHONPATH"));
+        search.is_some_and(|search| {
+            !search.is_empty() && env::split_paths(&search).any(|path| !path.is_absolute())
+        })
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.python.path);
+        environment(&mut command, &self.python.path);
+        command.envs(&self.env).process_group(0).stdin(Stdio::null());
+        command
+    }
+
+    fn start(&self, mut command: Command, role: Role, theirs: &OwnedFd) -> Result<Child, StartFailure> {
+        let Arguments {
+            loader,
+            worker,
+            shim,
+            kit,
+        } = &self.arguments;
+        command
+            .arg("-c")
+            .arg(loader)
+            .arg(theirs.as_raw_fd().to_string())
+            .args([worker, shim, kit])
+            .arg(match role {
+                Role::Worker => "worker",
+                Role::ForkServer => "fork-server",
+            });
+        // This process has one thread, so no other child can inherit it in between.
+        fcntl_setfd(theirs, FdFlags::empty()).map_err(|error| self.not_started(&error.into()))?;
+        command.spawn().map_err(|error| self.not_started(&error))
+    }
+
+    fn not_started(&self, error: &io::Error) -> StartFailure {
+        StartFailure::new(
+            StartFailureKind::NoInterpreter,
+            format!("{} does not start: {error}", self.python.path.display()),
+            Some("name a working Python with `--python`"),
+        )
+    }
+}
+
+/// The marker of a session, all of one length.
+pub(crate) fn marker(mark: &str, session: u32) -> String {
+    format!("{mark}.{session:0SESSION_DIGITS$}")
+}
+
+/// Two ends of a new socket.
+pub(crate) fn socket(kind: SocketType) -> io::Result<(OwnedFd, OwnedFd)> {
+    Ok(socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None)?)
 }
 
 fn directory(named: Option<&str>) -> Result<PathBuf, StartFailure> {
@@ -135,10 +261,14 @@ fn find(spec: &StartSpec, directory: &Path) -> Result<Found, StartFailure> {
     .map_err(|error| StartFailure::new(StartFailureKind::NoInterpreter, error.message, Some(error.hint)))
 }
 
-/// What follows `python -c`, around the number of the channel.
+/// What the loader is given, and itself.
+#[derive(Clone, PartialEq, Eq)]
 struct Arguments {
-    before: [OsString; 1],
-    after: [OsString; 3],
+    loader: OsString,
+    worker: OsString,
+    shim: OsString,
+    /// Empty: none.
+    kit: OsString,
 }
 
 fn arguments(assets: &Assets, python: &Path) -> Result<Arguments, StartFailure> {
@@ -162,10 +292,11 @@ fn arguments(assets: &Assets, python: &Path) -> Result<Arguments, StartFailure> 
     } else {
         None
     };
-    let kit = kit.map_or_else(OsString::new, PathBuf::into_os_string);
     Ok(Arguments {
-        before: [loader.into()],
-        after: [worker.into(), assets.shim().into(), kit],
+        loader: loader.into(),
+        worker: worker.into(),
+        shim: assets.shim().into(),
+        kit: kit.map_or_else(OsString::new, PathBuf::into_os_string),
     })
 }
 
@@ -261,42 +392,6 @@ fn environment(command: &mut Command, python: &Path) {
     } else {
         command.env_remove("VIRTUAL_ENV");
     }
-}
-
-fn spawn(mut command: Command, after: &[OsString], python: Found) -> Result<Worker, StartFailure> {
-    let failed = |error: io::Error| {
-        let message = format!("{} does not start: {error}", python.path.display());
-        StartFailure::new(
-            StartFailureKind::NoInterpreter,
-            message,
-            Some("name a working Python with `--python`"),
-        )
-    };
-    let (channel, theirs) = socketpair(
-        AddressFamily::UNIX,
-        SocketType::STREAM,
-        SocketFlags::CLOEXEC,
-        None,
-    )
-    .map_err(|error| failed(error.into()))?;
-    command.arg(theirs.as_raw_fd().to_string()).args(after);
-    // This process has one thread, so no other child can inherit it in between.
-    fcntl_setfd(&theirs, FdFlags::empty()).map_err(|error| failed(error.into()))?;
-    let mut child = command.spawn().map_err(failed)?;
-    drop(theirs);
-    let pid = Pid::from_child(&child);
-    let pidfd = pidfd_open(pid, PidfdFlags::empty()).map_err(|error| failed(error.into()))?;
-    let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
-        unreachable!("both were asked for as pipes")
-    };
-    Ok(Worker {
-        pid,
-        pidfd,
-        channel,
-        stdout: stdout.into(),
-        stderr: stderr.into(),
-        python,
-    })
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, env, error::Error, io, path::Path, time::Duration};
 
 use nbvet_host::{Agent, Job, JobCell, Limits, RunEvent, run};
-use nbvet_protocol::{PythonRequest, StartSpec};
+use nbvet_protocol::{Isolation, PythonRequest, StartSpec};
 use serde_json::{Value, json};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -52,6 +52,11 @@ fn job(wish: &Value) -> Job {
                 kernelspec: None,
             },
             notebook_directory: text("directory"),
+            isolation: if wish["fork"] == true {
+                Isolation::Fork
+            } else {
+                Isolation::Spawn
+            },
             memory_limit: wish["memoryLimit"].as_u64(),
             env: wish["mark"]
                 .as_str()

@@ -64,6 +64,9 @@ pub struct StartSpec {
     pub working_directory: Option<String>,
     /// What to do with `pip install` lines.
     pub installs: InstallPolicy,
+    /// Where the notebook's process comes from.
+    #[serde(default)]
+    pub isolation: Isolation,
     /// End the session as out of memory when its processes hold more bytes than this.
     pub memory_limit: Option<u64>,
     /// Variables added to the environment.
@@ -78,6 +81,18 @@ pub struct PythonRequest {
     pub explicit: Option<String>,
     /// Name of the notebook's kernelspec, tried after the virtual environments.
     pub kernelspec: Option<String>,
+}
+
+/// Where a notebook's process comes from. It is one of its own either way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Isolation {
+    /// A fresh interpreter.
+    #[default]
+    Spawn,
+    /// Forked from an interpreter that has imported IPython and done nothing else; cheaper from the second notebook
+    /// on. All share one hash seed. Where forking is not safe, a fresh interpreter.
+    Fork,
 }
 
 /// What to do with `pip install` lines of a notebook.

@@ -6,12 +6,15 @@
 //! Whatever comes from the notebook's side is hostile until checked: sizes are capped, unknown data is an error.
 
 mod agent;
+mod fork_server;
 mod frame;
 mod worker;
 
 pub use agent::{
-    Display, FromAgent, InstallPolicy, PythonRequest, StartFailureKind, StartSpec, StreamName, ToAgent,
+    Display, FromAgent, InstallPolicy, Isolation, PythonRequest, StartFailureKind, StartSpec, StreamName,
+    ToAgent,
 };
+pub use fork_server::{FromForkServer, ToForkServer};
 pub use frame::{FrameBuffer, FrameError, MAX_FRAME, decode, encode, read_frame, try_encode, write_frame};
 pub use worker::{CellResult, CellStatus, FromWorker, ToWorker, WorkerInfo};
 

@@ -1,12 +1,12 @@
 """Given to the user's interpreter with -c; starts the worker.
 
 Arguments: number of the channel's descriptor, path of the extension, folder of the shim, folder of the IPython
-kit or nothing. Written for any Python 3, so that an old one can say that it is too old.
+kit or nothing, `fork-server` or `worker`. Written for any Python 3, so that an old one can say that it is too old.
 Exit status: 86, this interpreter cannot run the worker (one line on stderr); 87, the start failed (traceback).
 """
 
 
-def _load(channel, extension, shim, kit):
+def _load(channel, extension, shim, kit, role):
     import sys
 
     # The notebook's folder must not shadow what is imported until its first cell.
@@ -41,7 +41,7 @@ def _load(channel, extension, shim, kit):
 
         native = module("nbvet_worker", extension, ExtensionFileLoader)
         package = module("nbvet_shim", shim + "/__init__.py", SourceFileLoader, shim)
-        return package.run(native, channel, kit)
+        return package.run(native, channel, kit, role == "fork-server")
     except Exception:
         import traceback
 
@@ -53,7 +53,7 @@ def _load(channel, extension, shim, kit):
 def _main():
     import sys
 
-    status = _load(int(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4] if len(sys.argv) > 4 else "")
+    status = _load(int(sys.argv[1]), *sys.argv[2:6])
     if status:
         sys.exit(status)
 

@@ -58,13 +58,9 @@ type ErrorParts = (String, String, Vec<String>, Option<u32>);
 
 #[pymethods]
 impl Session {
-    /// Takes duplicates of the inherited descriptors, and asks the kernel to end this process when the agent ends,
-    /// however that comes about.
+    /// Takes duplicates of the inherited descriptors.
     #[new]
     fn new(py: Python<'_>, socket: RawFd) -> PyResult<Self> {
-        #[cfg(target_os = "linux")]
-        rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
-            .map_err(std::io::Error::from)?;
         Ok(Self {
             channel: Channel::new(socket)?,
             exit: py.import("os")?.getattr("_exit")?.unbind(),
@@ -89,9 +85,14 @@ impl Session {
         self.quiet.load(Ordering::Relaxed)
     }
 
-    /// Waits for the agent's first message; the policy for installs.
+    /// Waits for the agent's first message; the policy for installs. From then on the kernel ends this process when
+    /// the agent ends, however that comes about: not before, since a forked worker has another parent at first.
     fn hello(&self, py: Python<'_>) -> PyResult<&'static str> {
-        match self.talk(py, Channel::receive) {
+        let message = self.talk(py, Channel::receive);
+        #[cfg(target_os = "linux")]
+        rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
+            .map_err(std::io::Error::from)?;
+        match message {
             ToWorker::Hello {
                 protocol: PROTOCOL_VERSION,
                 installs,

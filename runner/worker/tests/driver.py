@@ -93,7 +93,7 @@ class Worker:
         loader = (PYTHON / "loader.py").read_text()
         theirs.set_inheritable(True)
         self.process = subprocess.Popen(
-            [str(python), "-c", loader, str(theirs.fileno()), str(so), str(PYTHON / "nbvet_shim"), str(kit)],
+            [str(python), "-c", loader, str(theirs.fileno()), str(so), str(PYTHON / "nbvet_shim"), str(kit), "worker"],
             stdin=subprocess.DEVNULL,
             stdout=write_ends[0],
             stderr=write_ends[1],

@@ -6,6 +6,7 @@
 )]
 
 mod cells;
+mod forks;
 mod interpreters;
 mod namespaces;
 mod processes;

@@ -9,11 +9,12 @@ use std::{
 };
 
 use expect_test::{Expect, expect};
+use nbvet_protocol::Isolation;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::{endpoint, marked, python, root, wait_until};
+use crate::support::{endpoint, isolation, marked, python, root, wait_until};
 
 /// In both: the shared folder at a path of its own, then a private file system over the places that tests use.
 /// `$0` is the shared folder, `$1` the private folder, the rest the program.
@@ -54,8 +55,8 @@ impl Pods {
             .stdout(Stdio::piped())
             .spawn()
             .expect("unshare is there");
-        let mut job =
-            json!({ "cells": cells, "python": python(), "directory": "/mnt/notebook", "mark": mark });
+        let mut job = json!({ "cells": cells, "python": python(), "directory": "/mnt/notebook", "mark": mark,
+            "fork": isolation() == Isolation::Fork });
         job.as_object_mut()
             .expect("it is one")
             .extend(wish.as_object().expect("it is one").clone());

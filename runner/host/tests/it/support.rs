@@ -11,7 +11,7 @@ use std::{
 use expect_test::Expect;
 use nbvet_host::{Agent, Job, JobCell, Limits, RunOutcome, run};
 use nbvet_notebook::Output;
-use nbvet_protocol::{PythonRequest, StartSpec};
+use nbvet_protocol::{Isolation, PythonRequest, StartSpec};
 use nbvet_report::{CellRun, RunEnd};
 use tempfile::TempDir;
 
@@ -49,6 +49,20 @@ pub(crate) fn python() -> String {
     })
 }
 
+/// All tests hold for both: `NBVET_TEST_ISOLATION=fork` runs them with fork servers.
+pub(crate) fn isolation() -> Isolation {
+    let way = env::var("NBVET_TEST_ISOLATION").unwrap_or_else(|_| "spawn".to_owned());
+    assert!(
+        matches!(&*way, "fork" | "spawn"),
+        "NBVET_TEST_ISOLATION is {way}: fork or spawn"
+    );
+    if way == "fork" {
+        Isolation::Fork
+    } else {
+        Isolation::Spawn
+    }
+}
+
 pub(crate) fn agent() -> Agent {
     let mut command = Command::new(endpoint());
     command.arg("agent");
@@ -78,6 +92,7 @@ impl Bench {
                 kernelspec: None,
             },
             notebook_directory: Some(folder.path().to_string_lossy().into_owned()),
+            isolation: isolation(),
             env: BTreeMap::from([("NBVET_TEST_MARK".to_owned(), mark.clone())]),
             ..StartSpec::default()
         };

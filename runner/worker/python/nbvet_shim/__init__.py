@@ -5,13 +5,19 @@ import os
 import sys
 
 
-def run(native, channel, kit):
+def run(native, channel, kit, forks):
     """Serve the agent until it says finish; the process's exit status."""
     gc.disable()
+    from_kit = _find_ipython(kit)
+    if forks:
+        from nbvet_shim.fork_server import serve
+
+        channel = serve(channel)
+        if channel is None:
+            return 0
     session = native.Session(channel)
     os.close(channel)
     policy = session.hello()
-    from_kit = _find_ipython(kit)
 
     from nbvet_shim.runner import Runner
 

@@ -1,0 +1,102 @@
+//! What is true of forked workers alone. All other tests hold for them too: `NBVET_TEST_ISOLATION=fork` runs them so.
+
+use std::{collections::BTreeSet, fs};
+
+use nbvet_host::Agent;
+use nbvet_notebook::Output;
+use nbvet_protocol::Isolation;
+use nbvet_report::CellOutcome;
+
+use crate::support::{Bench, agent};
+
+fn forked(code: &str) -> Bench {
+    let mut bench = Bench::new(&[code]);
+    bench.job.spec.isolation = Isolation::Fork;
+    bench
+}
+
+/// What the only cell of a notebook prints, which must succeed.
+fn printed(bench: &Bench, agent: &Agent) -> String {
+    let outcome = bench.run_over(agent);
+    assert_eq!(outcome.cells[0].outcome, CellOutcome::Ok, "{outcome:?}");
+    let outputs = outcome.outputs.of(0).iter();
+    outputs
+        .map(|output| match output {
+            Output::Stream { text, .. } => text.as_str(),
+            _ => "something else\n",
+        })
+        .collect()
+}
+
+/// What the process was started as, by its command line: a forked one has that of its fork server.
+const ROLE: &str = "print(open('/proc/self/cmdline').read().split(chr(0))[-2])";
+
+#[test]
+fn each_notebook_has_a_process_and_randomness_of_its_own() {
+    let agent = agent();
+    for own in [
+        "import os; print(os.getpid())",
+        "import random; print(random.random())",
+        "import os; print(os.environ['NBVET_SESSION'])",
+        "print([line for line in open('/proc/self/environ').read().split(chr(0)) if 'NBVET_SESSION' in line])",
+    ] {
+        let bench = forked(own);
+        let printed: BTreeSet<String> = (0..3).map(|_| printed(&bench, &agent)).collect();
+        assert_eq!(printed.len(), 3, "{own}: {printed:?}");
+    }
+    let role = printed(&forked(ROLE), &agent);
+    assert_eq!(role, "fork-server\n");
+}
+
+#[test]
+fn nothing_of_one_notebook_is_seen_by_the_next() {
+    let agent = agent();
+    let bench = forked(
+        "import os, builtins, json\nprint(hasattr(builtins, 'left'), 'LEFT' in os.environ, hasattr(json, 'left'))\n\
+         builtins.left = json.left = 1; os.environ['LEFT'] = '1'; os.chdir('/')",
+    );
+    for _ in 0..2 {
+        assert_eq!(printed(&bench, &agent), "False False False\n");
+    }
+}
+
+#[test]
+fn a_notebook_that_kills_the_fork_server_takes_no_other_along() {
+    let agent = agent();
+    let kill = forked(
+        "import os, signal\nfor pid in filter(str.isdigit, os.listdir('/proc')):\n    try:\n        \
+         command, stat = open(f'/proc/{pid}/cmdline').read(), open(f'/proc/{pid}/stat').read()\n    \
+         except OSError: continue\n    parent = int(stat.rpartition(')')[2].split()[1])\n    \
+         if parent == os.getppid() and int(pid) != os.getpid() and 'fork-server' in command:\n        \
+         os.kill(int(pid), signal.SIGKILL); print('killed')",
+    );
+    assert_eq!(printed(&kill, &agent), "killed\n");
+    let mut next = forked(ROLE);
+    next.job.spec.env = kill.job.spec.env.clone();
+    assert_eq!(printed(&next, &agent), "worker\n");
+}
+
+#[test]
+fn where_forking_is_not_safe_a_fresh_interpreter_is_started() {
+    let agent = agent();
+    let mut threads = forked(ROLE);
+    let site = threads.folder.path().join("site");
+    fs::create_dir(&site).expect("the folder is ours");
+    let starts =
+        "import threading, time\nthreading.Thread(target=time.sleep, args=(5,), daemon=True).start()\n";
+    fs::write(site.join("sitecustomize.py"), starts).expect("the folder is ours");
+    let path = site.to_string_lossy().into_owned();
+    threads.job.spec.env.insert("PYTHONPATH".to_owned(), path);
+    assert_eq!(printed(&threads, &agent), "worker\n");
+
+    let mut relative = forked(&format!("import beside\n{ROLE}"));
+    let library = relative.folder.path().join("lib");
+    fs::create_dir(&library).expect("the folder is ours");
+    fs::write(library.join("beside.py"), "").expect("the folder is ours");
+    relative
+        .job
+        .spec
+        .env
+        .insert("PYTHONPATH".to_owned(), "lib".to_owned());
+    assert_eq!(printed(&relative, &agent), "worker\n");
+}
