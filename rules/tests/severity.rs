@@ -48,6 +48,9 @@ fn s2_every_rule_stands_in_its_row() {
         NB006 cell-timeout             error error error error
         NB007 notebook-timeout         error error error error
         NB101 no-assertion-notebook    note note note warning
+        NB102 tautological-assertion   note warning warning warning
+        NB103 swallowed-assertion      note warning warning warning
+        NB104 unreached-assertion      note note note note
         NB201 bare-except              note warning warning warning
         NB202 except-pass              note warning error error
         NB203 except-print-only        note warning error error
@@ -203,6 +206,35 @@ fn s3_verify_assertions_makes_a_notebook_without_any_an_error() {
     assert_eq!(severity_of("NB101", source, &settings), Some(Severity::Note));
     settings.flags.verify_assertions = true;
     assert_eq!(severity_of("NB101", source, &settings), Some(Severity::Error));
+}
+
+#[test]
+fn s3_verify_assertions_makes_assertions_that_cannot_fail_errors() {
+    let sources = [
+        ("NB102", "assert True"),
+        ("NB102", "rows = []\nassert (len(rows) > 0, 'no rows')"),
+        (
+            "NB103",
+            "rows = []\ntry:\n    assert rows\nexcept AssertionError:\n    pass",
+        ),
+        ("NB104", "def check(rows):\n    assert rows"),
+    ];
+    let mut settings = at(Level::Learning);
+    for (id, source) in sources {
+        assert_eq!(
+            severity_of(id, source, &settings),
+            Some(Severity::Note),
+            "{source}"
+        );
+    }
+    settings.flags.verify_assertions = true;
+    for (id, source) in sources {
+        assert_eq!(
+            severity_of(id, source, &settings),
+            Some(Severity::Error),
+            "{source}"
+        );
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
-//! What several rules need to know about a notebook's code: exception handlers, where `None` and NaN come from,
+//! What several rules need to know about a notebook's code: assertions, exception handlers, where `None` and NaN come from,
 //! what shell commands do. No rule of its own.
 
+pub(crate) mod assertions;
 pub(crate) mod commands;
 pub(crate) mod handlers;
 pub(crate) mod missing_values;
