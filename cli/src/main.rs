@@ -26,6 +26,10 @@ use crate::{
     usage::UsageError,
 };
 
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> std::process::ExitCode {
     guard::install();
     let code = match guard::catch(start) {
