@@ -1,0 +1,188 @@
+"""How often rules are right: precision over labelled hits in the corpus's measuring repositories.
+
+    precision.py table NBVET            the table, one row a rule, with the gate's verdict
+    precision.py draw NBVET RULE...     writes the hits that are to be labelled to rules/labels/RULE.tsv
+
+The hits of a rule are what `nbvet lint` finds at development in notebooks of the repositories that
+rules/labels/repositories.tsv sets apart for measuring. With fewer than 50 all of them are labelled and their own share
+counts; with 50 and more a sample of 50 drawn with a fixed seed, of which the lower bound of the 95 % Wilson interval
+counts. A label is `true` (harm, as the rule's page defines it) or `false`, with a reason. What was drawn is committed
+with empty labels before anybody reads it. A severity of error needs 0.95 of a census or a bound of 0.85, a warning
+0.80 or 0.75.
+"""
+
+import argparse
+import csv
+import json
+import math
+import os
+import random
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LABELS = ROOT / "rules" / "labels"
+COLUMNS = ["notebook", "cell", "line", "severity", "message", "source", "label", "reason"]
+SAMPLE = 50
+SEED = 20261124
+GATES = {"error": (0.95, 0.85), "warning": (0.80, 0.75)}
+SEVERITIES = ["off", "note", "warning", "error"]
+
+
+def corpus():
+    """The folder of the corpus's notebooks; ends the program without one."""
+    shared = Path(os.environ.get("NBVET_SHARED") or ROOT / "../shared").resolve()
+    folder = shared / "corpus" / "notebooks"
+    if not folder.is_dir():
+        sys.exit("error: no corpus: set NBVET_SHARED to the folder that holds corpus/notebooks")
+    return folder
+
+
+def read(path):
+    """Rows of a TSV file; lines that begin with # are remarks."""
+    with path.open(encoding="utf-8", newline="") as file:
+        lines = [line for line in file if not line.startswith("#")]
+    return list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
+
+
+def write(path, rows):
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(
+            file, COLUMNS, delimiter="\t", quoting=csv.QUOTE_NONE, quotechar=None, lineterminator="\n"
+        )
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def measuring(folder):
+    """The repositories to measure on, those that are there."""
+    named = [row["repository"] for row in read(LABELS / "repositories.tsv") if row["used for"] == "measuring"]
+    return [folder / name for name in sorted(named) if (folder / name).is_dir()]
+
+
+def hits(nbvet, folder):
+    """By rule name: every hit in the measuring repositories, in the order of path, cell and line."""
+    command = [nbvet, "lint", "--level", "development", "--format", "json", *measuring(folder)]
+    report = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=False).stdout)
+    found = defaultdict(list)
+    for notebook in report["notebooks"]:
+        # As it was named on the command line, from the folder of the corpus on.
+        path = os.path.relpath(notebook["path"], folder)
+        for diagnostic in notebook["diagnostics"]:
+            found[diagnostic["rule"]["name"]].append((path, diagnostic))
+    for of_rule in found.values():
+        of_rule.sort(key=lambda hit: (hit[0], hit[1]["location"].get("cell") or 0, hit[1]["location"]["line"]))
+    return found
+
+
+def key(path, diagnostic):
+    location = diagnostic["location"]
+    return path, str(location.get("cell", "")), str(location["line"])
+
+
+def source_line(folder, path, location):
+    """The line of the hit as it stands in its cell, tabs and all control characters as spaces."""
+    notebook = json.loads((folder / path).read_text(encoding="utf-8", errors="replace"))
+    cells = notebook.get("cells") or [cell for sheet in notebook.get("worksheets", []) for cell in sheet["cells"]]
+    if location.get("cell") is None:
+        return ""
+    cell = cells[location["cell"]]
+    lines = "".join(cell.get("source", cell.get("input", ""))).splitlines()
+    line = lines[location["line"] - 1] if 0 < location["line"] <= len(lines) else ""
+    return plain(line)
+
+
+def plain(text):
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())[:200]
+
+
+def draw(nbvet, names):
+    """The hits to label, keeping the labels that are there."""
+    folder = corpus()
+    found = hits(nbvet, folder)
+    for name in names:
+        path = LABELS / f"{name}.tsv"
+        known = {(row["notebook"], row["cell"], row["line"]): row for row in read(path)} if path.is_file() else {}
+        sample = found.get(name, [])
+        if len(sample) >= SAMPLE:
+            sample = random.Random(f"{SEED} {name}").sample(sample, SAMPLE)
+            sample.sort(key=lambda hit: key(*hit))
+        rows = []
+        for notebook, diagnostic in sample:
+            old = known.get(key(notebook, diagnostic), {})
+            values = [*key(notebook, diagnostic), diagnostic["severity"], plain(diagnostic["message"])]
+            values += [source_line(folder, notebook, diagnostic["location"])]
+            rows.append(dict(zip(COLUMNS, [*values, old.get("label", ""), old.get("reason", "")], strict=True)))
+        write(path, rows)
+        print(f"{path.relative_to(ROOT)}: {len(rows)} of {len(found.get(name, []))} hits")
+
+
+def wilson(right, of):
+    """The 95 % Wilson score interval of a share (Wilson 1927)."""
+    z = 1.959964
+    centre = right + z * z / 2
+    spread = z * math.sqrt(right * (of - right) / of + z * z / 4)
+    return (centre - spread) / (of + z * z), (centre + spread) / (of + z * z)
+
+
+def judged(of_rule, rows):
+    """(hits, labelled, true, stale labels, highest severity) of one rule."""
+    labels = {(row["notebook"], row["cell"], row["line"]): row["label"] for row in rows if row["label"]}
+    now = {key(*hit) for hit in of_rule}
+    labelled = [label for place, label in labels.items() if place in now]
+    highest = max((hit["severity"] for _, hit in of_rule), key=SEVERITIES.index, default="-")
+    return len(of_rule), len(labelled), labelled.count("true"), len(labels) - len(labelled), highest
+
+
+def verdict(count, labelled, right, highest):
+    """What the gate says of a rule's highest severity."""
+    if highest not in GATES:
+        return "no gate"
+    if labelled < min(count, SAMPLE):
+        return "not labelled"
+    census, bound = GATES[highest]
+    value = right / labelled if count < SAMPLE else wilson(right, labelled)[0]
+    needed = census if count < SAMPLE else bound
+    if value >= needed:
+        return "met" if count >= SAMPLE else "met, with mutants"
+    return f"MISSED: {value:.2f} < {needed}"
+
+
+def table(nbvet):
+    """Prints the table; 1 where a rule misses its gate."""
+    found = hits(nbvet, corpus())
+    files = {path.stem: read(path) for path in sorted(LABELS.glob("*.tsv")) if path.stem != "repositories"}
+    print("| rule | hits | labelled | true | precision | 95 % interval | highest severity | gate |")
+    print("|---|---|---|---|---|---|---|---|")
+    missed = 0
+    for name in sorted({*found, *files}):
+        count, labelled, right, stale, highest = judged(found.get(name, []), files.get(name, []))
+        share, interval = "-", "-"
+        if labelled:
+            low, high = wilson(right, labelled)
+            share, interval = f"{right / labelled:.2f}", f"{low:.2f}-{high:.2f}"
+        said = verdict(count, labelled, right, highest)
+        missed += said.startswith("MISSED")
+        said += f"; {stale} labels of hits that are gone" if stale else ""
+        print(f"| {name} | {count} | {labelled} | {right} | {share} | {interval} | {highest} | {said} |")
+    return 1 if missed else 0
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, words in (("table", "print the table"), ("draw", "write the hits to label")):
+        command = commands.add_parser(name, help=words)
+        command.add_argument("nbvet", help="the program")
+        if name == "draw":
+            command.add_argument("rules", nargs="+", metavar="RULE", help="names of rules")
+    arguments = parser.parse_args()
+    if arguments.command == "draw":
+        return draw(arguments.nbvet, arguments.rules)
+    return table(arguments.nbvet)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
