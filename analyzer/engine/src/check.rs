@@ -79,6 +79,7 @@ fn problems(problems: &[Problem], rules: &[Rule]) -> Vec<Found> {
         .filter_map(|problem| {
             let mut finding = Finding::new(problem.location.clone(), problem.message.clone());
             finding.help.clone_from(&problem.help);
+            finding.fix = problem.fix.as_deref().cloned();
             Some((rule_of(problem)?, finding))
         })
         .collect()

@@ -3,6 +3,7 @@
 
 pub mod ast;
 mod check;
+mod mend;
 pub mod model;
 mod parse;
 mod rule;
@@ -11,6 +12,7 @@ mod suppression;
 mod walk;
 
 pub use check::{Run, check};
+pub use mend::{Mended, mend};
 pub use model::Model;
 pub use parse::{ParsedCell, ParsedNotebook, SyntaxError};
 pub use rule::{

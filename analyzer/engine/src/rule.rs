@@ -224,6 +224,15 @@ impl<'a, 'm> Context<'a, 'm> {
         self.model.location(self.position, range)
     }
 
+    /// An edit of a range of the current cell, for a fix. Small edits are best: what they leave out keeps its
+    /// comments, line breaks and indentation.
+    pub fn edit(&self, range: TextRange, replacement: impl Into<String>) -> Edit {
+        Edit {
+            location: self.at(range),
+            replacement: replacement.into(),
+        }
+    }
+
     /// The source under a range of the current cell.
     pub fn source(&self, range: TextRange) -> &'a str {
         self.cell().slice(range)

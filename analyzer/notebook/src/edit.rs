@@ -4,10 +4,13 @@ use std::{collections::BTreeMap, ops::Range};
 
 use serde_json::Value;
 
+use nbvet_report::Edit;
+
 use crate::{
     json, lenient,
     model::{Cell, CellKind, Notebook},
     outputs::{self, Lines, Output},
+    patch::Patcher,
     style::Style,
 };
 
@@ -16,6 +19,7 @@ use crate::{
 pub struct Editor<'a> {
     notebook: &'a Notebook,
     changes: BTreeMap<u32, Change>,
+    edits: Vec<Edit>,
 }
 
 #[derive(Debug, Default)]
@@ -25,14 +29,30 @@ struct Change {
 }
 
 /// New text for a span of the old.
-type Replacement = (Range<usize>, String);
+pub(crate) type Replacement = (Range<usize>, String);
 
 impl<'a> Editor<'a> {
     pub(crate) fn new(notebook: &'a Notebook) -> Self {
         Self {
             notebook,
             changes: BTreeMap::new(),
+            edits: Vec::new(),
         }
+    }
+
+    /// Makes one edit of a fix: in a cell's source, or in the text of the file itself. Every byte outside of it stays
+    /// as it is, in the same cell too. Edits must not overlap, nor meet a cell that is given another source.
+    ///
+    /// # Panics
+    ///
+    /// If the edit's place is none of this notebook's.
+    pub fn apply(&mut self, edit: &Edit) -> &mut Self {
+        assert!(
+            self.notebook.range_of(&edit.location).is_some(),
+            "an edit's place is one of the notebook's: {edit:?}"
+        );
+        self.edits.push(edit.clone());
+        self
     }
 
     /// Gives a cell another source. A malformed cell that is no object in the file has no place for one and stays.
@@ -83,19 +103,26 @@ impl<'a> Editor<'a> {
     }
 
     fn replacements(&self) -> Vec<Replacement> {
+        let mut replacements = self.changed_values();
+        if !self.edits.is_empty() {
+            let patcher = Patcher::new(self.notebook);
+            replacements.extend(self.edits.iter().map(|edit| patcher.patch(edit)));
+        }
+        replacements.sort_by_key(|(span, _)| (span.start, span.end));
+        replacements
+    }
+
+    fn changed_values(&self) -> Vec<Replacement> {
         if self.changes.is_empty() {
             return Vec::new();
         }
         let text = self.notebook.text();
         let masked = self.notebook.is_nonstandard().then(|| masked(text));
         let writer = Writer::new(self.notebook, masked.as_deref().unwrap_or(text));
-        let mut replacements: Vec<Replacement> = self
-            .changes
+        self.changes
             .iter()
             .flat_map(|(cell, change)| writer.change(*cell, change))
-            .collect();
-        replacements.sort_by_key(|(span, _)| span.start);
-        replacements
+            .collect()
     }
 }
 

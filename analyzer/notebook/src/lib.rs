@@ -2,11 +2,13 @@
 //! into the same bytes. Knows the notebook format and IPython's cell syntax; knows no rules and parses no Python.
 
 mod edit;
+mod faults;
 mod json;
 mod lenient;
 pub mod magics;
 mod model;
 mod outputs;
+mod patch;
 mod problem;
 mod read;
 mod refusal;

@@ -24,7 +24,7 @@ pub struct Notebook {
     cells: Vec<Cell>,
     /// The text holds what only Python's json module accepts.
     nonstandard: bool,
-    /// Where the file's lines begin.
+    /// Where the file's lines end.
     lines: OnceLock<Vec<usize>>,
 }
 
@@ -55,6 +55,7 @@ pub(crate) struct Parts {
     pub(crate) source: Option<Range<usize>>,
     pub(crate) metadata: Option<Range<usize>>,
     pub(crate) outputs: Option<Range<usize>>,
+    pub(crate) id: Option<Range<usize>>,
     /// Some offset in the cell.
     pub(crate) anchor: usize,
 }
@@ -222,7 +223,7 @@ impl Notebook {
         let Some(cell) = self.cell(cell) else {
             return Location::file_start();
         };
-        let map = cell.map.get_or_init(|| self.source_map(cell));
+        let map = self.map_of(cell);
         let range = source::clamp(&cell.source, &range);
         let (line, column) = point(&cell.source, map, range.start);
         let (end_line, end_column) = point(&cell.source, map, range.end);
@@ -236,6 +237,40 @@ impl Notebook {
             file_line: self.file_line(cell, map, range.start),
             file_end_line: self.file_line(cell, map, range.end),
         }
+    }
+
+    /// A range of bytes of the file's text, as a place outside of any cell.
+    pub(crate) fn file_location(&self, range: &Range<usize>) -> Location {
+        let point = |offset: usize| {
+            let ends = self.line_ends();
+            let line = ends.partition_point(|end| *end < offset);
+            let start = line.checked_sub(1).map_or(0, |before| ends[before] + 1);
+            (number(line), number(self.text[start..offset].chars().count()))
+        };
+        let ((line, column), (end_line, end_column)) = (point(range.start), point(range.end));
+        Location {
+            end_line,
+            end_column,
+            file_end_line: end_line,
+            ..Location::in_file(line, column)
+        }
+    }
+
+    /// The bytes that a location stands for: of the cell's source, or of the file's text where the location is in no
+    /// cell. `None` where this notebook has no such place.
+    pub fn range_of(&self, location: &Location) -> Option<Range<usize>> {
+        let ends = [
+            (location.line, location.column),
+            (location.end_line, location.end_column),
+        ];
+        let [start, end] = if let Some(index) = location.cell {
+            let cell = self.cell(index)?;
+            let map = self.map_of(cell);
+            ends.map(|(line, column)| map.offset(&cell.source, line, column))
+        } else {
+            ends.map(|(line, column)| self.file_offset(line, column))
+        };
+        Some(start?..end?).filter(|range| range.start <= range.end)
     }
 
     /// Begins changes to the file.
@@ -262,6 +297,10 @@ impl Notebook {
         }
     }
 
+    pub(crate) fn map_of<'c>(&self, cell: &'c Cell) -> &'c SourceMap {
+        cell.map.get_or_init(|| self.source_map(cell))
+    }
+
     fn source_map(&self, cell: &Cell) -> SourceMap {
         let span = cell.parts.source.clone().unwrap_or(0..0);
         SourceMap::new(&cell.source, &self.text[span.clone()], span.start)
@@ -269,10 +308,25 @@ impl Notebook {
 
     fn file_line(&self, cell: &Cell, map: &SourceMap, offset: usize) -> u32 {
         let offset = map.file_offset(offset).unwrap_or(cell.parts.anchor);
-        let lines = self
-            .lines
-            .get_or_init(|| memchr::memchr_iter(b'\n', self.text.as_bytes()).collect());
-        number(lines.partition_point(|end| *end < offset))
+        number(self.line_ends().partition_point(|end| *end < offset))
+    }
+
+    fn line_ends(&self) -> &[usize] {
+        self.lines
+            .get_or_init(|| memchr::memchr_iter(b'\n', self.text.as_bytes()).collect())
+    }
+
+    /// The offset in the file of a 1-based line and column.
+    fn file_offset(&self, line: u32, column: u32) -> Option<usize> {
+        let ends = self.line_ends();
+        let line = usize::try_from(line.checked_sub(1)?).ok()?;
+        let start = match line.checked_sub(1) {
+            Some(before) => ends.get(before)? + 1,
+            None => 0,
+        };
+        let end = ends.get(line).copied().unwrap_or(self.text.len());
+        let column = usize::try_from(column.checked_sub(1)?).ok()?;
+        source::column_offset(&self.text[start..end], column).map(|offset| start + offset)
     }
 }
 

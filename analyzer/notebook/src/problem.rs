@@ -1,6 +1,6 @@
 //! What reading a file can find fault with: data about the notebook, never an error of ours.
 
-use nbvet_report::Location;
+use nbvet_report::{Fix, Location};
 
 /// A fault of the file itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub struct Problem {
     pub help: Option<String>,
     /// Where: in the file, or in a cell.
     pub location: Location,
+    /// A mechanical remedy.
+    pub fix: Option<Box<Fix>>,
 }
 
 /// The kinds of fault. Each is the whole business of one rule, so that none can go unreported.

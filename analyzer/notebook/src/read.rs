@@ -1,12 +1,10 @@
 //! Bytes to a notebook: decides what is fatal, what is recovered, and what is said about it.
 
-use std::collections::HashMap;
-
 use crate::{
-    json,
-    lenient::{self, Nonstandard, What},
+    faults, json,
+    lenient::{self, Nonstandard},
     model::{Cell, CellKind, Language, Notebook, Parts},
-    problem::{Problem, ProblemKind},
+    problem::Problem,
     refusal,
     skim::{List, RawCell, RawNotebook, Shape},
     source,
@@ -43,7 +41,7 @@ pub fn read(bytes: &[u8]) -> Reading {
 
 fn skim_and_build(text: &str) -> Result<Reading, Problem> {
     match serde_json::from_str(text) {
-        Ok(raw) => build(text, text, raw, lenient::lone_surrogates(text).first()),
+        Ok(raw) => build(text, text, raw, &lenient::lone_surrogates(text)),
         Err(error) => {
             let mut places = lenient::not_finite(text);
             places.extend(lenient::lone_surrogates(text));
@@ -53,7 +51,7 @@ fn skim_and_build(text: &str) -> Result<Reading, Problem> {
             }
             let masked = lenient::masked(text, &places);
             let raw = serde_json::from_str(&masked).map_err(|error| refusal::not_json(text, &error))?;
-            build(text, &masked, raw, places.first())
+            build(text, &masked, raw, &places)
         }
     }
 }
@@ -63,7 +61,7 @@ fn build(
     text: &str,
     json: &str,
     raw: Shape<RawNotebook<'_>>,
-    nonstandard: Option<&Nonstandard>,
+    nonstandard: &[Nonstandard],
 ) -> Result<Reading, Problem> {
     let raw = match raw {
         Shape::Good(raw) => raw,
@@ -82,17 +80,23 @@ fn build(
         reader.cell(cell);
     }
     let faults = reader.faults;
-    let notebook = Notebook::new(text, json, format, metadata, reader.cells, nonstandard.is_some());
-    let mut problems: Vec<Problem> = nonstandard
-        .map(|place| nonstandard_json(text, place))
+    let notebook = Notebook::new(
+        text,
+        json,
+        format,
+        metadata,
+        reader.cells,
+        !nonstandard.is_empty(),
+    );
+    let mut problems: Vec<Problem> = faults::nonstandard_json(&notebook, nonstandard)
         .into_iter()
         .collect();
     problems.extend(
         faults
             .into_iter()
-            .map(|(cell, message)| malformed(&notebook, cell, message)),
+            .map(|(cell, message)| faults::malformed_cell(&notebook, cell, message)),
     );
-    problems.extend(duplicate_ids(&notebook));
+    problems.extend(faults::duplicate_ids(&notebook));
     Ok(Reading {
         notebook: Some(notebook),
         problems,
@@ -140,6 +144,7 @@ impl CellReader<'_> {
                 source: raw_source.map(|raw| json::span(self.json, raw)),
                 metadata: raw.metadata.map(|raw| json::span(self.json, raw.get())),
                 outputs: self.outputs(&raw),
+                id: raw.id.map(|raw| json::span(self.json, raw.get())),
                 anchor,
             },
             map: std::sync::OnceLock::new(),
@@ -300,54 +305,6 @@ fn shortened(raw: &str) -> String {
     } else {
         raw.chars().take(MOST).chain(['…']).collect()
     }
-}
-
-fn malformed(notebook: &Notebook, cell: u32, message: String) -> Problem {
-    Problem {
-        kind: ProblemKind::MalformedCell,
-        message,
-        help: Some("open the notebook in Jupyter and save it, or mend this part by hand".to_owned()),
-        location: notebook.location(cell, 0..0),
-    }
-}
-
-fn nonstandard_json(text: &str, place: &Nonstandard) -> Problem {
-    let (message, help) = match place.what {
-        What::NotFinite(name) => (
-            format!("the file holds `{name}`, which is no JSON; only Python reads it"),
-            "mend the value where it comes from (often a metric in metadata or an output) and save the notebook again",
-        ),
-        What::LoneSurrogate => (
-            "the file holds half of a character (a lone surrogate), which no text can hold; only Python reads it"
-                .to_owned(),
-            "mend the text where it comes from and save the notebook again",
-        ),
-    };
-    Problem {
-        kind: ProblemKind::NonstandardJson,
-        message,
-        help: Some(help.to_owned()),
-        location: refusal::place(text, place.span.start),
-    }
-}
-
-fn duplicate_ids(notebook: &Notebook) -> Vec<Problem> {
-    let mut first: HashMap<&str, u32> = HashMap::new();
-    let mut problems = Vec::new();
-    for cell in notebook.cells() {
-        let Some(id) = cell.id.as_deref() else { continue };
-        if let Some(earlier) = first.get(id) {
-            problems.push(Problem {
-                kind: ProblemKind::DuplicateCellId,
-                message: format!("cell {} and cell {earlier} have the same id {id:?}", cell.index),
-                help: Some("open the notebook in Jupyter and save it: it gives new ids".to_owned()),
-                location: notebook.location(cell.index, 0..0),
-            });
-        } else {
-            first.insert(id, cell.index);
-        }
-    }
-    problems
 }
 
 /// All cells of a list, or what is there instead of one.

@@ -17,6 +17,7 @@ fn fatal(location: Location, message: impl Into<String>, help: Option<&str>) -> 
         message: message.into(),
         help: help.map(str::to_owned),
         location,
+        fix: None,
     }
 }
 

@@ -160,11 +160,44 @@ impl SourceMap {
         (line, self.lines[line])
     }
 
+    /// The offset of a 1-based line and column (in characters); `None` where the source has no such place.
+    pub(crate) fn offset(&self, source: &str, line: u32, column: u32) -> Option<usize> {
+        let line = usize::try_from(line.checked_sub(1)?).ok()?;
+        let start = *self.lines.get(line)?;
+        let end = self.lines.get(line + 1).map_or(source.len(), |next| next - 1);
+        let column = usize::try_from(column.checked_sub(1)?).ok()?;
+        column_offset(&source[start..end], column).map(|offset| start + offset)
+    }
+
+    /// The very place in the file of an offset in the source, between two characters of its string; `file` is the
+    /// text that this map was made from. `None` where the cell has no source.
+    pub(crate) fn exact_file_offset(&self, file: &str, offset: usize) -> Option<usize> {
+        let after = self.pieces.partition_point(|(start, _)| *start <= offset);
+        let (mut decoded, mut position) = *self.pieces.get(after.checked_sub(1)?)?;
+        while decoded < offset {
+            let rest = file.get(position..)?;
+            let character = rest.chars().next()?;
+            let (character, length) = match character {
+                '\\' => escape(rest),
+                other => (other, other.len_utf8()),
+            };
+            decoded += character.len_utf8();
+            position += length;
+        }
+        Some(position)
+    }
+
     /// An offset in the file that lies in the same line of the file; `None` where the cell has no source.
     pub(crate) fn file_offset(&self, offset: usize) -> Option<usize> {
         let after = self.pieces.partition_point(|(start, _)| *start <= offset);
         Some(self.pieces.get(after.checked_sub(1)?)?.1)
     }
+}
+
+/// Where the character with this number begins; the line's end for the one after the last.
+pub(crate) fn column_offset(line: &str, column: usize) -> Option<usize> {
+    let ends = line.char_indices().map(|(offset, _)| offset).chain([line.len()]);
+    ends.into_iter().nth(column)
 }
 
 /// The nearest range of whole characters within the text.

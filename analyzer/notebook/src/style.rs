@@ -48,6 +48,18 @@ impl Style {
         text
     }
 
+    /// A string's content, without the quotes.
+    pub(crate) fn escaped(&self, string: &str) -> String {
+        let mut text = String::new();
+        self.string(string, &mut text);
+        text[1..text.len() - 1].to_owned()
+    }
+
+    /// What stands between two items on one line.
+    pub(crate) fn comma(&self) -> &'static str {
+        self.comma
+    }
+
     /// `"key": value`, without what separates it from others.
     pub(crate) fn member(&self, key: &str, value: &str) -> String {
         format!("\"{key}\"{}{value}", self.colon)

@@ -39,34 +39,36 @@ fn findings_are_shown_with_the_cells_own_lines() {
     sandbox.check(
         &["lint", "work"],
         &expect![[r#"
-        exit 1
-        --- stdout
-        ✗ Failed work/a.ipynb  at development
+            exit 1
+            --- stdout
+            ✗ Failed work/a.ipynb  at development
 
-        warning[NB202]: `except:` throws every error away
-           ╭─[ work/a.ipynb:23 · cell 1:4:5 ]
-           │
-         4 │     except:
-           │     ───┬───
-           │        ╰───── except-pass
-        ───╯
-          why: What failed here is missing from everything that follows, and nothing says so.
-          help: catch the one exception that you expect, and collect what was skipped so that it can be
-                checked
+            warning[NB202]: `except:` throws every error away
+               ╭─[ work/a.ipynb:23 · cell 1:4:5 ]
+               │
+             4 │     except:
+               │     ───┬───
+               │        ╰───── except-pass
+            ───╯
+              why: What failed here is missing from everything that follows, and nothing says so.
+              help: catch the one exception that you expect, and collect what was skipped so that it can be
+                    checked
+              fix: `raise` the error again
 
-        error[NB401]: `scores` becomes None: `list.sort()` works in place and returns nothing
-           ╭─[ work/a.ipynb:34 · cell 2:1:10 ]
-           │
-         1 │ scores = scores.sort()
-           │          ──────┬──────
-           │                ╰──────── none-method-assigned
-        ───╯
-          why: Everything that uses `scores` from here on works with None.
-          help: call `scores.sort()` on a line of its own
+            error[NB401]: `scores` becomes None: `list.sort()` works in place and returns nothing
+               ╭─[ work/a.ipynb:34 · cell 2:1:10 ]
+               │
+             1 │ scores = scores.sort()
+               │          ──────┬──────
+               │                ╰──────── none-method-assigned
+            ───╯
+              why: Everything that uses `scores` from here on works with None.
+              help: call `scores.sort()` on a line of its own
+              fix: call it on a line of its own
 
-        1 notebook: 1 failed · 1 error, 1 warning, 1 note · [s]
-        -v shows the notes; `nbvet explain NB401` tells more about a rule
-    "#]],
+            1 notebook: 1 failed · 1 error, 1 warning, 1 note · [s]
+            -v shows the notes; `nbvet explain NB401` tells more about a rule
+        "#]],
     );
 }
 

@@ -2,11 +2,12 @@
 
 use nbvet_engine::{
     Check, Context, Finding, Node, Row, StaticRule, Visits,
-    ast::{Expr, ExprCall, Ranged},
+    ast::{Expr, ExprCall, Keyword, Ranged},
     model::Tag,
 };
+use nbvet_report::Applicability;
 
-use crate::macros::rule;
+use crate::{analysis::arguments, macros::rule};
 
 rule! {
     /// The result of a pandas method called with `inplace=True`, kept in a name.
@@ -81,31 +82,43 @@ impl StaticRule for InplaceResultAssigned {
         let Expr::Attribute(method) = &*call.func else {
             return;
         };
-        if !METHODS.contains(&method.attr.as_str()) || !is_inplace(call) || !may_be_frame(cx, &method.value) {
+        if !METHODS.contains(&method.attr.as_str()) || !may_be_frame(cx, &method.value) {
             return;
         }
+        let Some(inplace) = inplace(call) else { return };
         let target = cx.source(target.range());
+        let receiver = cx.source(method.value.range());
         let method = method.attr.as_str();
         let at = cx.at(call.range());
         let without = without_inplace(cx.source(call.range()));
-        cx.report(
-            Finding::new(
-                at,
-                format!("`{target}` becomes None: `{method}(…, inplace=True)` returns nothing"),
-            )
-            .because(format!(
-                "The frame is changed where it is, and everything that uses `{target}` works with None."
-            ))
-            .help(format!("write `{target} = {without}`"))
-            .about(format!("name:{target}")),
-        );
+        let removal = arguments::removal(cx, call, inplace);
+        let finding = Finding::new(
+            at,
+            format!("`{target}` becomes None: `{method}(…, inplace=True)` returns nothing"),
+        )
+        .because(format!(
+            "The frame is changed where it is, and everything that uses `{target}` works with None."
+        ))
+        .help(format!("write `{target} = {without}`"))
+        .about(format!("name:{target}"));
+        // With another name on the left, the frame itself may have been meant to change as well.
+        let applicability = if target == receiver {
+            Applicability::Safe
+        } else {
+            Applicability::Unsafe
+        };
+        cx.report(match removal {
+            Some(edit) => finding.fix("take out `inplace=True`", applicability, vec![edit]),
+            None => finding,
+        });
     }
 }
 
-fn is_inplace(call: &ExprCall) -> bool {
+/// The argument `inplace=True`.
+fn inplace(call: &ExprCall) -> Option<&Keyword> {
     call.arguments
         .find_keyword("inplace")
-        .is_some_and(|keyword| matches!(&keyword.value, Expr::BooleanLiteral(literal) if literal.value))
+        .filter(|keyword| matches!(&keyword.value, Expr::BooleanLiteral(literal) if literal.value))
 }
 
 /// The receiver is a frame or a series, or not known: the methods and `inplace=` together are pandas' own.

@@ -2,9 +2,10 @@
 
 use nbvet_engine::{
     Check, Context, Finding, Node, Row, StaticRule, Visits,
-    ast::{Expr, ExprCall, Ranged},
+    ast::{Expr, ExprCall, Ranged, TextRange, TextSize},
     model::{BindingKind, ScopeId, Tag},
 };
+use nbvet_report::{Applicability, Edit};
 
 use crate::macros::rule;
 
@@ -86,18 +87,73 @@ impl StaticRule for NoneMethodAssigned {
         }
         let at = cx.at(value.range());
         let help = mended(cx, call, target_text);
-        cx.report(
-            Finding::new(
-                at,
-                format!("`{target_text}` becomes None: {what} and returns nothing"),
-            )
-            .because(format!(
-                "Everything that uses `{target_text}` from here on works with None."
-            ))
-            .help(help)
-            .lowered_if(!is_used(target, cx))
-            .about(format!("name:{target_text}")),
-        );
+        let finding = Finding::new(
+            at,
+            format!("`{target_text}` becomes None: {what} and returns nothing"),
+        )
+        .because(format!(
+            "Everything that uses `{target_text}` from here on works with None."
+        ))
+        .help(help)
+        .lowered_if(!is_used(target, cx))
+        .about(format!("name:{target_text}"));
+        let is_plain = matches!(node, Node::Assign(_));
+        cx.report(match own_line(cx, target, call).filter(|_| is_plain) {
+            Some(edit) => finding.fix("call it on a line of its own", Applicability::Safe, vec![edit]),
+            None => match new_object(cx, call) {
+                Some((title, edits)) => finding.fix(title, Applicability::Unsafe, edits),
+                None => finding,
+            },
+        });
+    }
+}
+
+/// The object keeps its name, and loses the assignment: `x = x.sort()`, `x = shuffle(x)`.
+fn own_line(cx: &Context<'_, '_>, target: &Expr, call: &ExprCall) -> Option<Edit> {
+    let changed = match &*call.func {
+        Expr::Attribute(method) if cx.model().qualified_name(&call.func).is_none() => &*method.value,
+        _ => call.arguments.args.first()?,
+    };
+    let name = cx.source(target.range());
+    let between = TextRange::new(target.end(), call.start());
+    let is_bare = cx.source(between).trim() == "=";
+    (is_bare && cx.source(changed.range()) == name)
+        .then(|| cx.edit(TextRange::new(target.start(), call.start()), ""))
+}
+
+/// Another object for another name. The first one then stays as it was, which may not have been meant.
+fn new_object(cx: &Context<'_, '_>, call: &ExprCall) -> Option<(&'static str, Vec<Edit>)> {
+    let Expr::Attribute(method) = &*call.func else {
+        return None;
+    };
+    let receiver = method.value.range();
+    if cx.model().tag(&method.value) != Some(Tag::List) || receiver.start() != call.start() {
+        return None;
+    }
+    let name = method.attr.as_str();
+    let open = TextRange::new(receiver.end(), call.arguments.start() + TextSize::from(1));
+    if cx.source(open) != format!(".{name}(") {
+        return None;
+    }
+    let close = TextRange::new(call.end() - TextSize::from(1), call.end());
+    match (name, &*call.arguments.args) {
+        ("sort", []) => {
+            let separator = if call.arguments.is_empty() { "" } else { ", " };
+            let edits = vec![
+                cx.edit(TextRange::empty(call.start()), "sorted("),
+                cx.edit(open, separator),
+            ];
+            Some(("use `sorted()`, which returns the new list", edits))
+        }
+        ("reverse", []) => Some((
+            "use `[::-1]`, which returns the new list",
+            vec![cx.edit(TextRange::new(receiver.end(), call.end()), "[::-1]")],
+        )),
+        ("append", [item]) if !matches!(item, Expr::Generator(_) | Expr::Starred(_)) => Some((
+            "use `+`, which returns the new list",
+            vec![cx.edit(open, " + ["), cx.edit(close, "]")],
+        )),
+        _ => None,
     }
 }
 

@@ -2,8 +2,10 @@
 
 use nbvet_engine::{
     Check, Context, Finding, Node, Row, StaticRule, Visits,
-    ast::{CmpOp, Expr, ExprCompare, Ranged},
+    ast::{CmpOp, Expr, ExprCompare, Ranged, TextRange},
+    model::{Binding, BindingKind, ScopeId},
 };
+use nbvet_report::{Applicability, Edit};
 
 use crate::{analysis::missing_values::is_nan_literal, macros::rule};
 
@@ -58,29 +60,98 @@ impl StaticRule for NanEquality {
             );
             // `np.nan == np.nan` shows how NaN behaves, and is meant.
             if matches!(operator, CmpOp::Eq | CmpOp::NotEq) && (nan != other) {
-                report(cx, comparison, *operator, if nan { left } else { right });
+                let (value, nan) = if nan { (left, right) } else { (right, left) };
+                report(cx, comparison, *operator, value, nan);
             }
             left = right;
         }
     }
 }
 
-fn report(cx: &mut Context<'_, '_>, comparison: &ExprCompare, operator: CmpOp, value: &Expr) {
+fn report<'a>(
+    cx: &mut Context<'a, '_>,
+    comparison: &ExprCompare,
+    operator: CmpOp,
+    value: &Expr,
+    nan: &'a Expr,
+) {
     let (answer, negation) = if operator == CmpOp::Eq {
         ("False", "")
     } else {
         ("True", "~")
     };
-    let value = cx.source(value.range());
     let at = cx.at(comparison.range());
-    cx.report(
-        Finding::new(
-            at,
-            format!("this is always {answer}: NaN is equal to nothing, not even to itself"),
-        )
-        .because("Whatever is filtered, counted or replaced by this comparison is never touched.")
-        .help(format!(
-            "write `{negation}np.isnan({value})` or `{negation}pd.isna({value})`"
-        )),
-    );
+    let text = cx.source(value.range());
+    let finding = Finding::new(
+        at,
+        format!("this is always {answer}: NaN is equal to nothing, not even to itself"),
+    )
+    .because("Whatever is filtered, counted or replaced by this comparison is never touched.")
+    .help(format!(
+        "write `{negation}np.isnan({text})` or `{negation}pd.isna({text})`"
+    ));
+    let question = (comparison.ops.len() == 1)
+        .then(|| question(cx, operator, nan))
+        .flatten();
+    let fix = question.and_then(|(function, applicability)| {
+        let edits = wrapped(cx, comparison, value, &function)?;
+        Some((format!("ask `{function}(…)`"), applicability, edits))
+    });
+    cx.report(match fix {
+        Some((title, applicability, edits)) => finding.fix(title, applicability, edits),
+        None => finding,
+    });
+}
+
+/// The function to ask, by the module that the NaN was taken from: pandas' takes every value; numpy's and math's
+/// raise for what is no number.
+fn question<'a>(cx: &Context<'a, '_>, operator: CmpOp, nan: &'a Expr) -> Option<(String, Applicability)> {
+    let equal = operator == CmpOp::Eq;
+    if let Some(pandas) = name_of_pandas(cx, nan.range()) {
+        let function = if equal { "isna" } else { "notna" };
+        return Some((format!("{pandas}.{function}"), Applicability::Safe));
+    }
+    let Expr::Attribute(attribute) = nan else {
+        return None;
+    };
+    let module = cx.source(attribute.value.range());
+    let package = cx.model().qualified_name(&attribute.value)?;
+    let negation = match (equal, package.is("numpy"), package.is("math")) {
+        (true, true, _) | (true, _, true) => "",
+        (false, true, _) => "~",
+        (false, _, true) => "not ",
+        _ => return None,
+    };
+    Some((format!("{negation}{module}.isnan"), Applicability::Unsafe))
+}
+
+/// What pandas is called, where a cell above has imported it and nothing else has that name.
+fn name_of_pandas<'a>(cx: &Context<'a, '_>, place: TextRange) -> Option<&'a str> {
+    let model = cx.model();
+    let is_pandas = |binding: &Binding<'_>| {
+        matches!(binding.kind, BindingKind::Import(alias)
+            if alias.name.as_str() == "pandas" && binding.scope == ScopeId::NOTEBOOK)
+    };
+    let (_, import) = model.bindings().find(|(_, binding)| is_pandas(binding))?;
+    let ids = model.bindings_named(ScopeId::NOTEBOOK, import.name);
+    let only_pandas = ids.iter().all(|id| is_pandas(model.binding(*id)));
+    let above = (import.place.cell, import.place.start) < (cx.position(), place.start().to_u32());
+    (only_pandas && above).then_some(import.name)
+}
+
+/// `x == np.nan` as `function(x)`, with the text of `x` left where it is.
+fn wrapped(
+    cx: &Context<'_, '_>,
+    comparison: &ExprCompare,
+    value: &Expr,
+    function: &str,
+) -> Option<Vec<Edit>> {
+    let (whole, value) = (comparison.range(), value.range());
+    let before = TextRange::new(whole.start(), value.start());
+    let after = TextRange::new(value.end(), whole.end());
+    let outside = [cx.source(before), cx.source(after)].concat();
+    let balanced = outside.matches('(').count() == outside.matches(')').count();
+    // A comment would be lost.
+    let is_plain = balanced && !outside.contains(['#', '\n']);
+    is_plain.then(|| vec![cx.edit(before, format!("{function}(")), cx.edit(after, ")")])
 }

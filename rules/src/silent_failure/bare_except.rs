@@ -1,7 +1,10 @@
 //! NB201 bare-except.
 
-use nbvet_engine::{Check, Context, Finding, Node, Row, StaticRule, Visits};
-use nbvet_report::Level;
+use nbvet_engine::{
+    Check, Context, Finding, Node, Row, StaticRule, Visits,
+    ast::{Ranged, TextRange, TextSize},
+};
+use nbvet_report::{Applicability, Level};
 
 use crate::{
     analysis::handlers::{self, Reaction},
@@ -66,6 +69,8 @@ impl StaticRule for BareExcept {
                 continue;
             }
             let at = cx.at(handlers::head(cx.model(), cx.position(), handler));
+            let keyword = TextRange::at(handler.start(), TextSize::of("except"));
+            let named = cx.edit(keyword, "except Exception");
             cx.report(
                 Finding::new(
                     at,
@@ -75,6 +80,11 @@ impl StaticRule for BareExcept {
                     "An unexpected error, such as a misspelt name, takes this path as well and stays unseen.",
                 )
                 .help("name the exception that you expect, such as `except FileNotFoundError:`")
+                .fix(
+                    "write `except Exception:`, which lets Ctrl-C through",
+                    Applicability::Unsafe,
+                    vec![named],
+                )
                 .lowered_if(handlers::does_little_harm(attempt, handler)),
             );
         }

@@ -3,7 +3,10 @@
 use nbvet_engine::{Check, Context, Finding, Node, Row, StaticRule, Visits};
 
 use crate::{
-    analysis::handlers::{self, Reaction},
+    analysis::{
+        handlers::{self, Reaction},
+        mending,
+    },
     macros::rule,
 };
 
@@ -73,12 +76,12 @@ impl StaticRule for ExceptPass {
             }
             let at = cx.at(handlers::head(cx.model(), cx.position(), handler));
             let spelling = handlers::spelling(handler);
-            cx.report(
+            let finding =
                 Finding::new(at, format!("`{spelling}` throws every error away"))
                     .because("What failed here is missing from everything that follows, and nothing says so.")
                     .help("catch the one exception that you expect, and collect what was skipped so that it can be checked")
-                    .lowered_if(handlers::does_little_harm(attempt, handler)),
-            );
+                    .lowered_if(handlers::does_little_harm(attempt, handler));
+            cx.report(mending::raising(cx, attempt, handler, finding));
         }
     }
 }

@@ -3,7 +3,10 @@
 use nbvet_engine::{Check, Context, Finding, Node, Row, StaticRule, Visits};
 
 use crate::{
-    analysis::handlers::{self, Reaction},
+    analysis::{
+        handlers::{self, Reaction},
+        mending,
+    },
     macros::rule,
 };
 
@@ -63,12 +66,16 @@ impl StaticRule for ExceptPrintOnly {
             }
             let at = cx.at(handlers::head(cx.model(), cx.position(), handler));
             let spelling = handlers::spelling(handler);
-            cx.report(
-                Finding::new(at, format!("`{spelling}` prints the error and goes on as if nothing had happened"))
-                    .because("The notebook ends well even when this step failed; the cells below work with what is left.")
-                    .help("remove the `try`, or `raise` again after printing")
-                    .lowered_if(handlers::does_little_harm(attempt, handler)),
-            );
+            let finding = Finding::new(
+                at,
+                format!("`{spelling}` prints the error and goes on as if nothing had happened"),
+            )
+            .because(
+                "The notebook ends well even when this step failed; the cells below work with what is left.",
+            )
+            .help("remove the `try`, or `raise` again after printing")
+            .lowered_if(handlers::does_little_harm(attempt, handler));
+            cx.report(mending::raising(cx, attempt, handler, finding));
         }
     }
 }

@@ -2,12 +2,12 @@
 
 use nbvet_engine::{
     Check, Context, Finding, Model, Node, Row, StaticRule, Visits,
-    ast::{Expr, Stmt, StmtFunctionDef, Visitor, visitor},
+    ast::{ExceptHandler, Expr, Ranged, Stmt, StmtFunctionDef, TextRange, Visitor, visitor},
     model::{FunctionSummary, NonePathKind, summarize},
 };
-use nbvet_report::Level;
+use nbvet_report::{Applicability, Level};
 
-use crate::macros::rule;
+use crate::{analysis::mending, macros::rule};
 
 rule! {
     /// A function that returns a value on some paths and falls off its end on others.
@@ -88,10 +88,7 @@ impl StaticRule for ImplicitNoneReturn {
             ),
         };
         let at = cx.at(range);
-        let shown = summary
-            .values
-            .first()
-            .map(|value| cx.at(nbvet_engine::ast::Ranged::range(*value)));
+        let shown = summary.values.first().map(|value| cx.at(value.range()));
         let mut finding = Finding::new(at, message)
             .because("The caller gets None in the cases that reach the function's end, and nothing says so.")
             .help("end every path with `return …` or `raise`; if None is meant, write `return None`")
@@ -100,8 +97,32 @@ impl StaticRule for ImplicitNoneReturn {
         if let Some(shown) = shown {
             finding = finding.label(shown, "here it returns a value");
         }
+        let handler = handler_at(function, path.range);
+        if let Some(edit) = handler.and_then(|handler| mending::raise_again(cx, handler)) {
+            finding = finding.fix(mending::RAISE, Applicability::Unsafe, vec![edit]);
+        }
         cx.report(finding);
     }
+}
+
+/// The exception handler of a function that stands at this range.
+fn handler_at(function: &StmtFunctionDef, range: TextRange) -> Option<&ExceptHandler> {
+    struct Finder<'a> {
+        range: TextRange,
+        found: Option<&'a ExceptHandler>,
+    }
+    impl<'a> Visitor<'a> for Finder<'a> {
+        fn visit_except_handler(&mut self, handler: &'a ExceptHandler) {
+            if handler.range() == self.range {
+                self.found = Some(handler);
+            }
+            visitor::walk_except_handler(self, handler);
+        }
+        fn visit_expr(&mut self, _: &'a Expr) {}
+    }
+    let mut finder = Finder { range, found: None };
+    finder.visit_body(&function.body);
+    finder.found
 }
 
 /// A method whose value is taken somewhere, by its name: an attribute of that name stands where a value counts.
@@ -144,7 +165,7 @@ impl<'a> Visitor<'a> for AttributeUses<'_> {
     }
 }
 
-fn first_line(cx: &Context<'_, '_>, range: nbvet_engine::ast::TextRange) -> nbvet_engine::ast::TextRange {
+fn first_line(cx: &Context<'_, '_>, range: TextRange) -> TextRange {
     let length = cx
         .source(range)
         .lines()
@@ -153,7 +174,7 @@ fn first_line(cx: &Context<'_, '_>, range: nbvet_engine::ast::TextRange) -> nbve
         .trim_end()
         .len();
     let length = nbvet_engine::ast::TextSize::try_from(length).unwrap_or_default();
-    nbvet_engine::ast::TextRange::at(range.start(), length)
+    TextRange::at(range.start(), length)
 }
 
 /// The annotation allows `None`.

@@ -1,9 +1,12 @@
 //! NB207 shell-exit-ignored.
 
 use nbvet_engine::{Check, Context, Escape, Finding, Node, Row, StaticRule, Visits, ast::IpyEscapeKind};
-use nbvet_report::Level;
+use nbvet_report::{Applicability, Level};
 
-use crate::{analysis::commands, macros::rule};
+use crate::{
+    analysis::{commands, mending},
+    macros::rule,
+};
 
 rule! {
     /// A `!command` whose exit status nobody looks at.
@@ -46,15 +49,13 @@ impl StaticRule for ShellExitIgnored {
     }
 
     fn visit<'a>(&self, node: Node<'a>, cx: &mut Context<'a, '_>) {
-        let Node::Escape(Escape {
-            kind: IpyEscapeKind::Shell | IpyEscapeKind::ShCap,
-            value,
-            range,
-            ..
-        }) = node
-        else {
+        let Node::Escape(command) = node else { return };
+        let Escape {
+            kind, value, range, ..
+        } = command;
+        if !matches!(kind, IpyEscapeKind::Shell | IpyEscapeKind::ShCap) {
             return;
-        };
+        }
         if commands::only_shows(value) || commands::is_install(value) || commands::status_is_read(cx.model())
         {
             return;
@@ -62,13 +63,28 @@ impl StaticRule for ShellExitIgnored {
         let at = cx.at(range);
         let program = commands::program(value).unwrap_or("the command").to_owned();
         let subject = format!("line:{}", at.line);
-        cx.report(
-            Finding::new(at, format!("nobody looks whether `{program}` failed"))
-                .because(
-                    "A `!command` that fails does not stop the notebook; the cells below run on without it.",
-                )
-                .help("add `assert _exit_code == 0` below it, or use `subprocess.run([…], check=True)`")
-                .about(subject),
-        );
+        let finding = Finding::new(at, format!("nobody looks whether `{program}` failed"))
+            .because("A `!command` that fails does not stop the notebook; the cells below run on without it.")
+            .about(subject);
+        cx.report(if sets_status(command) {
+            let finding = finding
+                .help("add `assert _exit_code == 0` below it, or use `subprocess.run([…], check=True)`");
+            match mending::status_check(cx, command) {
+                Some(edit) => finding.fix(
+                    "check its status on the next line",
+                    Applicability::Unsafe,
+                    vec![edit],
+                ),
+                None => finding,
+            }
+        } else {
+            finding.help("use `subprocess.run([…], check=True, capture_output=True, text=True)`")
+        });
     }
+}
+
+/// `x = !command` and `!!command` keep the output and leave `_exit_code` as it was; so does a command that is only
+/// started.
+fn sets_status(command: Escape<'_>) -> bool {
+    command.kind == IpyEscapeKind::Shell && !command.assigned && !command.value.trim_end().ends_with('&')
 }

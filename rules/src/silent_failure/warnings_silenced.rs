@@ -4,6 +4,7 @@ use nbvet_engine::{
     Check, Context, Finding, Node, Row, StaticRule, Visits,
     ast::{Expr, ExprCall, Ranged},
 };
+use nbvet_report::{Applicability, Edit};
 
 use crate::macros::rule;
 
@@ -57,13 +58,22 @@ impl StaticRule for WarningsSilenced {
             .is_some_and(|name| name.is_any(&["warnings.filterwarnings", "warnings.simplefilter"]));
         if is_warnings {
             let at = cx.at(call.range());
-            cx.report(
-                Finding::new(at, "all warnings are switched off from here on")
-                    .because("\"Mean of empty slice\" and \"did not converge\" are warnings: the last sign before a wrong number.")
-                    .help("name what you do not want to see, such as `category=DeprecationWarning`"),
-            );
+            let finding = Finding::new(at, "all warnings are switched off from here on")
+                .because("\"Mean of empty slice\" and \"did not converge\" are warnings: the last sign before a wrong number.")
+                .help("name what you do not want to see, such as `category=DeprecationWarning`");
+            cx.report(match once(cx, call) {
+                Some(edit) => finding.fix("show each warning once", Applicability::Unsafe, vec![edit]),
+                None => finding,
+            });
         }
     }
+}
+
+/// `"once"` in the place of `"ignore"`.
+fn once(cx: &Context<'_, '_>, call: &ExprCall) -> Option<Edit> {
+    let action = call.arguments.find_argument_value("action", 0)?.range();
+    let word = cx.source(action);
+    matches!(word, "'ignore'" | "\"ignore\"").then(|| cx.edit(action, word.replace("ignore", "once")))
 }
 
 fn silences_all(call: &ExprCall) -> bool {

@@ -1,7 +1,10 @@
 //! NB102 tautological-assertion.
 
-use nbvet_engine::{Check, Context, Finding, Node, Row, StaticRule, Visits, ast::Ranged};
-use nbvet_report::Level;
+use nbvet_engine::{
+    Check, Context, Finding, Model, Node, Row, StaticRule, Visits,
+    ast::{Expr, Ranged, StmtAssert, TextRange, TextSize},
+};
+use nbvet_report::{Applicability, Edit, Level};
 
 use crate::{
     analysis::assertions::{self, Tautology},
@@ -68,12 +71,48 @@ impl StaticRule for TautologicalAssertion {
                 .model()
                 .location(assertion.position, assertion.statement.range());
             let (message, help) = wording(kind);
-            cx.report(
-                Finding::new(at, format!("this assertion cannot fail: {message}"))
-                    .because("It looks like a check, and the notebook passes whatever it computed.")
-                    .help(help),
-            );
+            let finding = Finding::new(at, format!("this assertion cannot fail: {message}"))
+                .because("It looks like a check, and the notebook passes whatever it computed.")
+                .help(help);
+            cx.report(match meant(cx.model(), assertion.position, assertion.statement) {
+                Some((title, edits)) => finding.fix(title, Applicability::Unsafe, edits),
+                None => finding,
+            });
         }
+    }
+}
+
+/// `assert condition, "message"` for the tuple of the two, `all(…)` for a generator.
+fn meant(model: &Model<'_>, position: usize, assertion: &StmtAssert) -> Option<(&'static str, Vec<Edit>)> {
+    let edit = |range: TextRange, replacement: &str| Edit {
+        location: model.location(position, range),
+        replacement: replacement.to_owned(),
+    };
+    match &*assertion.test {
+        Expr::Tuple(tuple) => {
+            let [condition, Expr::StringLiteral(_) | Expr::FString(_)] = &*tuple.elts else {
+                return None;
+            };
+            let one = TextSize::from(1);
+            let bracket = TextRange::at(tuple.start(), one);
+            let rest = TextRange::new(tuple.elts[1].end(), tuple.end());
+            // Brackets also hold lines together, and may stand around each of the two.
+            let cell = model.cell(position);
+            let is_plain = tuple.parenthesized
+                && assertion.msg.is_none()
+                && condition.start() == bracket.end()
+                && matches!(cell.slice(rest), ")" | ",)")
+                && !cell.slice(tuple.range()).contains('\n');
+            is_plain.then(|| {
+                let edits = vec![edit(bracket, ""), edit(rest, "")];
+                ("take the parentheses away", edits)
+            })
+        }
+        Expr::Generator(generator) if generator.parenthesized => Some((
+            "put `all` before it",
+            vec![edit(TextRange::empty(generator.start()), "all")],
+        )),
+        _ => None,
     }
 }
 

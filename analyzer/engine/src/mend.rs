@@ -1,0 +1,117 @@
+//! Fixes applied to a notebook's file, again and again until nothing is left to mend. What is written is decided
+//! here; writing it is the caller's business.
+
+use std::ops::Range;
+
+use nbvet_notebook::{Notebook, Reading, read};
+use nbvet_report::{Applicability, Diagnostic, Fix, RuleRef};
+
+use crate::{check::check, parse::ParsedNotebook, rule::Rule, severity::Settings};
+
+/// Fixes that overlap wait for the next pass, and one may make room for another. No notebook known needs more than
+/// three.
+const MOST_PASSES: usize = 20;
+
+/// What fixes have made of a notebook's file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mended {
+    /// The file.
+    pub bytes: Vec<u8>,
+    /// The rule of each fix that was applied.
+    pub applied: Vec<RuleRef>,
+    /// Something outside of the cells' sources was changed, such as an id.
+    pub outside_sources: bool,
+}
+
+/// Applies every fix that is at least this applicable, of diagnostics that are neither off nor suppressed. Applying
+/// it to what it gives changes nothing.
+///
+/// # Panics
+///
+/// If a fix makes a cell that Python would compile into one that it would not, or if fixes undo each other.
+pub fn mend(bytes: &[u8], rules: &[Rule], settings: &Settings, least: Applicability) -> Mended {
+    let mut mended = Mended {
+        bytes: bytes.to_vec(),
+        applied: Vec::new(),
+        outside_sources: false,
+    };
+    for _ in 0..MOST_PASSES {
+        let reading = read(&mended.bytes);
+        let Some(notebook) = &reading.notebook else {
+            return mended;
+        };
+        let diagnostics = check(&reading, None, rules, settings);
+        let chosen = choose(notebook, &diagnostics, least);
+        if chosen.is_empty() {
+            return mended;
+        }
+        let mut editor = notebook.edit();
+        for edit in chosen.iter().flat_map(|(_, fix)| &fix.edits) {
+            editor.apply(edit);
+            mended.outside_sources |= edit.location.cell.is_none();
+        }
+        mended.bytes = editor.finish();
+        mended
+            .applied
+            .extend(chosen.iter().map(|(rule, _)| (*rule).clone()));
+        assert_still_valid(notebook, &read(&mended.bytes), &chosen);
+    }
+    unreachable!("fixes come to an end: {:?}", mended.applied)
+}
+
+/// The fixes of one pass: in the order of the notebook, none that touches what another one changes.
+fn choose<'d>(
+    notebook: &Notebook,
+    diagnostics: &'d [Diagnostic],
+    least: Applicability,
+) -> Vec<(&'d RuleRef, &'d Fix)> {
+    let mut taken: Vec<Span> = Vec::new();
+    let mut chosen = Vec::new();
+    for diagnostic in diagnostics.iter().filter(|found| found.suppression.is_none()) {
+        let fix = diagnostic.fix.as_ref().filter(|fix| fix.applicability >= least);
+        let Some(fix) = fix else { continue };
+        let spans = spans(notebook, fix);
+        if spans
+            .iter()
+            .all(|span| !taken.iter().any(|other| overlap(span, other)))
+        {
+            taken.extend(spans);
+            chosen.push((&diagnostic.rule, fix));
+        }
+    }
+    chosen
+}
+
+/// A cell, or the file, and the bytes of its text.
+type Span = (Option<u32>, Range<usize>);
+
+fn spans(notebook: &Notebook, fix: &Fix) -> Vec<Span> {
+    fix.edits
+        .iter()
+        .map(|edit| {
+            let range = notebook.range_of(&edit.location);
+            let range = range.expect("the edits of a rule are places of the notebook that it was shown");
+            (edit.location.cell, range)
+        })
+        .collect()
+}
+
+/// Two insertions at one place overlap too: neither is first.
+fn overlap((cell, range): &Span, (other_cell, other): &Span) -> bool {
+    let crossing = range.start < other.end && other.start < range.end;
+    let same_place = range.is_empty() && other.is_empty() && range.start == other.start;
+    cell == other_cell && (crossing || same_place)
+}
+
+fn assert_still_valid(before: &Notebook, after: &Reading, chosen: &[(&RuleRef, &Fix)]) {
+    let after = after.notebook.as_ref();
+    let after = after.expect("a notebook with a fix applied is a notebook");
+    let (before, after) = (ParsedNotebook::new(before), ParsedNotebook::new(after));
+    for (old, new) in before.cells().iter().zip(after.cells()) {
+        assert!(
+            new.is_valid() || !old.is_valid(),
+            "a fix keeps cell {} valid; one of {chosen:?} did not",
+            old.cell.index
+        );
+    }
+}

@@ -1,0 +1,72 @@
+//! Fixes that several rules share.
+
+use nbvet_engine::{
+    Context, Escape, Finding,
+    ast::{ExceptHandler, Ranged, Stmt, StmtTry, TextRange, TextSize},
+};
+use nbvet_report::{Applicability, Edit};
+
+use crate::analysis::handlers;
+
+/// Adds the fix that lets a handler raise again, unless what it catches does little harm.
+pub(crate) fn raising(
+    cx: &Context<'_, '_>,
+    attempt: &StmtTry,
+    handler: &ExceptHandler,
+    finding: Finding,
+) -> Finding {
+    if handlers::does_little_harm(attempt, handler) {
+        return finding;
+    }
+    match raise_again(cx, handler).or_else(|| raise_instead(cx, handler)) {
+        Some(edit) => finding.fix(RAISE, Applicability::Unsafe, vec![edit]),
+        None => finding,
+    }
+}
+
+/// What a fix with [`raise_again`] does.
+pub(crate) const RAISE: &str = "`raise` the error again";
+
+/// `raise` at the handler's end, in the place of a last statement that does nothing.
+pub(crate) fn raise_again(cx: &Context<'_, '_>, handler: &ExceptHandler) -> Option<Edit> {
+    let last = handlers::clause(handler).body.last()?;
+    match last {
+        Stmt::Pass(_) | Stmt::Continue(_) => Some(cx.edit(last.range(), "raise")),
+        Stmt::Expr(expression) if expression.value.is_ellipsis_literal_expr() => {
+            Some(cx.edit(last.range(), "raise"))
+        }
+        Stmt::Expr(_) => line_below(cx, last.range(), "raise"),
+        _ => None,
+    }
+}
+
+/// `raise` in the place of the constant that a handler gives, where it does nothing else but print.
+fn raise_instead(cx: &Context<'_, '_>, handler: &ExceptHandler) -> Option<Edit> {
+    let (last, before) = handlers::clause(handler).body.split_last()?;
+    let is_default = matches!(last, Stmt::Return(_) | Stmt::Assign(_));
+    let only_prints = before.iter().all(Stmt::is_expr_stmt);
+    (is_default && only_prints).then(|| cx.edit(last.range(), "raise"))
+}
+
+/// The check of a command's status on the line below it.
+pub(crate) fn status_check(cx: &Context<'_, '_>, command: Escape<'_>) -> Option<Edit> {
+    line_below(cx, command.range, "assert _exit_code == 0")
+}
+
+/// A line of code below a statement, with the statement's own indentation; `None` where the statement does not begin
+/// its line or does not end it.
+fn line_below(cx: &Context<'_, '_>, statement: TextRange, code: &str) -> Option<Edit> {
+    let source = cx.cell().cell.source.as_str();
+    let range = cx.cell().source_range(statement);
+    let line = source[..range.start].rfind('\n').map_or(0, |end| end + 1);
+    let indent = &source[line..range.start];
+    let text = cx.cell().text();
+    let rest = text[statement.end().to_usize()..].split('\n').next()?;
+    let comment = rest.trim_start();
+    if !indent.trim().is_empty() || !(comment.is_empty() || comment.starts_with('#')) {
+        return None;
+    }
+    let end = statement.end() + TextSize::of(rest.trim_end());
+    let newline = if source.contains("\r\n") { "\r\n" } else { "\n" };
+    Some(cx.edit(TextRange::empty(end), format!("{newline}{indent}{code}")))
+}
