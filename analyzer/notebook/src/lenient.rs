@@ -36,7 +36,8 @@ pub(crate) fn not_finite(text: &str) -> Vec<Nonstandard> {
             b'N' | b'I' | b'-' => {
                 let name = NAMES
                     .into_iter()
-                    .find(|name| bytes[position..].starts_with(name.as_bytes()));
+                    .find(|name| bytes[position..].starts_with(name.as_bytes()))
+                    .filter(|name| stands_alone(bytes, position..position + name.len()));
                 let length = name.map_or(1, str::len);
                 found.extend(name.map(|name| Nonstandard {
                     span: position..position + length,
@@ -48,6 +49,13 @@ pub(crate) fn not_finite(text: &str) -> Vec<Nonstandard> {
         }
     }
     found
+}
+
+/// `1NaN` is no number in Python either.
+fn stands_alone(bytes: &[u8], span: Range<usize>) -> bool {
+    let joins =
+        |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || b"+-._".contains(byte));
+    !joins(span.start.checked_sub(1).and_then(|before| bytes.get(before))) && !joins(bytes.get(span.end))
 }
 
 /// The offset after the closing quote of the string whose content starts at `position`.

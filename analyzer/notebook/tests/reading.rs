@@ -581,3 +581,13 @@ fn every_beginning_of_a_notebook_gives_a_problem_or_a_notebook() {
         );
     }
 }
+
+#[test]
+fn a_name_of_no_number_counts_only_where_it_stands_alone() {
+    for glued in ["1NaN", "1-Infinity", "NaN1", "-NaN", "1.Infinity"] {
+        let file = with_cells(&code_cell(r#""a""#))
+            .replace("\"metadata\": {}", &format!("\"metadata\": {{\"a\": {glued}}}"));
+        assert!(file.contains(glued));
+        assert!(read(file.as_bytes()).notebook.is_none(), "{glued}");
+    }
+}
