@@ -1,17 +1,24 @@
 //! Where the worker, its shim, the loader and the IPython kits are on this machine: a folder named by
-//! `NBVET_ASSETS`, or the archive within this binary, unpacked once. Knows nothing of sessions.
+//! `NBVET_ASSETS`, or the archive within this binary, unpacked once and
+//! again when what lies there is not what the binary carries. Knows nothing of sessions.
 
 use std::{
     env, fs, io,
-    os::unix::fs::{DirBuilderExt, MetadataExt},
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
 };
 
 use flate2::read::GzDecoder;
+use rustix::fs::{CWD, RenameFlags, renameat_with};
 
-use crate::elf::Libc;
+use crate::{
+    elf::Libc,
+    intact::{is_intact, is_private},
+};
 
 static ARCHIVE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/assets.tar.gz"));
+/// Every file of the archive with its digest.
+static LIST: &str = include_str!(concat!(env!("OUT_DIR"), "/assets.list"));
 const HASH: &str = env!("NBVET_ASSETS_HASH");
 
 /// Why there is no worker to start.
@@ -64,7 +71,7 @@ impl Assets {
         if ARCHIVE.is_empty() {
             return Err(AssetsError::NotBuiltIn);
         }
-        unpack_somewhere(ARCHIVE, HASH, &caches()).map(|folder| Self { folder })
+        unpack_somewhere(ARCHIVE, LIST, HASH, &caches()).map(|folder| Self { folder })
     }
 
     /// Assets in a folder that exists.
@@ -133,11 +140,16 @@ fn caches() -> Vec<PathBuf> {
         .collect()
 }
 
-fn unpack_somewhere(archive: &[u8], hash: &str, caches: &[PathBuf]) -> Result<PathBuf, AssetsError> {
+fn unpack_somewhere(
+    archive: &[u8],
+    list: &str,
+    hash: &str,
+    caches: &[PathBuf],
+) -> Result<PathBuf, AssetsError> {
     let mut failed = AssetsError::NotBuiltIn;
     for cache in caches {
         let path = cache.join("assets").join(hash);
-        match unpack(archive, &path) {
+        match unpack(archive, list, &path) {
             Ok(()) => return Ok(path),
             Err(error) => failed = AssetsError::Unpack { path, error },
         }
@@ -146,28 +158,45 @@ fn unpack_somewhere(archive: &[u8], hash: &str, caches: &[PathBuf]) -> Result<Pa
 }
 
 /// Unpacks beside the goal and renames: whoever sees the goal sees all of it.
-fn unpack(archive: &[u8], goal: &Path) -> io::Result<()> {
+fn unpack(archive: &[u8], list: &str, goal: &Path) -> io::Result<()> {
     let parent = goal.parent().unwrap_or(Path::new("/"));
     fs::DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
-    // A folder of somebody else could hold anything: shared temporary folders are open to all.
-    if fs::symlink_metadata(parent)?.uid() != rustix::process::geteuid().as_raw() {
+    // A folder that somebody else can write could hold anything: shared temporary folders are open to all.
+    if !is_private(parent) || !parent.parent().is_some_and(is_private) {
         return Err(io::Error::new(
             io::ErrorKind::PermissionDenied,
-            "the folder belongs to another user",
+            "another user can write to the folder, or it is a link",
         ));
     }
-    if goal.is_dir() {
+    if is_intact(goal, list) {
         return Ok(());
     }
     let beside = tempfile::Builder::new()
         .prefix(".unpacking-")
         .tempdir_in(parent)?;
     tar::Archive::new(GzDecoder::new(archive)).unpack(beside.path())?;
-    match fs::rename(beside.path(), goal) {
-        // Another process was faster.
-        Err(_) if goal.is_dir() => Ok(()),
-        result => result,
+    put_in_place(beside.path(), goal)?;
+    if is_intact(goal, list) {
+        Ok(())
+    } else {
+        Err(io::Error::other(
+            "what was unpacked there is not what was written",
+        ))
     }
+}
+
+/// Puts the folder where the goal is, and what was there, if anything, to where the folder was.
+fn put_in_place(folder: &Path, goal: &Path) -> io::Result<()> {
+    if fs::rename(folder, goal).is_ok()
+        || renameat_with(CWD, folder, CWD, goal, RenameFlags::EXCHANGE).is_ok()
+    {
+        return Ok(());
+    }
+    // A file system that cannot exchange two names: for a moment there is nothing.
+    let before = folder.with_extension("before");
+    fs::rename(goal, &before)?;
+    fs::rename(folder, goal)?;
+    fs::rename(before, folder)
 }
 
 #[cfg(test)]
@@ -178,9 +207,22 @@ mod tests {
 
     use super::*;
 
+    const FILES: [(&str, &str); 2] = [("loader.py", "pass\n"), ("kit/py311/IPython/__init__.py", "")];
+
+    fn list() -> String {
+        use sha2::{Digest, Sha256};
+        FILES.iter().fold(String::new(), |lines, (name, text)| {
+            let digest = Sha256::digest(text);
+            let hex = digest
+                .iter()
+                .fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
+            format!("{lines}{hex} {} {name}\n", text.len())
+        })
+    }
+
     fn archive() -> Vec<u8> {
         let mut builder = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
-        for (name, text) in [("loader.py", "pass\n"), ("kit/py311/IPython/__init__.py", "")] {
+        for (name, text) in FILES {
             let mut header = tar::Header::new_gnu();
             header.set_size(text.len() as u64);
             header.set_mode(0o644);
@@ -202,7 +244,7 @@ mod tests {
         thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| {
-                    let folder = unpack_somewhere(&archive, "abc", &caches).expect("it unpacks");
+                    let folder = unpack_somewhere(&archive, &list(), "abc", &caches).expect("it unpacks");
                     let assets = Assets::in_folder(&folder).expect("they are assets");
                     assert_eq!(assets.loader().expect("it is there"), "pass\n");
                     assert!(assets.kit((3, 14)).is_some() && assets.kit((3, 9)).is_none());
@@ -227,11 +269,60 @@ mod tests {
         fs::File::create(&file)
             .and_then(|mut file| file.write_all(b"x"))
             .expect("it can be written");
-        let unpacked = unpack_somewhere(&archive(), "abc", &[file, folder.path().join("second")]);
+        let unpacked = unpack_somewhere(&archive(), &list(), "abc", &[file, folder.path().join("second")]);
         assert_eq!(
             unpacked.expect("the second works"),
             folder.path().join("second/assets/abc")
         );
+    }
+
+    #[test]
+    fn whatever_was_done_to_the_unpacked_files_they_are_right_at_the_next_start() {
+        let cache = tempfile::tempdir().expect("a folder");
+        let unpacked =
+            || unpack_somewhere(&archive(), &list(), "abc", &[cache.path().to_owned()]).expect("it unpacks");
+        let (goal, elsewhere) = (unpacked(), cache.path().join("elsewhere"));
+        let (loader, kit) = (goal.join("loader.py"), goal.join(FILES[1].0));
+        let other = "evil\n";
+        assert_eq!(other.len(), FILES[0].1.len(), "the size alone does not tell");
+        let attacks: [&dyn Fn() -> io::Result<()>; 6] = [
+            &|| fs::write(&loader, other),
+            &|| fs::remove_file(&loader),
+            &|| fs::set_permissions(&loader, fs::Permissions::from_mode(0o666)),
+            &|| {
+                fs::rename(&loader, &elsewhere)?;
+                std::os::unix::fs::symlink(&elsewhere, &loader)
+            },
+            &|| fs::write(&kit, "more"),
+            &|| {
+                fs::rename(&goal, cache.path().join("moved"))?;
+                std::os::unix::fs::symlink(cache.path().join("moved"), &goal)
+            },
+        ];
+        for (number, attack) in attacks.iter().enumerate() {
+            attack().expect("it is ours to break");
+            assert!(!is_intact(&goal, &list()), "attack {number} is seen");
+            assert_eq!(unpacked(), goal);
+            assert_eq!(
+                fs::read_to_string(&loader).expect("it is there"),
+                FILES[0].1,
+                "{number}"
+            );
+            assert!(is_intact(&goal, &list()), "attack {number} is undone");
+            let left = fs::read_dir(cache.path().join("assets")).expect("a folder");
+            assert_eq!(left.count(), 1, "attack {number} leaves nothing");
+        }
+    }
+
+    #[test]
+    fn a_cache_that_others_can_write_is_not_used() {
+        let cache = tempfile::tempdir().expect("a folder");
+        fs::create_dir(cache.path().join("assets")).expect("it is ours");
+        fs::set_permissions(cache.path().join("assets"), fs::Permissions::from_mode(0o777))
+            .expect("it is ours");
+        let error = unpack_somewhere(&archive(), &list(), "abc", &[cache.path().to_owned()])
+            .expect_err("anybody could have put it there");
+        assert!(error.to_string().contains("another user can write"), "{error}");
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod assets;
 mod channel;
 mod elf;
 mod fork_server;
+mod intact;
 mod interpreter;
 mod oom;
 mod processes;
