@@ -52,7 +52,24 @@ pub(crate) struct LintArgs {
     #[command(flatten)]
     pub(crate) input: InputArgs,
     #[command(flatten)]
+    pub(crate) fix: FixArgs,
+    #[command(flatten)]
     pub(crate) judge: JudgeArgs,
+}
+
+/// What becomes of fixes.
+#[derive(Debug, Clone, Copy, Args)]
+#[command(next_help_heading = "Fixes")]
+pub(crate) struct FixArgs {
+    /// Mend the notebooks' files: what can be mended without changing what was meant
+    #[arg(long, group = "mending")]
+    pub(crate) fix: bool,
+    /// Show what `--fix` would change, and change nothing; exit code 1 where there is something
+    #[arg(long, group = "mending", conflicts_with = "format")]
+    pub(crate) diff: bool,
+    /// With `--fix` or `--diff`: also what may change what a notebook does
+    #[arg(long, requires = "mending")]
+    pub(crate) unsafe_fixes: bool,
 }
 
 #[derive(Debug, Args)]

@@ -16,7 +16,9 @@ use nbvet_report::{ExitCode, FailureKind, Level, NotebookReport, Report, RunFail
 
 use crate::{
     args::{Format, InputArgs, JudgeArgs, RunArgs},
-    catalogue, guard,
+    catalogue,
+    fixing::{self, Fixes},
+    guard,
     output::{self, Reader},
     paths,
     progress::Progress,
@@ -34,6 +36,16 @@ pub(crate) struct Item {
 pub(crate) struct Done {
     pub(crate) report: NotebookReport,
     pub(crate) source: NotebookSource,
+    pub(crate) fixes: Fixes,
+}
+
+/// What of the results is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Printed {
+    /// The reports, in the format that was asked for.
+    Reports,
+    /// What fixes would change.
+    Diffs,
 }
 
 /// Everything that is known before the first notebook is opened.
@@ -41,6 +53,7 @@ pub(crate) struct Batch {
     pub(crate) items: Vec<Item>,
     format: Format,
     verbose: bool,
+    pub(crate) printed: Printed,
     started: Instant,
 }
 
@@ -75,6 +88,7 @@ impl Batch {
             items,
             format: input.format,
             verbose: input.verbose,
+            printed: Printed::Reports,
             started,
         })
     }
@@ -123,6 +137,12 @@ impl Batch {
 
     /// Text is printed notebook by notebook; the other formats are one document.
     fn print_one(&self, progress: &Progress, one: &Done) -> Reader {
+        if let Some(warning) = &one.fixes.warning {
+            progress.suspend(|| output::warning(warning));
+        }
+        if self.printed == Printed::Diffs {
+            return progress.suspend(|| fixing::print_diff(one));
+        }
         if self.format != Format::Text {
             return Reader::There;
         }
@@ -140,6 +160,7 @@ impl Batch {
             .map(|one| one.report.verdict.level)
             .max()
             .unwrap_or_default();
+        let count = fixing::Count::of(&done);
         let (notebooks, sources): (Vec<_>, Vec<_>) =
             done.into_iter().map(|one| (one.report, one.source)).unzip();
         let tool = Tool {
@@ -147,12 +168,16 @@ impl Batch {
             version: env!("CARGO_PKG_VERSION").to_owned(),
         };
         let report = Report::new(tool, level, notebooks);
+        if self.printed == Printed::Diffs {
+            return count.print_diffs_end(report.exit_code);
+        }
         output::print(&match self.format {
             Format::Text => summary(&report, &self.text_options(level)),
             Format::Json => json(&report),
             Format::Github => github(&report),
             Format::Sarif => sarif(&report, &sources, &catalogue::infos()),
         });
+        count.print_mended();
         report.exit_code
     }
 
@@ -207,5 +232,6 @@ pub(crate) fn without_verdict(path: &Path, level: Level, failure: RunFailure) ->
     Done {
         report,
         source: NotebookSource::default(),
+        fixes: Fixes::default(),
     }
 }

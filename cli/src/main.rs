@@ -9,12 +9,14 @@ mod commands;
 mod config;
 mod duration;
 mod executed;
+mod fixing;
 mod guard;
 mod markdown;
 mod output;
 mod paths;
 mod pipeline;
 mod progress;
+mod replace;
 mod settings;
 mod usage;
 

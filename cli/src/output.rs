@@ -45,6 +45,11 @@ pub(crate) fn width() -> usize {
     terminal_size::terminal_size().map_or(UNKNOWN, |(width, _)| usize::from(width.0))
 }
 
+/// Says on stderr what was done.
+pub(crate) fn note(word: &str, text: &str) {
+    stderr(CYAN, word, text);
+}
+
 /// Says on stderr what is odd but stops nothing.
 pub(crate) fn warning(text: &str) {
     stderr(YELLOW, "warning", text);

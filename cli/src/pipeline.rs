@@ -19,6 +19,7 @@ use crate::{
     agents::Agents,
     batch::{Done, Item, without_verdict},
     executed::{self, Destination},
+    fixing::Fixes,
     progress::Progress,
     usage::shown,
 };
@@ -64,7 +65,7 @@ pub(crate) fn validate(item: &Item, running: &Running<'_>, progress: &Progress) 
 
 /// The part of a run that its report tells; empty for a notebook that was only read.
 #[derive(Default)]
-struct Ran {
+pub(crate) struct Ran {
     cells: Vec<CellRun>,
     end: Option<RunEnd>,
     failure: Option<RunFailure>,
@@ -72,7 +73,7 @@ struct Ran {
 }
 
 impl Ran {
-    fn failed(failure: RunFailure) -> Self {
+    pub(crate) fn failed(failure: RunFailure) -> Self {
         Self {
             failure: Some(failure),
             ..Self::default()
@@ -81,14 +82,14 @@ impl Ran {
 }
 
 /// A file's bytes and what they hold.
-struct Opened {
-    bytes: Vec<u8>,
-    reading: Reading,
+pub(crate) struct Opened {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) reading: Reading,
 }
 
 impl Opened {
     /// Fails where nobody could have judged the file.
-    fn new(path: &Path) -> Result<Self, RunFailure> {
+    pub(crate) fn new(path: &Path) -> Result<Self, RunFailure> {
         // A pipe or a device may never end.
         let special = fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir());
         if special {
@@ -104,11 +105,16 @@ impl Opened {
             hint: (error.kind() == io::ErrorKind::PermissionDenied)
                 .then(|| "the file's permissions do not let you read it".to_owned()),
         })?;
-        let reading = nbvet_notebook::read(&bytes);
-        Ok(Self { bytes, reading })
+        Ok(Self::of(bytes))
     }
 
-    fn report(&self, item: &Item, ran: Ran, judged: Judged) -> Done {
+    /// A file with these bytes.
+    pub(crate) fn of(bytes: Vec<u8>) -> Self {
+        let reading = nbvet_notebook::read(&bytes);
+        Self { bytes, reading }
+    }
+
+    pub(crate) fn report(&self, item: &Item, ran: Ran, judged: Judged) -> Done {
         let Ran {
             cells,
             end,
@@ -147,7 +153,11 @@ impl Opened {
             end,
             failure,
         };
-        Done { report, source }
+        Done {
+            report,
+            source,
+            fixes: Fixes::default(),
+        }
     }
 
     /// What the report shows beside its diagnostics.

@@ -1,17 +1,29 @@
-//! `nbvet lint`: notebooks judged by reading them.
+//! `nbvet lint`: notebooks judged by reading them, and mended.
 
-use nbvet_report::ExitCode;
+use nbvet_report::{Applicability, ExitCode};
 
 use crate::{
     args::{LintArgs, RunArgs},
-    batch::Batch,
-    pipeline,
+    batch::{Batch, Printed},
+    fixing, pipeline,
     usage::UsageError,
 };
 
 /// Uses all cores unless told otherwise: reading disturbs nobody.
 pub(crate) fn lint(args: &LintArgs) -> Result<ExitCode, UsageError> {
-    let batch = Batch::new(&args.input, &args.judge, &RunArgs::default())?;
+    let mut batch = Batch::new(&args.input, &args.judge, &RunArgs::default())?;
     let jobs = args.input.jobs.map_or(0, usize::from);
+    let least = if args.fix.unsafe_fixes {
+        Applicability::Unsafe
+    } else {
+        Applicability::Safe
+    };
+    if args.fix.diff {
+        batch.printed = Printed::Diffs;
+        return Ok(batch.run(jobs, |item, _| fixing::diff(item, least)));
+    }
+    if args.fix.fix {
+        return Ok(batch.run(jobs, |item, _| fixing::fix(item, least)));
+    }
     Ok(batch.run(jobs, |item, _| pipeline::lint(item)))
 }

@@ -53,7 +53,7 @@ fn findings_are_shown_with_the_cells_own_lines() {
               why: What failed here is missing from everything that follows, and nothing says so.
               help: catch the one exception that you expect, and collect what was skipped so that it can be
                     checked
-              fix: `raise` the error again
+              fix: `raise` the error again (`nbvet lint --fix --unsafe-fixes`)
 
             error[NB401]: `scores` becomes None: `list.sort()` works in place and returns nothing
                ╭─[ work/a.ipynb:34 · cell 2:1:10 ]
@@ -64,7 +64,7 @@ fn findings_are_shown_with_the_cells_own_lines() {
             ───╯
               why: Everything that uses `scores` from here on works with None.
               help: call `scores.sort()` on a line of its own
-              fix: call it on a line of its own
+              fix: call it on a line of its own (`nbvet lint --fix`)
 
             1 notebook: 1 failed · 1 error, 1 warning, 1 note · [s]
             -v shows the notes; `nbvet explain NB401` tells more about a rule

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use ariadne::{Cache, Color, Config, Fmt as _, IndexType, Label, Report as Drawing, ReportKind, Source};
-use nbvet_report::{Diagnostic, Location, NotebookReport, Severity};
+use nbvet_report::{Applicability, Diagnostic, Fix, Location, NotebookReport, Severity};
 
 use super::{
     TextOptions,
@@ -31,9 +31,18 @@ pub(super) fn block(
         out += &style::remark("help", help, options.width);
     }
     if let Some(fix) = &found.fix {
-        out += &style::remark("fix", &fix.title, options.width);
+        out += &style::remark("fix", &offered(fix), options.width);
     }
     out
+}
+
+/// What a fix does, and how it is had.
+fn offered(fix: &Fix) -> String {
+    match fix.applicability {
+        Applicability::Safe => format!("{} (`nbvet lint --fix`)", fix.title),
+        Applicability::Unsafe => format!("{} (`nbvet lint --fix --unsafe-fixes`)", fix.title),
+        Applicability::DisplayOnly => fix.title.clone(),
+    }
 }
 
 /// The diagnostic with lines of the notebook; `None` where there are none to show.

@@ -1,0 +1,191 @@
+//! Fixes of one notebook: written into its file, or shown as a diff; and the count of them at the end.
+
+use std::{collections::BTreeMap, fmt::Write as _};
+
+use nbvet_engine::{Mended, mend};
+use nbvet_notebook::{Notebook, Reading};
+use nbvet_render::harmless_block;
+use nbvet_report::{Applicability, ExitCode, FailureKind, RuleRef, RunFailure};
+use similar::TextDiff;
+
+use crate::{
+    batch::{Done, Item, without_verdict},
+    output::{self, Reader},
+    pipeline::{Judged, Opened, Ran},
+    replace::{self, ReplaceError},
+    usage::shown,
+};
+
+/// What fixes have done to one notebook, or would do.
+#[derive(Debug, Default)]
+pub(crate) struct Fixes {
+    /// The rule of each.
+    applied: Vec<RuleRef>,
+    /// The changes, for people.
+    diff: String,
+    /// What the user may not have expected.
+    pub(crate) warning: Option<String>,
+}
+
+/// Mends a notebook's file and judges what it then holds. A file that cannot be written stays as it is, and its
+/// notebook has no verdict.
+pub(crate) fn fix(item: &Item, least: Applicability) -> Done {
+    let opened = match Opened::new(&item.path) {
+        Ok(opened) => opened,
+        Err(failure) => return without_verdict(&item.path, item.settings.engine.level, failure),
+    };
+    let mended = mended(item, &opened, least);
+    if mended.applied.is_empty() {
+        return opened.report(item, Ran::default(), Judged::Everything);
+    }
+    match replace::replace(&item.path, &opened.bytes, &mended.bytes) {
+        Ok(replaced) => {
+            let done = Opened::of(mended.bytes).report(item, Ran::default(), Judged::Everything);
+            let path = shown(&item.path);
+            let warning = replaced.is_link.then(|| {
+                let file = shown(&replaced.path);
+                format!("{path} is a link; the file that it stands for was mended: {file}")
+            });
+            let fixes = Fixes {
+                applied: mended.applied,
+                warning,
+                diff: String::new(),
+            };
+            Done { fixes, ..done }
+        }
+        Err(error) => opened.report(item, Ran::failed(unwritten(item, &error)), Judged::Everything),
+    }
+}
+
+fn unwritten(item: &Item, error: &ReplaceError) -> RunFailure {
+    RunFailure {
+        kind: FailureKind::Unwritable,
+        message: format!("{} was not mended: {error}", shown(&item.path)),
+        hint: error.hint().map(str::to_owned),
+    }
+}
+
+/// What fixes would change in a notebook.
+pub(crate) fn diff(item: &Item, least: Applicability) -> Done {
+    let opened = match Opened::new(&item.path) {
+        Ok(opened) => opened,
+        Err(failure) => return without_verdict(&item.path, item.settings.engine.level, failure),
+    };
+    let done = opened.report(item, Ran::default(), Judged::Everything);
+    let mended = mended(item, &opened, least);
+    let diff = if mended.applied.is_empty() {
+        String::new()
+    } else {
+        shown_diff(&shown(&item.path), &opened, &mended)
+    };
+    let fixes = Fixes {
+        applied: mended.applied,
+        diff,
+        warning: None,
+    };
+    Done { fixes, ..done }
+}
+
+fn mended(item: &Item, opened: &Opened, least: Applicability) -> Mended {
+    mend(&opened.bytes, nbvet_rules::ALL, &item.settings.engine, least)
+}
+
+/// The changes cell by cell; where something else than sources has changed, those of the file.
+fn shown_diff(path: &str, opened: &Opened, mended: &Mended) -> String {
+    if mended.outside_sources {
+        let [old, new] = [&opened.bytes, &mended.bytes].map(|bytes| String::from_utf8_lossy(bytes));
+        return unified(path, &old, &new);
+    }
+    let cells = |reading: &Reading| -> Vec<String> {
+        let cells = reading.notebook.iter().flat_map(Notebook::cells);
+        cells.map(|cell| cell.source.clone()).collect()
+    };
+    let old = cells(&opened.reading);
+    let new = cells(&nbvet_notebook::read(&mended.bytes));
+    let changed = (0..)
+        .zip(old.iter().zip(&new))
+        .filter(|(_, (old, new))| old != new);
+    changed.fold(String::new(), |mut text, (index, (old, new))| {
+        let index: usize = index;
+        text += &unified(&format!("{path}:cell {index}"), old, new);
+        text
+    })
+}
+
+fn unified(name: &str, old: &str, new: &str) -> String {
+    // Most sources end without a line end: to say so each time would help nobody.
+    let [old, new] = [old, new].map(|text| {
+        if text.ends_with('\n') || text.is_empty() {
+            text.to_owned()
+        } else {
+            format!("{text}\n")
+        }
+    });
+    TextDiff::from_lines(&old, &new)
+        .unified_diff()
+        .header(name, name)
+        .to_string()
+}
+
+/// Prints one notebook's changes.
+pub(crate) fn print_diff(done: &Done) -> Reader {
+    if let Some(failure) = &done.report.failure {
+        output::warning(&failure.message);
+    }
+    output::print(&harmless_block(&done.fixes.diff))
+}
+
+/// How often each rule's fix was applied, in how many notebooks.
+pub(crate) struct Count {
+    by_rule: BTreeMap<String, usize>,
+    notebooks: usize,
+}
+
+impl Count {
+    pub(crate) fn of(done: &[Done]) -> Self {
+        let mut by_rule = BTreeMap::new();
+        for rule in done.iter().flat_map(|one| &one.fixes.applied) {
+            *by_rule.entry(rule.id.to_string()).or_default() += 1;
+        }
+        let notebooks = done.iter().filter(|one| !one.fixes.applied.is_empty()).count();
+        Self { by_rule, notebooks }
+    }
+
+    /// Says on stderr what was mended, if anything was: stdout is the report's.
+    pub(crate) fn print_mended(&self) {
+        if self.notebooks > 0 {
+            output::note("mended", &self.told());
+        }
+    }
+
+    /// Says what would be mended, and gives the exit code of a diff.
+    pub(crate) fn print_diffs_end(&self, judged: ExitCode) -> ExitCode {
+        if self.notebooks > 0 {
+            output::note("would mend", &self.told());
+        }
+        let code = if self.notebooks > 0 {
+            ExitCode::Failed
+        } else {
+            ExitCode::Passed
+        };
+        // What could not be read counts; what the rules say of the rest does not.
+        if judged >= ExitCode::Error { judged } else { code }
+    }
+
+    /// "3 findings in 2 notebooks (NB401 2, NB926 1)".
+    fn told(&self) -> String {
+        let plural = |count: usize| if count == 1 { "" } else { "s" };
+        let total: usize = self.by_rule.values().sum();
+        let mut text = format!(
+            "{total} finding{} in {} notebook{} (",
+            plural(total),
+            self.notebooks,
+            plural(self.notebooks)
+        );
+        for (index, (rule, count)) in self.by_rule.iter().enumerate() {
+            let separator = if index == 0 { "" } else { ", " };
+            let _ = write!(text, "{separator}{rule} {count}");
+        }
+        text + ")"
+    }
+}
