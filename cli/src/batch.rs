@@ -235,3 +235,46 @@ pub(crate) fn without_verdict(path: &Path, level: Level, failure: RunFailure) ->
         fixes: Fixes::default(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::args::{Cli, Command};
+
+    #[test]
+    fn a_panic_over_one_notebook_is_its_own_result_and_no_others() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["a.ipynb", "b.ipynb"] {
+            std::fs::write(folder.path().join(name), "{}").unwrap();
+        }
+        let command = ["nbvet", "validate", folder.path().to_str().unwrap()];
+        let Command::Validate(args) = Cli::try_parse_from(command).unwrap().command else {
+            unreachable!("it was asked for")
+        };
+        guard::install();
+        let batch = Batch::new(&args.input, &args.judge, &args.run).unwrap();
+        let progress = Progress::new(2);
+        let work = |item: &Item, _: &Progress| {
+            assert!(item.path.ends_with("b.ipynb"), "the table has no rows");
+            without_verdict(
+                &item.path,
+                Level::Development,
+                RunFailure {
+                    kind: FailureKind::Cancelled,
+                    message: String::new(),
+                    hint: None,
+                },
+            )
+        };
+        let codes = batch.items.iter().map(|item| {
+            let report = guarded(item, &progress, work).report;
+            (report.path.ends_with("a.ipynb"), report.verdict.exit_code)
+        });
+        assert_eq!(
+            codes.collect::<Vec<_>>(),
+            [(true, ExitCode::Internal), (false, ExitCode::Error)]
+        );
+    }
+}

@@ -51,10 +51,17 @@ impl Destination {
         match self {
             Self::File(file) => file.clone(),
             Self::Folder(folder) => {
-                let parts = notebook
-                    .components()
-                    .filter(|part| matches!(part, Component::Normal(_)));
-                folder.join(parts.collect::<PathBuf>())
+                let mut within = PathBuf::new();
+                for part in notebook.components() {
+                    match part {
+                        Component::Normal(name) => within.push(name),
+                        Component::ParentDir => {
+                            within.pop();
+                        }
+                        Component::Prefix(_) | Component::RootDir | Component::CurDir => {}
+                    }
+                }
+                folder.join(within)
             }
         }
     }
@@ -101,10 +108,11 @@ mod tests {
     #[test]
     fn many_notebooks_keep_their_paths_within_the_folder() {
         let folder = Destination::new(Path::new("out"), &["a".as_ref(), "b".as_ref()]).unwrap();
-        let files = ["a/b.ipynb", "../a/b.ipynb", "/w/./c.ipynb"].map(|path| folder.file(Path::new(path)));
+        let files = ["a/b.ipynb", "../a/b.ipynb", "/w/./c.ipynb", "a/../b.ipynb"]
+            .map(|path| folder.file(Path::new(path)));
         assert_eq!(
             files,
-            ["out/a/b.ipynb", "out/a/b.ipynb", "out/w/c.ipynb"].map(PathBuf::from)
+            ["out/a/b.ipynb", "out/a/b.ipynb", "out/w/c.ipynb", "out/b.ipynb"].map(PathBuf::from)
         );
     }
 

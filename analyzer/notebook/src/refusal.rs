@@ -122,8 +122,9 @@ pub(crate) fn not_json(text: &str, error: &serde_json::Error) -> Problem {
 
 /// Marks of a merge that git left to be resolved.
 fn conflict(text: &str) -> Option<Problem> {
-    let offset = line_starting_with(text, "<<<<<<< ")?;
-    line_starting_with(text, ">>>>>>> ")?;
+    let marks = ["<<<<<<< ", ">>>>>>> "].map(|mark| line_starting_with(text, mark));
+    // One is enough: somebody may have taken the other away by hand.
+    let offset = marks.into_iter().flatten().min()?;
     Some(fatal(
         place(text, offset),
         "git left a merge conflict in the file: this line is a conflict mark",

@@ -130,6 +130,18 @@ fn a_merge_conflict_is_named_with_its_line() {
 }
 
 #[test]
+fn half_a_merge_conflict_is_one() {
+    for (file, line) in [
+        ("<<<<<<< HEAD\n{\"cells\": []}\n=======\n", 1),
+        ("{\n=======\n>>>>>>> branch\n}", 3),
+    ] {
+        let Reading { problems, .. } = read(file.as_bytes());
+        assert!(problems[0].message.contains("merge conflict"), "{problems:?}");
+        assert_eq!(problems[0].location.file_line, line);
+    }
+}
+
+#[test]
 fn broken_json_has_line_and_column() {
     check(
         "{",

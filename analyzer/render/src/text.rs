@@ -9,7 +9,7 @@ mod traceback;
 
 use std::fmt::Write as _;
 
-use nbvet_report::{Level, NotebookReport, Outcome, Report, RunFailure, Severity};
+use nbvet_report::{Level, NotebookReport, Outcome, Report, RunEnd, RunFailure, Severity};
 
 use self::style::{BOLD, DIM, GREEN, RED, YELLOW, paint};
 use crate::{NotebookSource, harmless, harmless_block};
@@ -100,6 +100,7 @@ fn headline(notebook: &NotebookReport) -> String {
     };
     let mut facts = vec![format!("at {}", verdict.level)];
     facts.extend(cells_ran(notebook));
+    facts.extend(stopped_itself(notebook));
     facts.extend(python(notebook));
     facts.extend(fails_by_warnings(notebook).then(|| "warnings fail here".to_owned()));
     format!(
@@ -114,7 +115,8 @@ fn headline(notebook: &NotebookReport) -> String {
 fn cells_ran(notebook: &NotebookReport) -> Option<String> {
     let counts = notebook.verdict.cells?;
     let ran = counts.ok + counts.failed;
-    let seconds: f64 = notebook.cells.iter().map(|cell| cell.seconds).sum();
+    // The sum of nothing is -0.0.
+    let seconds = notebook.cells.iter().map(|cell| cell.seconds).sum::<f64>() + 0.0;
     let of = counts.ok + counts.failed + counts.not_run;
     let cells = if ran == of {
         style::count(ran, "cell")
@@ -122,6 +124,14 @@ fn cells_ran(notebook: &NotebookReport) -> Option<String> {
         format!("{ran} of {}", style::count(of, "cell"))
     };
     Some(format!("{cells} ran in {}", style::seconds(seconds)))
+}
+
+/// A notebook that ends early by its own wish passes: that nobody runs the rest must be seen all the same.
+fn stopped_itself(notebook: &NotebookReport) -> Option<String> {
+    match notebook.end {
+        Some(RunEnd::Exited { cell }) => Some(format!("cell {cell} ended the notebook (`exit`)")),
+        _ => None,
+    }
 }
 
 fn python(notebook: &NotebookReport) -> Option<String> {

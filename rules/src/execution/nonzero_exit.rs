@@ -37,9 +37,18 @@ impl RunRule for NonzeroExit {
             .and_then(|run| run.error.as_ref());
         let at = cx.at_line(*cell, error.and_then(|error| error.line));
         cx.report(
-            Finding::new(at, format!("the notebook stopped itself with exit status {code}"))
+            Finding::new(at, stopped(code))
                 .because("The cells below did not run.")
                 .help("if stopping here is meant, use `sys.exit(0)`"),
         );
+    }
+}
+
+/// Python prints a code that is no number, and exits with status 1.
+fn stopped(code: &str) -> String {
+    if code.parse::<i64>().is_ok() {
+        format!("the notebook stopped itself with exit status {code}")
+    } else {
+        format!("the notebook stopped itself, saying: {code}")
     }
 }

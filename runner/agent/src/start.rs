@@ -381,7 +381,10 @@ fn answer(child: &mut Child) -> String {
 
 /// As activating the environment would have it: `python` and `pip` within the notebook mean this one. An
 /// environment that was active and is not the chosen one must not be seen, since IPython would mix the two.
+///
+/// Assertions are what a notebook is vetted by, so none are optimised away, whoever asked for that.
 fn environment(command: &mut Command, python: &Path) {
+    command.env_remove("PYTHONOPTIMIZE");
     if let Some(prefix) = prefix_of(python) {
         let path = env::var_os("PATH").unwrap_or_default();
         let folders = [prefix.join("bin")].into_iter().chain(env::split_paths(&path));

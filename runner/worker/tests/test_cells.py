@@ -200,3 +200,9 @@ def test_a_worker_imports_no_large_package_that_ipython_does_not(worker):
     code = "from IPython.core.interactiveshell import InteractiveShell as S; S(); import sys; print(*sys.modules)"
     theirs = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=True, text=True).stdout.split()
     assert large & set(ours) <= set(theirs)
+
+
+def test_a_magic_about_the_connection_of_a_kernel_does_no_harm(worker):
+    cell = worker.run("%connect_info")
+    assert cell.kind == "ok"
+    assert "nothing to connect to" in cell.text()

@@ -323,3 +323,28 @@ fn any_location_can_be_drawn() {
         }
     }
 }
+
+#[test]
+fn a_notebook_that_ended_itself_says_what_did_not_run() {
+    let mut stopped = notebook(
+        "work/a.ipynb",
+        Vec::new(),
+        vec![
+            cell_run(2, CellOutcome::Ok),
+            cell_run(3, CellOutcome::NotRun),
+            cell_run(4, CellOutcome::NotRun),
+        ],
+        None,
+        None,
+    );
+    stopped.end = Some(RunEnd::Exited { cell: 2 });
+    check(
+        vec![stopped],
+        &[source()],
+        Notes::Folded,
+        &expect![[r#"
+        ✓ Passed work/a.ipynb  at development · cell 2 ended the notebook (`exit`)
+        1 notebook: 1 passed · 0.4 s
+    "#]],
+    );
+}

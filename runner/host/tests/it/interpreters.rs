@@ -3,7 +3,7 @@
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, process::Command, time::Duration};
 
 use nbvet_host::Agent;
-use nbvet_report::FailureKind;
+use nbvet_report::{FailureKind, RunEnd};
 
 use crate::support::{Bench, agent, endpoint, marked, wait_until};
 
@@ -75,6 +75,15 @@ fn an_agent_without_a_worker_says_so() {
         FailureKind::UnsupportedInterpreter,
         "`NBVET_ASSETS` is /nowhere",
     );
+}
+
+#[test]
+fn assertions_hold_whatever_the_environment_asks_python_to_optimise() {
+    let mut command = Command::new(endpoint());
+    command.arg("agent").env("PYTHONOPTIMIZE", "2");
+    let agent = Agent::spawn(command).expect("it starts");
+    let outcome = Bench::new(&["assert False"]).run_over(&agent);
+    assert_eq!(outcome.end, Some(RunEnd::Raised { cell: 0 }), "{outcome:?}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ import sys
 
 from IPython.core import page
 from IPython.core.autocall import ExitAutocall
-from IPython.core.error import StdinNotImplementedError, UsageError
+from IPython.core.error import StdinNotImplementedError
 from IPython.core.interactiveshell import InteractiveShell, InteractiveShellABC
 from IPython.core.magic import Magics, line_magic, magics_class
 from traitlets import Any, CBool, Instance, Type
@@ -56,8 +56,8 @@ class FrontendMagics(Magics):
 
     @line_magic
     def connect_info(self, line):
-        """There is no connection."""
-        raise UsageError("this notebook runs without a kernel: there is nothing to connect to")
+        """Says how to connect; here nobody can."""
+        print("This notebook runs without a kernel of its own: there is nothing to connect to.")
 
 
 class ZMQInteractiveShell(InteractiveShell):
