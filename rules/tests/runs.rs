@@ -4,7 +4,7 @@
 
 use nbvet_engine::{Run, Settings, check};
 use nbvet_report::{
-    CellOutcome, CellRun, CommandKind, Diagnostic, Fact, Level, NonFinite, NoneItems, Number, RunEnd,
+    CellOutcome, CellRun, CommandKind, Diagnostic, Fact, ItemCount, Level, NonFinite, Number, RunEnd,
     Severity, ValueFacts,
 };
 use nbvet_rules::ALL;
@@ -130,7 +130,7 @@ fn none_among_the_items_is_told_with_the_handler_that_made_it() {
         "def load(path):\n    try:\n        return open(path).read()\n    except FileNotFoundError:\n        print(path)",
         "days = [load(path) for path in ['a', 'b']]",
     ];
-    let items = NoneItems {
+    let items = ItemCount {
         count: 2,
         of: 2,
         first: "0".to_owned(),
@@ -304,4 +304,25 @@ fn the_remedy_for_a_failed_command_fits_how_it_was_started() {
     assert!(help(CommandKind::ScriptCell, true).contains("set -e"));
     assert!(help(CommandKind::OsSystem, false).contains("os.system(…) == 0"));
     assert!(help(CommandKind::Subprocess, false).contains("check=True"));
+}
+
+#[test]
+fn none_among_shown_items_is_told_where_a_handler_made_it() {
+    let load = "def load(path):\n    try:\n        return open(path).read()\n    except FileNotFoundError:\n        print(path)";
+    let value = ValueFacts {
+        type_name: "list".to_owned(),
+        none_items: Some(ItemCount {
+            count: 1,
+            of: 1,
+            first: "0".to_owned(),
+        }),
+        ..ValueFacts::default()
+    };
+    let shows = |last: &str| {
+        let facts = vec![vec![], vec![Fact::Result { value: value.clone() }]];
+        let found = judge(&[load, last], facts, &Settings::default());
+        found.iter().filter(|found| found.rule.id == "NB211").count()
+    };
+    assert_eq!(shows("[load(path) for path in ['a']]"), 1);
+    assert_eq!(shows("[row.get('a') for row in [{}]]"), 0);
 }

@@ -151,7 +151,13 @@ pub struct ValueFacts {
     pub infinite: Option<ShareCount>,
     /// `None` among the items of a list, tuple or dict.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub none_items: Option<NoneItems>,
+    pub none_items: Option<ItemCount>,
+    /// NaN among the items of a list, tuple or dict, and among the items of those.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nan_items: Option<ItemCount>,
+    /// Infinity among them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub infinite_items: Option<ItemCount>,
 }
 
 /// A number as the value holds it.
@@ -186,14 +192,14 @@ pub struct ShareCount {
     pub of: u64,
 }
 
-/// `None` among the items of a container.
+/// How many items of a container have a property.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct NoneItems {
-    /// How many of the items looked at (the first 10,000) are `None`.
+pub struct ItemCount {
+    /// How many of the items looked at (the first 10,000) have it.
     pub count: u64,
     /// Items looked at.
     pub of: u64,
-    /// The first such item: its index, or its key's `repr`.
+    /// The first such item: its index, or its key's `repr`; of an item within an item both, as `outer][inner`.
     pub first: String,
 }

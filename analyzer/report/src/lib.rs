@@ -19,7 +19,7 @@ pub use cell_run::{CellError, CellOutcome, CellRun, RunEnd};
 pub use diagnostic::{Diagnostic, Label, RuleRef, Suppression, SuppressionKind};
 pub use exit_code::ExitCode;
 pub use fact::{
-    AfterCellOrigin, CommandKind, Fact, InstallAction, NonFinite, NoneItems, Number, ShareCount, ValueFacts,
+    AfterCellOrigin, CommandKind, Fact, InstallAction, ItemCount, NonFinite, Number, ShareCount, ValueFacts,
 };
 pub use fix::{Applicability, Edit, Fix};
 pub use level::{Level, UnknownLevel};

@@ -1,11 +1,12 @@
-//! What several rules need to know about a notebook's code: assertions, exception handlers, where `None` and NaN
-//! come from, what shell commands do, which fixes they share. No rule of its own.
+//! What several rules need to know about a notebook's code: assertions, exception handlers, figures, where `None`
+//! and NaN come from, what shell commands do, which fixes they share. No rule of its own.
 
 pub(crate) mod arguments;
 pub(crate) mod assertions;
 pub(crate) mod commands;
 pub(crate) mod handlers;
 pub(crate) mod mending;
+pub(crate) mod metrics;
 pub(crate) mod missing_values;
 pub(crate) mod none_origin;
 pub(crate) mod numbers;

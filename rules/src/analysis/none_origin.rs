@@ -110,7 +110,8 @@ pub(crate) fn of_items<'a>(
     from_value.or_else(|| of_stores(model, position, name))
 }
 
-fn of_elements<'a>(model: &Model<'a>, value: &'a Expr) -> Option<Origin<'a>> {
+/// The origin of `None` among the elements of a list, tuple, dict or comprehension.
+pub(crate) fn of_elements<'a>(model: &Model<'a>, value: &'a Expr) -> Option<Origin<'a>> {
     match value {
         Expr::ListComp(comprehension) => of_element(model, &comprehension.elt),
         Expr::SetComp(comprehension) => of_element(model, &comprehension.elt),

@@ -5,9 +5,12 @@ use nbvet_engine::{
     ast::{Expr, Ranged, Stmt},
     model::{Binding, BindingKind, ScopeId},
 };
-use nbvet_report::{Fact, NonFinite, Number, ValueFacts};
+use nbvet_report::{Fact, ItemCount, NonFinite, Number, ValueFacts};
 
-use super::missing_values::{self, Wanted};
+use super::{
+    metrics,
+    missing_values::{self, Wanted},
+};
 
 /// Reports every name and every shown result that is such a number and was not meant to be.
 pub(crate) fn check<'a>(run: &Run<'a>, cx: &mut RunContext<'a, '_>, wanted: Wanted) {
@@ -24,6 +27,11 @@ pub(crate) fn check<'a>(run: &Run<'a>, cx: &mut RunContext<'a, '_>, wanted: Want
                     bound(cx.model(), position, name, wanted)
                 }
                 Fact::Result { value } if is_wanted(value, wanted) => shown(cx.model(), position, wanted),
+                Fact::Bound { name, value, .. } => items(value, wanted)
+                    .and_then(|items| bound_items(cx.model(), position, name, items, wanted)),
+                Fact::Result { value } => {
+                    items(value, wanted).and_then(|items| shown_items(cx.model(), position, items, wanted))
+                }
                 _ => None,
             };
             if let Some(finding) = finding {
@@ -44,13 +52,76 @@ fn is_wanted(value: &ValueFacts, wanted: Wanted) -> bool {
     )
 }
 
-fn bound(model: &Model<'_>, position: usize, name: &str, wanted: Wanted) -> Option<Finding> {
-    let bindings: Vec<&Binding<'_>> = model
+/// Such numbers among the items of a container.
+fn items(value: &ValueFacts, wanted: Wanted) -> Option<&ItemCount> {
+    match wanted {
+        Wanted::Missing => value.nan_items.as_ref(),
+        Wanted::Infinite => value.infinite_items.as_ref(),
+    }
+}
+
+/// Numbers in a container count where the notebook computed them as figures of their own, not where they are data.
+fn bound_items(
+    model: &Model<'_>,
+    position: usize,
+    name: &str,
+    items: &ItemCount,
+    wanted: Wanted,
+) -> Option<Finding> {
+    let last = bindings_in(model, position, name).pop();
+    let place = metrics::place(model, position, name, last)?;
+    let meant = model
+        .bindings_named(ScopeId::NOTEBOOK, name)
+        .iter()
+        .any(|id| missing_values::binding_is_made_of(model, model.binding(*id), wanted));
+    if meant || name.starts_with('_') || missing_values::is_looked_at(model, name) {
+        return None;
+    }
+    let (word, first) = (word(wanted), &items.first);
+    let more = if items.count > 1 {
+        format!(", and {} more of its items", items.count - 1)
+    } else {
+        String::new()
+    };
+    let finding = Finding::new(
+        model.location(position, place),
+        format!("`{name}[{first}]` is {word}{more}"),
+    )
+    .because(meaning(wanted))
+    .help(format!(
+        "look at what it is computed from, and check it: `assert np.isfinite({name}[{first}])`"
+    ))
+    .about(format!("name:{name}"));
+    Some(finding)
+}
+
+/// A list, tuple or dict of figures as the value of the cell's last line.
+fn shown_items(model: &Model<'_>, position: usize, items: &ItemCount, wanted: Wanted) -> Option<Finding> {
+    let Some(Stmt::Expr(last)) = model.cell(position).body().last() else {
+        return None;
+    };
+    let value = &*last.value;
+    if !metrics::has_figures(model, value) || missing_values::is_made_of(model, value, wanted) {
+        return None;
+    }
+    let message = format!("`[{}]` of this comes out as {}", items.first, word(wanted));
+    let finding = Finding::new(model.location(position, value.range()), message)
+        .because(meaning(wanted))
+        .help("look at what it is computed from, and check that it is not empty or zero");
+    Some(finding)
+}
+
+fn bindings_in<'a, 'm>(model: &'m Model<'a>, position: usize, name: &str) -> Vec<&'m Binding<'a>> {
+    model
         .bindings_named(ScopeId::NOTEBOOK, name)
         .iter()
         .map(|id| model.binding(*id))
         .filter(|binding| binding.place.cell == position)
-        .collect();
+        .collect()
+}
+
+fn bound(model: &Model<'_>, position: usize, name: &str, wanted: Wanted) -> Option<Finding> {
+    let bindings = bindings_in(model, position, name);
     let last = bindings.last()?;
     let computed = matches!(
         last.kind,

@@ -16,8 +16,9 @@ rule! {
     /// It spreads through every further computation without an error, into reports and dashboards. This is seen when
     /// the notebook runs, so it is no guess: the number *was* NaN.
     ///
-    /// Single numbers count, not the entries of a frame. Left alone: numbers made from a NaN that the author wrote,
-    /// and names that the notebook tests with `isnan`, `isna` or `isfinite`.
+    /// Single numbers count, and figures such as means and scores in a list, tuple or dict; not the entries of a
+    /// frame, and not what is taken out of data. Left alone: numbers made from a NaN that the author
+    /// wrote, and names that the notebook tests with `isnan`, `isna` or `isfinite`.
     ///
     /// ## Examples
     ///

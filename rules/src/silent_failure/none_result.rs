@@ -5,7 +5,7 @@ use nbvet_engine::{
     ast::{Expr, Ranged, Stmt},
     model::{Binding, BindingId, BindingKind, ScopeId},
 };
-use nbvet_report::{CellRun, Fact, Location, NoneItems};
+use nbvet_report::{Fact, ItemCount, Location};
 
 use crate::{
     analysis::none_origin::{self, Origin},
@@ -76,7 +76,11 @@ impl RunRule for NoneResult {
                         .none_items
                         .as_ref()
                         .and_then(|items| none_items(cx.model(), position, name, items)),
-                    Fact::Result { value } if value.none => none_shown(cx.model(), position, cell),
+                    Fact::Result { value } if value.none => none_shown(cx.model(), position),
+                    Fact::Result { value } => value
+                        .none_items
+                        .as_ref()
+                        .and_then(|items| none_items_shown(cx.model(), position, items)),
                     _ => None,
                 };
                 if let Some(finding) = finding {
@@ -123,7 +127,7 @@ fn none_bound(model: &Model<'_>, position: usize, name: &str) -> Option<Finding>
     Some(labelled(model, finding, origin.as_ref()))
 }
 
-fn none_items(model: &Model<'_>, position: usize, name: &str, items: &NoneItems) -> Option<Finding> {
+fn none_items(model: &Model<'_>, position: usize, name: &str, items: &ItemCount) -> Option<Finding> {
     let bound = last_binding(model, position, name);
     let origin = none_origin::of_items(model, position, name, bound.map(|(_, binding)| binding))?;
     if !origin.is_an_accident() {
@@ -134,18 +138,7 @@ fn none_items(model: &Model<'_>, position: usize, name: &str, items: &NoneItems)
         || model.location(position, nbvet_engine::ast::TextRange::default()),
         |(_, binding)| model.location_of(binding.place),
     );
-    let count = if items.count == items.of && items.of == 2 {
-        format!("both items of `{name}` are None")
-    } else if items.count == items.of && items.of > 2 {
-        format!("all {} items of `{name}` are None", items.of)
-    } else if items.of == 1 {
-        format!("the only item of `{name}` is None")
-    } else {
-        format!(
-            "{} of {} items of `{name}` are None (the first is {})",
-            items.count, items.of, items.first
-        )
-    };
+    let count = how_many(items, &format!("`{name}`"));
     let finding = Finding::new(at, format!("{count}: `{function}` returned nothing for them"))
         .because(format!(
             "What is computed from `{name}` is computed from what is left, or from nothing."
@@ -155,8 +148,34 @@ fn none_items(model: &Model<'_>, position: usize, name: &str, items: &NoneItems)
     Some(labelled(model, finding, Some(&origin)))
 }
 
+/// A cell whose last line shows a container with `None` in it that a function gave after an error.
+fn none_items_shown(model: &Model<'_>, position: usize, items: &ItemCount) -> Option<Finding> {
+    let Some(Stmt::Expr(last)) = model.cell(position).body().last() else {
+        return None;
+    };
+    let origin = none_origin::of_elements(model, &last.value).filter(Origin::swallows)?;
+    let (function, count) = (origin.function.name.as_str(), how_many(items, "this"));
+    let finding = Finding::new(
+        model.location(position, last.value.range()),
+        format!("{count}: `{function}` met an error and went on"),
+    )
+    .because("The cell looks as if it had worked, but these calls gave nothing.")
+    .help(help(Some(&origin), "check what it returns"));
+    Some(labelled(model, finding, Some(&origin)))
+}
+
+fn how_many(items: &ItemCount, container: &str) -> String {
+    let ItemCount { count, of, first } = items;
+    match (count, of) {
+        (1, 1) => format!("the only item of {container} is None"),
+        (2, 2) => format!("both items of {container} are None"),
+        _ if count == of => format!("all {of} items of {container} are None"),
+        _ => format!("{count} of {of} items of {container} are None (the first is {first})"),
+    }
+}
+
 /// A cell whose last line calls a function that swallowed an error.
-fn none_shown(model: &Model<'_>, position: usize, _: &CellRun) -> Option<Finding> {
+fn none_shown(model: &Model<'_>, position: usize) -> Option<Finding> {
     let Some(Stmt::Expr(last)) = model.cell(position).body().last() else {
         return None;
     };

@@ -1,6 +1,6 @@
 //! What is known about one value, within a budget of milliseconds even for 10^7 numbers.
 
-use nbvet_report::{NonFinite, NoneItems, Number, ShareCount, ValueFacts};
+use nbvet_report::{ItemCount, NonFinite, Number, ShareCount, ValueFacts};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet, PyString, PyTuple, PyType};
 
@@ -21,7 +21,7 @@ pub(crate) fn describe(value: &Bound<'_, PyAny>, known: &Known) -> ValueFacts {
     };
     match known.kind(value) {
         Some(kind) => describe_foreign(value, kind, known, &mut facts),
-        None => describe_builtin(value, &mut facts),
+        None => describe_builtin(value, known, &mut facts),
     }
     facts
 }
@@ -73,30 +73,25 @@ fn number(value: f64) -> Number {
     }
 }
 
-fn describe_builtin(value: &Bound<'_, PyAny>, facts: &mut ValueFacts) {
+fn describe_builtin(value: &Bound<'_, PyAny>, known: &Known, facts: &mut ValueFacts) {
     if let Ok(float) = value.cast_exact::<PyFloat>() {
         facts.number = Some(number(float.value()));
     } else if value.is_exact_instance_of::<PyInt>() {
         facts.number = value.extract::<f64>().ok().map(Number::Finite);
-    } else if let Ok(list) = value.cast_exact::<PyList>() {
-        facts.length = Some(list.len() as u64);
-        facts.none_items = none_items(list.iter().map(|item| (None, item)));
-    } else if let Ok(tuple) = value.cast_exact::<PyTuple>() {
-        facts.length = Some(tuple.len() as u64);
-        facts.none_items = none_items(tuple.iter().map(|item| (None, item)));
-    } else if let Ok(dict) = value.cast_exact::<PyDict>() {
-        facts.length = Some(dict.len() as u64);
-        facts.none_items = none_values(dict);
     } else {
         facts.length = length(value).map(|length| length as u64);
+        describe_items(value, known, facts);
     }
 }
 
-/// `len()` of the builtin types that have no items of interest.
+/// `len()` of builtin types.
 fn length(value: &Bound<'_, PyAny>) -> Option<usize> {
     let class = value.get_type();
     let py = value.py();
-    let plain: [Bound<'_, PyType>; 4] = [
+    let plain: [Bound<'_, PyType>; 7] = [
+        py.get_type::<PyList>(),
+        py.get_type::<PyTuple>(),
+        py.get_type::<PyDict>(),
         py.get_type::<PyString>(),
         py.get_type::<PyBytes>(),
         py.get_type::<PySet>(),
@@ -109,32 +104,107 @@ fn length(value: &Bound<'_, PyAny>) -> Option<usize> {
         .flatten()
 }
 
-fn none_values(dict: &Bound<'_, PyDict>) -> Option<NoneItems> {
-    // A copy in one step, as threads may change the dict; a large one is not copied for it.
-    if dict.len() > MAX_ITEMS * 10 {
-        return None;
-    }
-    let pairs = dict.items();
-    none_items(pairs.iter().filter_map(|pair| {
-        let (key, value) = pair.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>().ok()?;
-        Some((Some(key), value))
-    }))
-}
-
-/// Counts `None` among the first items; `None` where there is none.
-fn none_items<'py>(
-    items: impl Iterator<Item = (Option<Bound<'py, PyAny>>, Bound<'py, PyAny>)>,
-) -> Option<NoneItems> {
-    let mut first = None;
-    let (mut count, mut of) = (0, 0);
-    for (index, (key, item)) in items.take(MAX_ITEMS).enumerate() {
-        of += 1;
-        if item.is_none() {
-            count += 1;
-            first.get_or_insert_with(|| key.map_or_else(|| index.to_string(), |key| shown_key(&key)));
+/// `None`, NaN and infinity among the first items; the numbers also among the items of items.
+fn describe_items(container: &Bound<'_, PyAny>, known: &Known, facts: &mut ValueFacts) {
+    let mut left = MAX_ITEMS;
+    let (mut none, mut nan, mut infinite) = (Tally::default(), Tally::default(), Tally::default());
+    for (place, item) in items(container, &mut left) {
+        none.add(item.is_none(), || place.shown());
+        let inner = items(&item, &mut left);
+        let add = |number: Option<f64>, shown: &dyn Fn() -> String, nan: &mut Tally, infinite: &mut Tally| {
+            nan.add(number.is_some_and(f64::is_nan), shown);
+            infinite.add(number.is_some_and(f64::is_infinite), shown);
+        };
+        if inner.is_empty() {
+            add(floating(&item, known), &|| place.shown(), &mut nan, &mut infinite);
+        }
+        for (inner, item) in inner {
+            let shown = || format!("{}][{}", place.shown(), inner.shown());
+            add(floating(&item, known), &shown, &mut nan, &mut infinite);
         }
     }
-    first.map(|first| NoneItems { count, of, first })
+    facts.none_items = none.counted();
+    facts.nan_items = nan.counted();
+    facts.infinite_items = infinite.counted();
+}
+
+/// Where an item is.
+enum Place<'py> {
+    Index(usize),
+    Key(Bound<'py, PyAny>),
+}
+
+impl Place<'_> {
+    fn shown(&self) -> String {
+        match self {
+            Self::Index(index) => index.to_string(),
+            Self::Key(key) => shown_key(key),
+        }
+    }
+}
+
+/// The first items of a list, tuple or dict; none of anything else. `left` is how many may still be looked at.
+fn items<'py>(container: &Bound<'py, PyAny>, left: &mut usize) -> Vec<(Place<'py>, Bound<'py, PyAny>)> {
+    let numbered = |items: &mut dyn Iterator<Item = Bound<'py, PyAny>>| {
+        let items = items.take(*left).enumerate();
+        items.map(|(index, item)| (Place::Index(index), item)).collect()
+    };
+    let found: Vec<_> = if let Ok(list) = container.cast_exact::<PyList>() {
+        numbered(&mut list.iter())
+    } else if let Ok(tuple) = container.cast_exact::<PyTuple>() {
+        numbered(&mut tuple.iter())
+    } else if let Ok(dict) = container.cast_exact::<PyDict>() {
+        pairs(dict, *left)
+    } else {
+        Vec::new()
+    };
+    *left -= found.len();
+    found
+}
+
+fn pairs<'py>(dict: &Bound<'py, PyDict>, most: usize) -> Vec<(Place<'py>, Bound<'py, PyAny>)> {
+    // A copy in one step, as threads may change the dict; a large one is not copied for it.
+    if dict.len() > MAX_ITEMS * 10 || most == 0 {
+        return Vec::new();
+    }
+    let pairs = dict.items();
+    let pairs = pairs.iter().take(most).filter_map(|pair| {
+        let (key, value) = pair.extract::<(Bound<'py, PyAny>, Bound<'py, PyAny>)>().ok()?;
+        Some((Place::Key(key), value))
+    });
+    pairs.collect()
+}
+
+/// The number of a float or a numpy number.
+fn floating(item: &Bound<'_, PyAny>, known: &Known) -> Option<f64> {
+    match item.cast_exact::<PyFloat>() {
+        Ok(item) => Some(item.value()),
+        Err(_) => (known.kind(item) == Some(Kind::NumpyScalar)).then(|| float(item))?,
+    }
+}
+
+/// Counts items, and remembers the first that counted.
+#[derive(Default)]
+struct Tally {
+    count: u64,
+    of: u64,
+    first: Option<String>,
+}
+
+impl Tally {
+    fn add(&mut self, counts: bool, shown: impl Fn() -> String) {
+        self.of += 1;
+        if counts {
+            self.count += 1;
+            self.first.get_or_insert_with(shown);
+        }
+    }
+
+    /// `None` where no item counted.
+    fn counted(self) -> Option<ItemCount> {
+        let Self { count, of, first } = self;
+        first.map(|first| ItemCount { count, of, first })
+    }
 }
 
 /// The key's `repr` where that runs no code of the notebook.

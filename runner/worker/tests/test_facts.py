@@ -25,6 +25,19 @@ def finite(value):
         ("[1, None, None]", {"typeName": "list", "length": 3, "noneItems": {"count": 2, "of": 3, "first": "1"}}),
         ("(None,)", {"typeName": "tuple", "length": 1, "noneItems": {"count": 1, "of": 1, "first": "0"}}),
         ("{'a': 1, 'b': None}", {"typeName": "dict", "length": 2, "noneItems": {"count": 1, "of": 2, "first": "'b'"}}),
+        (
+            "[1.0, float('nan'), np.float32('nan')]",
+            {"typeName": "list", "length": 3, "nanItems": {"count": 2, "of": 3, "first": "1"}},
+        ),
+        (
+            "{'train': {'loss': 0.5}, 'test': {'loss': float('inf'), 'r2': np.nan}}",
+            {
+                "typeName": "dict",
+                "length": 2,
+                "nanItems": {"count": 1, "of": 3, "first": "'test']['r2'"},
+                "infiniteItems": {"count": 1, "of": 3, "first": "'test']['loss'"},
+            },
+        ),
         ("np.float64(1.5)", {"typeName": "numpy.float64", "number": {"finite": 1.5}}),
         ("np.float32('inf')", {"typeName": "numpy.float32", "number": {"non-finite": "inf"}}),
         ("np.int8(3)", {"typeName": "numpy.int8", "number": {"finite": 3.0}}),
