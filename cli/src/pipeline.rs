@@ -70,6 +70,8 @@ pub(crate) struct Ran {
     end: Option<RunEnd>,
     failure: Option<RunFailure>,
     interpreter: Option<Interpreter>,
+    /// Where relative paths began.
+    folder: Option<String>,
 }
 
 impl Ran {
@@ -120,10 +122,12 @@ impl Opened {
             end,
             failure,
             interpreter,
+            folder,
         } = ran;
         let run = end.as_ref().map(|end| Run {
             cells: &cells,
             end: Some(end),
+            folder: folder.as_deref(),
         });
         let settings = &item.settings;
         let mut diagnostics = check(&self.reading, run, nbvet_rules::ALL, &settings.engine);
@@ -198,7 +202,8 @@ fn run(
     }
     let agent = running.agents.get()?;
     let name = shown(&item.path);
-    let mut outcome = nbvet_host::run(&job(item, notebook, running), &agent, &mut |event| {
+    let job = job(item, notebook, running);
+    let mut outcome = nbvet_host::run(&job, &agent, &mut |event| {
         if let RunEvent::CellStarted { cell } = event {
             progress.cell(&name, cell);
         }
@@ -229,6 +234,7 @@ fn run(
         end,
         failure,
         interpreter,
+        folder: job.spec.working_directory.or(job.spec.notebook_directory),
     })
 }
 

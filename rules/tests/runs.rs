@@ -43,6 +43,7 @@ fn judge(cells: &[&str], facts: Vec<Vec<Fact>>, settings: &Settings) -> Vec<Diag
         Some(Run {
             cells: &runs,
             end: Some(&end),
+            folder: Some("/work/reports"),
         }),
         ALL,
         settings,
@@ -231,35 +232,111 @@ fn a_foreseen_exception_that_the_run_did_not_meet_is_no_diagnostic() {
     assert_eq!(ids(&unseen), [], "the cell ended well");
 }
 
-#[test]
-fn s2_an_exception_that_was_foreseen_is_one_diagnostic_with_the_help_of_both() {
-    let notebook = serde_json::json!({"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": [
-        {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": null, "source": "np.zeros(3)"}]});
+/// A notebook of one cell that ended the run, with what was raised in it.
+fn judge_end(source: &str, raised: Option<(&str, &str, u32)>, end: &RunEnd) -> Diagnostic {
+    let cell = serde_json::json!({"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": null,
+        "source": source});
+    let notebook = serde_json::json!({"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": [cell]});
     let reading = nbvet_notebook::read(&serde_json::to_vec(&notebook).unwrap());
     let mut run = cell_run(0, vec![]);
     run.outcome = CellOutcome::Error;
-    run.error = Some(nbvet_report::CellError {
-        name: "NameError".to_owned(),
-        value: "name 'np' is not defined".to_owned(),
+    run.error = raised.map(|(name, value, line)| nbvet_report::CellError {
+        name: name.to_owned(),
+        value: value.to_owned(),
         traceback: vec![],
-        line: Some(1),
+        line: Some(line),
     });
-    let end = RunEnd::Raised { cell: 0 };
-    let run = [run];
-    let found = check(
-        &reading,
-        Some(Run {
-            cells: &run,
-            end: Some(&end),
-        }),
-        ALL,
-        &Settings::default(),
-    );
-    assert_eq!(ids(&found), [("NB001", Severity::Error)]);
+    let run = Run {
+        cells: &[run],
+        end: Some(end),
+        folder: Some("/work/reports"),
+    };
+    let mut found = check(&reading, Some(run), ALL, &Settings::default());
+    assert_eq!(found.len(), 1, "{:?}", ids(&found));
+    found.remove(0)
+}
+
+#[test]
+fn s2_an_exception_that_was_foreseen_is_one_diagnostic_with_the_help_of_both() {
+    let raised = Some(("NameError", "name 'np' is not defined", 1));
+    let found = judge_end("np.zeros(3)", raised, &RunEnd::Raised { cell: 0 });
+    assert_eq!((&*found.rule.id, found.severity), ("NB001", Severity::Error));
     assert_eq!(
-        found[0].help.as_deref(),
+        found.help.as_deref(),
         Some("add `import numpy as np` to a cell above")
     );
+}
+
+#[test]
+fn a_file_that_is_not_there_is_told_with_the_folder_that_was_looked_in() {
+    let raised = Some((
+        "FileNotFoundError",
+        "[Errno 2] No such file or directory: 'a.csv'",
+        1,
+    ));
+    let found = judge_end("open('a.csv')", raised, &RunEnd::Raised { cell: 0 });
+    assert!(found.help.unwrap().contains("ran in /work/reports,"));
+}
+
+#[test]
+fn a_question_that_nobody_answers_is_told_as_one() {
+    let raised = Some(("StdinNotImplementedError", "input was refused", 1));
+    let found = judge_end("name = input()", raised, &RunEnd::Raised { cell: 0 });
+    assert!(found.help.unwrap().contains("put the value into a cell"));
+}
+
+#[test]
+fn a_time_out_points_to_the_line_that_was_interrupted() {
+    let source = "import time\ntime.sleep(1)\ntime.sleep(60)";
+    let ends = [
+        RunEnd::CellTimedOut { cell: 0, limit: 2.0 },
+        RunEnd::NotebookTimedOut {
+            cell: Some(0),
+            limit: 2.0,
+        },
+    ];
+    for end in ends {
+        let line = |raised| judge_end(source, raised, &end).location.line;
+        assert_eq!(line(Some(("KeyboardInterrupt", "", 3))), 3, "{end:?}");
+        assert_eq!(line(None), 1, "{end:?}");
+    }
+}
+
+#[test]
+fn a_process_that_was_killed_is_not_called_a_crash() {
+    let died = |signal| RunEnd::Died {
+        cell: Some(0),
+        status: None,
+        signal: Some(signal),
+    };
+    assert!(
+        judge_end("1", None, &died(9))
+            .help
+            .unwrap()
+            .contains("lack of memory")
+    );
+    assert!(
+        judge_end("1", None, &died(11))
+            .help
+            .unwrap()
+            .contains("compiled code")
+    );
+}
+
+#[test]
+fn an_error_of_a_thread_is_not_mended_by_awaiting_it() {
+    let fact = Fact::AfterCell {
+        origin: nbvet_report::AfterCellOrigin::Thread,
+        error: nbvet_report::CellError {
+            name: "ValueError".to_owned(),
+            value: "no".to_owned(),
+            traceback: vec![],
+            line: Some(1),
+        },
+    };
+    let found = judge(&["thread.start()"], vec![vec![fact]], &Settings::default());
+    let found = found.iter().find(|found| found.rule.id == "NB214").unwrap();
+    assert!(found.help.as_ref().unwrap().contains("Thread.join()"));
 }
 
 #[test]

@@ -21,6 +21,8 @@ pub struct Run<'a> {
     pub cells: &'a [CellRun],
     /// How it ended.
     pub end: Option<&'a RunEnd>,
+    /// The folder that it ran in, where known.
+    pub folder: Option<&'a str>,
 }
 
 /// Applies the rules to a notebook as it was read and, where it was run, to its run.

@@ -24,12 +24,18 @@ rule! {
 
 struct CellTimeout;
 
+/// The line that ran when the cell was interrupted, where the interrupt told it.
+pub(crate) fn hung_at(run: &Run<'_>, cell: u32) -> Option<u32> {
+    let cell = run.cells.iter().find(|run| run.cell == cell)?;
+    cell.error.as_ref()?.line
+}
+
 impl RunRule for CellTimeout {
     fn check<'a>(&self, run: &Run<'a>, cx: &mut RunContext<'a, '_>) {
         let Some(RunEnd::CellTimedOut { cell, limit }) = run.end else {
             return;
         };
-        let at = cx.at_line(*cell, None);
+        let at = cx.at_line(*cell, hung_at(run, *cell));
         cx.report(
             Finding::new(at, format!("this cell ran longer than its limit of {limit} s"))
                 .because("It was interrupted; the cells below did not run.")

@@ -3,6 +3,7 @@
 use nbvet_engine::{Check, Finding, Row, Run, RunContext, RunRule};
 use nbvet_report::RunEnd;
 
+use super::cell_timeout::hung_at;
 use crate::macros::rule;
 
 rule! {
@@ -30,7 +31,9 @@ impl RunRule for NotebookTimeout {
         let Some(RunEnd::NotebookTimedOut { cell, limit }) = run.end else {
             return;
         };
-        let at = cell.map_or_else(nbvet_report::Location::file_start, |cell| cx.at_line(cell, None));
+        let at = cell.map_or_else(nbvet_report::Location::file_start, |cell| {
+            cx.at_line(cell, hung_at(run, cell))
+        });
         cx.report(
             Finding::new(at, format!("the notebook ran longer than its limit of {limit} s"))
                 .because("This cell ran when the time was over; the cells below did not run.")

@@ -40,8 +40,24 @@ impl RunRule for ProcessDied {
         cx.report(
             Finding::new(at, format!("the notebook's process {how} while this cell ran"))
                 .because("The cells below did not run.")
-                .help("run this cell alone; a crash in compiled code is mostly two packages that do not fit together"),
+                .help(help(*signal)),
         );
+    }
+}
+
+fn help(signal: Option<i32>) -> &'static str {
+    match signal {
+        Some(9) => {
+            "nothing in Python does this by accident: mostly the system, or a container's limit, ended it for lack of \
+             memory; try with less data"
+        }
+        Some(2 | 15) => {
+            "somebody asked it to end: look for what else runs on this machine, and for `os.kill` in the cell"
+        }
+        Some(_) => {
+            "run this cell alone; a crash in compiled code is mostly two packages that do not fit together"
+        }
+        None => "look for `os._exit` in the cell and in what it calls; to stop a notebook, raise an error",
     }
 }
 

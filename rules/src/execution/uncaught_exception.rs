@@ -45,6 +45,25 @@ fn subject(error: &CellError) -> String {
     }
 }
 
+/// What to do about errors that come from running somewhere else, or by nobody.
+fn help(error: &CellError, run: &Run<'_>) -> Option<String> {
+    match error.name.as_str() {
+        "StdinNotImplementedError" => Some(
+            "nobody is there to answer `input()` when a notebook runs by itself: put the value into a cell"
+                .to_owned(),
+        ),
+        "FileNotFoundError" => Some(run.folder.map_or_else(
+            || "relative paths begin at the folder that the notebook runs in".to_owned(),
+            |folder| {
+                format!(
+                    "the notebook ran in {folder}, where relative paths begin; `--cwd` names another folder"
+                )
+            },
+        )),
+        _ => None,
+    }
+}
+
 impl RunRule for UncaughtException {
     fn check<'a>(&self, run: &Run<'a>, cx: &mut RunContext<'a, '_>) {
         let Some((cell, error)) = raised(run).filter(|(_, error)| error.name != "ModuleNotFoundError") else {
@@ -57,10 +76,12 @@ impl RunRule for UncaughtException {
         } else {
             format!("this cell raised {}: {value}", error.name)
         };
-        cx.report(
-            Finding::new(at, message)
-                .because("The notebook stops here; the cells below did not run.")
-                .about(subject(error)),
-        );
+        let mut finding = Finding::new(at, message)
+            .because("The notebook stops here; the cells below did not run.")
+            .about(subject(error));
+        if let Some(help) = help(error, run) {
+            finding = finding.help(help);
+        }
+        cx.report(finding);
     }
 }

@@ -48,6 +48,19 @@ rule! {
 
 struct ErrorAfterCell;
 
+fn help(origin: AfterCellOrigin) -> &'static str {
+    match origin {
+        AfterCellOrigin::Thread => {
+            "`Thread.join()` does not raise what its thread raised: use `concurrent.futures` and take `future.result()`"
+        }
+        AfterCellOrigin::Task => "wait for the task: `await task` raises what it raised",
+        AfterCellOrigin::Hook => "draw and save inside the cell (`fig.savefig(…)`), where the error stops it",
+        AfterCellOrigin::Unraisable => {
+            "close by `with …:` what now fails in `__del__`, so that the error is seen"
+        }
+    }
+}
+
 impl RunRule for ErrorAfterCell {
     fn check<'a>(&self, run: &Run<'a>, cx: &mut RunContext<'a, '_>) {
         for cell in run.cells {
@@ -69,9 +82,7 @@ impl RunRule for ErrorAfterCell {
                 cx.report(
                     Finding::new(at, format!("{}: {value}, raised in {place}", error.name))
                         .because("The cell does not see this error and goes on without what failed.")
-                        .help(
-                            "wait for the work and take its result: `future.result()` and `await task` raise",
-                        )
+                        .help(help(*origin))
                         .lowered_if(*origin == AfterCellOrigin::Unraisable),
                 );
             }
