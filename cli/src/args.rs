@@ -33,7 +33,7 @@ pub(crate) enum Command {
     /// Judge notebooks by reading them, without running anything
     Lint(LintArgs),
     /// Run notebooks from a clean start and say whether they get to their end
-    Run(ValidateArgs),
+    Run(RunOnlyArgs),
     /// Tell what a rule is about, why it matters and how to mend it
     Explain(ExplainArgs),
     /// List all rules with their severity at each level
@@ -78,6 +78,15 @@ pub(crate) struct ValidateArgs {
     pub(crate) input: InputArgs,
     #[command(flatten)]
     pub(crate) judge: JudgeArgs,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+/// As [`ValidateArgs`], without what decides a verdict: here only whether notebooks get to their end counts.
+#[derive(Debug, Args)]
+pub(crate) struct RunOnlyArgs {
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
     #[command(flatten)]
     pub(crate) run: RunArgs,
 }

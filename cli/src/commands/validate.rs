@@ -7,7 +7,7 @@ use nbvet_report::ExitCode;
 
 use crate::{
     agents::Agents,
-    args::ValidateArgs,
+    args::{InputArgs, JudgeArgs, RunArgs, RunOnlyArgs, ValidateArgs},
     batch::{Batch, Item},
     executed::Destination,
     pipeline::{self, Judged, Running},
@@ -16,34 +16,38 @@ use crate::{
 
 /// Everything counts: how the run ended, what it showed, and what reading shows.
 pub(crate) fn validate(args: &ValidateArgs) -> Result<ExitCode, UsageError> {
-    execute(args, Judged::Everything)
+    execute(&args.input, &args.judge, &args.run, Judged::Everything)
 }
 
 /// Only whether notebooks get to their end counts.
-pub(crate) fn run(args: &ValidateArgs) -> Result<ExitCode, UsageError> {
-    execute(args, Judged::Faults)
+pub(crate) fn run(args: &RunOnlyArgs) -> Result<ExitCode, UsageError> {
+    execute(&args.input, &JudgeArgs::default(), &args.run, Judged::Faults)
 }
 
 /// One notebook at a time unless told otherwise: notebooks of a folder may write the same files.
-fn execute(args: &ValidateArgs, judged: Judged) -> Result<ExitCode, UsageError> {
-    let batch = Batch::new(&args.input, &args.judge, &args.run)?;
-    let destination = destination(&batch.items, args.run.output.as_deref())?;
-    let local = args.run.agent_socket.is_none();
-    if let Some(folder) = args.run.cwd.as_deref().filter(|folder| local && !folder.is_dir()) {
+fn execute(
+    input: &InputArgs,
+    judge: &JudgeArgs,
+    args: &RunArgs,
+    judged: Judged,
+) -> Result<ExitCode, UsageError> {
+    let batch = Batch::new(input, judge, args)?;
+    let destination = destination(&batch.items, args.output.as_deref())?;
+    let local = args.agent_socket.is_none();
+    if let Some(folder) = args.cwd.as_deref().filter(|folder| local && !folder.is_dir()) {
         return Err(UsageError::NoSuchFolder { path: shown(folder) });
     }
-    let agents = Agents::new(args.run.agent_socket.clone());
+    let agents = Agents::new(args.agent_socket.clone());
     let running = Running {
         agents: &agents,
         destination,
-        working_directory: args.run.cwd.as_deref(),
+        working_directory: args.cwd.as_deref(),
         isolation: args
-            .run
             .isolation
             .unwrap_or_else(|| usual_isolation(batch.items.len())),
         judged,
     };
-    let jobs = args.input.jobs.map_or(1, usize::from);
+    let jobs = input.jobs.map_or(1, usize::from);
     Ok(agents.until_interrupted(|| {
         batch.run(jobs, |item, progress| {
             pipeline::validate(item, &running, progress)
