@@ -221,10 +221,7 @@ impl Place<'_> {
     }
 
     fn toml(&self, error: &toml::de::Error) -> UsageError {
-        self.error(
-            error.span().map_or(0, |span| span.start),
-            error.message().to_owned(),
-        )
+        self.error(error.span().map_or(0, |span| span.start), plain(error.message()))
     }
 
     fn error(&self, offset: usize, message: String) -> UsageError {
@@ -239,6 +236,29 @@ impl Place<'_> {
             message,
             nearest,
         }
+    }
+}
+
+/// The reader's messages in words for people who do not know how it is made.
+fn plain(message: &str) -> String {
+    let wrong_kind = message
+        .strip_prefix("invalid type: ")
+        .and_then(|rest| rest.split_once(", expected "));
+    if let Some((found, wanted)) = wrong_kind {
+        let wanted = match wanted {
+            "a boolean" => "`true` or `false`",
+            "a string" => "text in quotes",
+            "a map" => "a table of its own, such as `[rules]`",
+            other => other,
+        };
+        return format!("write {wanted} here, not {found}");
+    }
+    match message
+        .strip_prefix("unknown variant ")
+        .and_then(|rest| rest.split_once(", expected "))
+    {
+        Some((found, known)) => format!("{found} is not known here; write {known}"),
+        None => message.to_owned(),
     }
 }
 
@@ -275,7 +295,7 @@ mod tests {
     fn a_wrong_value_is_told_with_its_line() {
         assert_eq!(
             told("\n\nlevel = \"hard\"\n"),
-            "p/nbvet.toml:3: unknown variant `hard`, expected one of `learning`, `development`, `staging`, `production`"
+            "p/nbvet.toml:3: `hard` is not known here; write one of `learning`, `development`, `staging`, `production`"
         );
         assert_eq!(
             told("strict = true\ntimeout = \"soon\"\n"),
@@ -283,7 +303,7 @@ mod tests {
         );
         assert_eq!(
             told("strict = 1\n"),
-            "p/nbvet.toml:1: invalid type: integer `1`, expected a boolean"
+            "p/nbvet.toml:1: write `true` or `false` here, not integer `1`"
         );
         assert!(told("a = [\n").starts_with("p/nbvet.toml:"));
     }

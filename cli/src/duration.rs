@@ -7,6 +7,11 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     if text == "0" {
         return Ok(Duration::ZERO);
     }
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(format!(
+            "`{text}` has no unit; write {text}s for seconds or {text}m for minutes"
+        ));
+    }
     let refuse = || format!("`{text}` is no duration; write 30s, 5m, 1h30m or 0");
     let mut rest = text;
     let mut total = Duration::ZERO;
@@ -52,10 +57,17 @@ mod tests {
     }
 
     #[test]
+    fn a_bare_number_is_told_to_take_a_unit() {
+        assert_eq!(
+            parse("5"),
+            Err("`5` has no unit; write 5s for seconds or 5m for minutes".to_owned())
+        );
+    }
+
+    #[test]
     fn what_is_no_duration_is_refused_with_examples() {
         for text in [
             "",
-            "30",
             "s",
             "5 m",
             "-5m",

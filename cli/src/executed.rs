@@ -28,6 +28,13 @@ impl Destination {
         if output.is_file() {
             return Err(UsageError::OutputIsFile { path: shown(output) });
         }
+        let named_notebook = output.extension().is_some_and(|end| end == "ipynb");
+        if named_notebook && notebooks.len() > 1 && !output.is_dir() && !named_folder {
+            return Err(UsageError::OutputIsNotebook {
+                path: shown(output),
+                notebooks: notebooks.len(),
+            });
+        }
         let folder = Self::Folder(output.to_owned());
         folder.check_apart(notebooks)?;
         Ok(folder)
@@ -139,6 +146,17 @@ mod tests {
                 .ends_with("is a file, and there is more than one notebook"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_name_of_a_notebook_is_no_folder_for_two() {
+        let two: [&Path; 2] = ["a.ipynb".as_ref(), "b.ipynb".as_ref()];
+        let error = Destination::new(Path::new("done.ipynb"), &two).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "`--output done.ipynb` names a notebook, and there are 2 to write"
+        );
+        assert!(Destination::new(Path::new("done.ipynb/"), &two).is_ok());
     }
 
     #[test]

@@ -29,6 +29,8 @@ pub(crate) enum UsageError {
     Unwritable { path: String, source: io::Error },
     #[error("`--output {path}` is a file, and there is more than one notebook")]
     OutputIsFile { path: String },
+    #[error("`--output {path}` names a notebook, and there are {notebooks} to write")]
+    OutputIsNotebook { path: String, notebooks: usize },
     #[error("the executed {first} and {second} would both be written to {path}")]
     SameOutput {
         first: String,
@@ -57,7 +59,9 @@ impl UsageError {
                     .to_owned(),
             ),
             Self::Exists { .. } => Some("`--force` overwrites it".to_owned()),
-            Self::OutputIsFile { .. } => Some("name a folder".to_owned()),
+            Self::OutputIsFile { .. } | Self::OutputIsNotebook { .. } => {
+                Some("name a folder; each notebook keeps its name in it".to_owned())
+            }
             Self::UnreadableConfig { .. }
             | Self::Unwritable { .. }
             | Self::SameOutput { .. }

@@ -86,7 +86,7 @@ fn wrong_values_are_told_with_what_is_possible() {
         &expect![[r#"
         exit 2
         --- stderr
-        error: invalid value '30' for '--timeout <DURATION>': `30` is no duration; write 30s, 5m, 1h30m or 0
+        error: invalid value '30' for '--timeout <DURATION>': `30` has no unit; write 30s for seconds or 30m for minutes
 
         For more information, try '--help'.
     "#]],
@@ -101,6 +101,22 @@ fn wrong_values_are_told_with_what_is_possible() {
         For more information, try '--help'.
     "#]],
     );
+}
+
+#[test]
+fn run_judges_nothing_and_takes_no_option_that_would_say_how() {
+    let sandbox = Sandbox::new().file("a.ipynb", &notebook(&["1"]));
+    for option in [
+        "--strict",
+        "--fail-on-warnings",
+        "--level=staging",
+        "--rule=NB201=off",
+    ] {
+        let output = sandbox.output(&["run", "a.ipynb", option]);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{option}: {said}");
+        assert!(said.contains("unexpected argument"), "{option}: {said}");
+    }
 }
 
 #[test]
