@@ -6,6 +6,7 @@ use nbvet_notebook::{Problem, Reading};
 use nbvet_report::{CellOutcome, CellRun, Diagnostic, Location, RuleRef, RunEnd, Severity};
 
 use crate::{
+    fingerprint,
     model::Model,
     parse::ParsedNotebook,
     rule::{Check, Finding, Rule, RunContext, StaticRule},
@@ -57,6 +58,7 @@ pub fn check(
     diagnostics.retain(|diagnostic| diagnostic.severity != Severity::Off);
     suppress(&mut diagnostics, reading, settings);
     diagnostics.sort_by(|left, right| order(left).cmp(&order(right)));
+    fingerprint::assign(&mut diagnostics, reading.notebook.as_ref());
     diagnostics
 }
 
@@ -208,6 +210,7 @@ fn diagnostic(rule: &Rule, finding: Finding, settings: &Settings) -> Diagnostic 
         labels: finding.labels,
         fix: finding.fix,
         suppression: None,
+        fingerprint: String::new(),
     }
 }
 

@@ -3,6 +3,7 @@
 
 pub mod ast;
 mod check;
+mod fingerprint;
 mod mend;
 pub mod model;
 mod parse;

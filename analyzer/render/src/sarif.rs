@@ -1,5 +1,5 @@
 //! SARIF 2.1.0: for GitHub code scanning and every tool that reads it. Regions are lines of the `.ipynb` file;
-//! the cell is a logical location. Fingerprints hold while other cells are edited.
+//! the cell is a logical location.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -10,7 +10,6 @@ use nbvet_report::{
     Diagnostic, FailureKind, Location, NotebookReport, Report, RunFailure, Severity, SuppressionKind,
 };
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use crate::{NotebookSource, RuleInfo, harmless, harmless_block, place::cell_name};
 
@@ -130,19 +129,11 @@ fn notebook_results(
     source: Option<&NotebookSource>,
     index: &RuleIndex,
 ) -> Vec<Value> {
-    let mut seen = HashMap::new();
     notebook
         .diagnostics
         .iter()
         .filter(|found| found.severity != Severity::Off)
-        .map(|found| {
-            let digest = fingerprint(found, source);
-            let occurrence = seen
-                .entry(digest.clone())
-                .and_modify(|count| *count += 1)
-                .or_insert(1);
-            result(notebook, source, index, found, &format!("{digest}:{occurrence}"))
-        })
+        .map(|found| result(notebook, source, index, found))
         .collect()
 }
 
@@ -151,7 +142,6 @@ fn result(
     source: Option<&NotebookSource>,
     index: &RuleIndex,
     found: &Diagnostic,
-    fingerprint: &str,
 ) -> Value {
     let mut result = json!({
         "ruleId": found.rule.id,
@@ -164,7 +154,7 @@ fn result(
         "message": { "text": message(found) },
         "locations": [location(notebook, source, &found.location)],
         // `primaryLocationLineHash` is the one that GitHub reads.
-        "partialFingerprints": { "primaryLocationLineHash": fingerprint, "nbvet/v1": fingerprint },
+        "partialFingerprints": { "primaryLocationLineHash": found.fingerprint, "nbvet/v1": found.fingerprint },
     });
     if let Some(position) = index.positions.get(found.rule.id.as_ref()) {
         result["ruleIndex"] = json!(position);
@@ -233,26 +223,6 @@ fn source_line<'a>(source: Option<&'a NotebookSource>, at: &Location) -> Option<
     cell.source
         .lines()
         .nth(usize::try_from(at.line).ok()?.checked_sub(1)?)
-}
-
-/// What stays the same while other cells, and other lines of this one, are edited: the rule, the cell's id where
-/// there is one, and the line without its white space.
-fn fingerprint(found: &Diagnostic, source: Option<&NotebookSource>) -> String {
-    let line: String = source_line(source, &found.location)
-        .unwrap_or_default()
-        .chars()
-        .filter(|c| !c.is_whitespace())
-        .collect();
-    let key = [
-        found.rule.id.as_ref(),
-        found.location.cell_id.as_deref().unwrap_or_default(),
-        &line,
-    ];
-    let digest = Sha256::digest(key.join("\0"));
-    digest.iter().take(8).fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
 }
 
 /// A path as a URI reference: relative paths stay relative, everything unusual is percent-encoded.

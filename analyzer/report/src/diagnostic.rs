@@ -37,6 +37,10 @@ pub struct Diagnostic {
     /// Set where the notebook's author switched this finding off; it then counts for nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suppression: Option<Suppression>,
+    /// What the finding is known by in other versions of the notebook: it stays while other cells, and other lines
+    /// of its cell, are edited or moved. No two diagnostics of a notebook share one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub fingerprint: String,
 }
 
 impl Diagnostic {

@@ -157,6 +157,7 @@ mod tests {
             labels: Vec::new(),
             fix: None,
             suppression: None,
+            fingerprint: String::new(),
         }
     }
 

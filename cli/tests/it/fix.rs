@@ -15,7 +15,9 @@ fn a_diff_shows_the_cells_lines_and_changes_nothing() {
     let sandbox = Sandbox::new()
         .file("a.ipynb", &text)
         .file("b.ipynb", &notebook(&["assert 1 < x"]));
-    sandbox.check(&["lint", "--diff", "."], &expect![[r#"
+    sandbox.check(
+        &["lint", "--diff", "."],
+        &expect![[r#"
         exit 1
         --- stdout
         --- a.ipynb:cell 1
@@ -27,7 +29,8 @@ fn a_diff_shows_the_cells_lines_and_changes_nothing() {
          assert x
         --- stderr
         would mend: 1 finding in 1 notebook (NB401 1)
-    "#]]);
+    "#]],
+    );
     sandbox.check(
         &["lint", "--diff", "--unsafe-fixes", "a.ipynb"],
         &expect![[r#"
@@ -62,7 +65,9 @@ fn a_diff_shows_the_cells_lines_and_changes_nothing() {
 fn a_fix_changes_its_line_of_the_file_and_the_verdict_is_that_of_the_mended_notebook() {
     let text = notebook(&[SORTED, SILENT]);
     let sandbox = Sandbox::new().file("a.ipynb", &text);
-    sandbox.check(&["lint", "--fix", "a.ipynb"], &expect![[r#"
+    sandbox.check(
+        &["lint", "--fix", "a.ipynb"],
+        &expect![[r#"
         exit 0
         --- stdout
         ✓ Passed a.ipynb  at development
@@ -70,7 +75,8 @@ fn a_fix_changes_its_line_of_the_file_and_the_verdict_is_that_of_the_mended_note
         -v shows the notes
         --- stderr
         mended: 1 finding in 1 notebook (NB401 1)
-    "#]]);
+    "#]],
+    );
     let mended = text.replace("x = x.sort()", "x.sort()");
     assert_eq!(fs::read_to_string(sandbox.path("a.ipynb")).unwrap(), mended);
     let output = sandbox.output(&["lint", "--fix", "--unsafe-fixes", "a.ipynb"]);
@@ -91,7 +97,9 @@ fn a_fix_changes_its_line_of_the_file_and_the_verdict_is_that_of_the_mended_note
 fn a_change_outside_of_the_sources_is_shown_in_the_file() {
     let text = notebook(&["assert 1 < x", "y = 1"]).replace("cell-1", "cell-0");
     let sandbox = Sandbox::new().file("a.ipynb", &text);
-    sandbox.check(&["lint", "--diff", "a.ipynb"], &expect![[r#"
+    sandbox.check(
+        &["lint", "--diff", "a.ipynb"],
+        &expect![[r#"
         exit 1
         --- stdout
         --- a.ipynb
@@ -107,7 +115,8 @@ fn a_change_outside_of_the_sources_is_shown_in_the_file() {
                "outputs": [],
         --- stderr
         would mend: 1 finding in 1 notebook (NB926 1)
-    "#]]);
+    "#]],
+    );
 }
 
 #[cfg(unix)]

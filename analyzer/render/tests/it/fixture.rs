@@ -53,10 +53,11 @@ pub(crate) fn found(
         message: message.to_owned(),
         explanation: None,
         help: None,
-        location,
         labels: Vec::new(),
         fix: None,
         suppression: None,
+        fingerprint: format!("{id}:{}", location.line),
+        location,
     }
 }
 

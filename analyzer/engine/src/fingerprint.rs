@@ -1,0 +1,59 @@
+//! What a diagnostic is known by from one version of a notebook to the next: code scanning and baselines follow
+//! it, whatever else is edited, wherever its cell goes, and whatever the file is called.
+//!
+//! A fingerprint is a digest of the rule and of the lines that are reported, without their white space and without
+//! comments to nbvet, and a number: the how-manieth of its like in the notebook. Cell ids, indices and line numbers
+//! are no part of it, since they change when cells move or another program saves the file. Of several alike a
+//! notebook therefore always has numbers 1 to n, and one more of them is one new fingerprint.
+
+use std::{collections::HashMap, fmt::Write as _};
+
+use nbvet_notebook::Notebook;
+use nbvet_report::{Diagnostic, Location};
+use sha2::{Digest as _, Sha256};
+
+/// Begins what is digested; another recipe gets another number, and old fingerprints then match nothing.
+const RECIPE: &str = "nbvet/1";
+
+/// Bytes of the digest that are kept.
+const KEPT: usize = 8;
+
+/// Gives each diagnostic its fingerprint. They stand in the order of their places.
+pub(crate) fn assign(diagnostics: &mut [Diagnostic], notebook: Option<&Notebook>) {
+    let mut seen: HashMap<String, u32> = HashMap::new();
+    for diagnostic in diagnostics {
+        let lines = notebook.map_or_else(String::new, |notebook| lines(notebook, &diagnostic.location));
+        let digest = digest(&diagnostic.rule.id, &lines);
+        let number = seen.entry(digest.clone()).or_default();
+        *number += 1;
+        diagnostic.fingerprint = format!("{digest}:{number}");
+    }
+}
+
+fn digest(rule: &str, lines: &str) -> String {
+    let digest = Sha256::digest([RECIPE, rule, lines].join("\0"));
+    digest.iter().take(KEPT).fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+/// The lines of a location, whole, as far as they count; nothing for a place outside the cells.
+fn lines(notebook: &Notebook, location: &Location) -> String {
+    let cell = location.cell.and_then(|cell| notebook.cells().get(cell as usize));
+    let first = location.line.saturating_sub(1) as usize;
+    let last = location.end_line.max(location.line) as usize;
+    cell.map_or("", |cell| &cell.source)
+        .lines()
+        .take(last)
+        .skip(first)
+        .map(normalised)
+        .filter(|line| !line.is_empty())
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+fn normalised(line: &str) -> String {
+    let code = line.split_once("# nbvet:").map_or(line, |(code, _comment)| code);
+    code.split_whitespace().collect()
+}
