@@ -42,6 +42,8 @@ pub(crate) enum Command {
     Schema,
     /// Write an `nbvet.toml` with every setting explained
     Init(InitArgs),
+    /// Speak the language server protocol on stdin and stdout, for editors
+    Server,
     /// What runs beside a notebook; started by nbvet itself
     #[command(hide = true)]
     Agent(AgentArgs),

@@ -6,4 +6,5 @@ pub(crate) mod init;
 pub(crate) mod lint;
 pub(crate) mod rules;
 pub(crate) mod schema;
+pub(crate) mod server;
 pub(crate) mod validate;

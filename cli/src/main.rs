@@ -17,6 +17,7 @@ mod paths;
 mod pipeline;
 mod progress;
 mod replace;
+mod server;
 mod settings;
 mod usage;
 
@@ -73,6 +74,7 @@ fn run(command: &Command) -> Result<ExitCode, UsageError> {
         Command::Rules(args) => Ok(commands::rules::rules(args)),
         Command::Schema => Ok(commands::schema::schema()),
         Command::Init(args) => commands::init::init(args),
+        Command::Server => Ok(commands::server::server()),
         Command::Agent(args) => commands::agent::agent(args),
     }
 }

@@ -1,5 +1,6 @@
-//! The only place that writes to stdout and stderr. stdout gets results and nothing else; a closed pipe ends the
-//! output quietly. Colours are taken out where the stream is no terminal or `NO_COLOR` is set.
+//! The only place that writes to stdout and stderr, but for the messages of `nbvet server`. stdout gets results and
+//! nothing else; a closed pipe ends the output quietly. Colours are taken out where the stream is no terminal or
+//! `NO_COLOR` is set.
 
 use std::io::{self, IsTerminal as _, Write as _};
 

@@ -11,6 +11,7 @@ mod fix;
 mod lint;
 mod python;
 mod sandbox;
+mod server;
 mod tools;
 mod usage;
 mod validate;
