@@ -128,35 +128,36 @@ fn help_and_version_go_to_stdout_and_succeed() {
     sandbox.check(
         &["--help"],
         &expect![[r#"
-        exit 0
-        --- stdout
-        Says truthfully whether a Jupyter notebook works.
+            exit 0
+            --- stdout
+            Says truthfully whether a Jupyter notebook works.
 
-        `nbvet validate` reads a notebook, runs it from a clean start and judges what it saw: exceptions,
-        None and NaN where values were meant, errors that the notebook hides, commands that failed
-        unnoticed.
+            `nbvet validate` reads a notebook, runs it from a clean start and judges what it saw: exceptions,
+            None and NaN where values were meant, errors that the notebook hides, commands that failed
+            unnoticed.
 
-        Usage: nbvet <COMMAND>
+            Usage: nbvet <COMMAND>
 
-        Commands:
-          validate  Read, run and judge notebooks: the main job
-          lint      Judge notebooks by reading them, without running anything
-          run       Run notebooks from a clean start and say whether they get to their end
-          explain   Tell what a rule is about, why it matters and how to mend it
-          rules     List all rules with their severity at each level
-          schema    Print the JSON Schema of `--format json`
-          init      Write an `nbvet.toml` with every setting explained
-          help      Print this message or the help of the given subcommand(s)
+            Commands:
+              validate  Read, run and judge notebooks: the main job
+              lint      Judge notebooks by reading them, without running anything
+              run       Run notebooks from a clean start and say whether they get to their end
+              explain   Tell what a rule is about, why it matters and how to mend it
+              rules     List all rules with their severity at each level
+              schema    Print the JSON Schema of `--format json`
+              init      Write an `nbvet.toml` with every setting explained
+              server    Speak the language server protocol on stdin and stdout, for editors
+              help      Print this message or the help of the given subcommand(s)
 
-        Options:
-          -h, --help
-                  Print help (see a summary with '-h')
+            Options:
+              -h, --help
+                      Print help (see a summary with '-h')
 
-          -V, --version
-                  Print version
+              -V, --version
+                      Print version
 
-        Exit codes: 0 passed, 1 a notebook failed, 2 something else is at fault or wrong usage, 3 a fault of
-        nbvet.
-    "#]],
+            Exit codes: 0 passed, 1 a notebook failed, 2 something else is at fault or wrong usage, 3 a fault of
+            nbvet.
+        "#]],
     );
 }
