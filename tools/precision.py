@@ -4,19 +4,19 @@
     precision.py draw NBVET RULE...     writes the hits that are to be labelled to rules/labels/RULE.tsv
 
 The hits of a rule are what `nbvet lint` finds at development in notebooks of the repositories that
-rules/labels/repositories.tsv sets apart for measuring. With fewer than 50 all of them are labelled and their own share
-counts; with 50 and more a sample of 50 drawn with a fixed seed, of which the lower bound of the 95 % Wilson interval
-counts. A label is `true` (harm, as the rule's page defines it) or `false`, with a reason. What was drawn is committed
+rules/labels/repositories.tsv sets apart for measuring, each severity by itself. With fewer than 50 all of them are
+labelled and their own share counts; with 50 and more a sample of 50 drawn by a fixed seed, of which the lower bound of
+the 95 % Wilson interval counts. A label is `true` (harm, as the rule's page defines it) or `false`, with a reason. What was drawn is committed
 with empty labels before anybody reads it. A severity of error needs 0.95 of a census or a bound of 0.85, a warning
 0.80 or 0.75.
 """
 
 import argparse
 import csv
+import hashlib
 import json
 import math
 import os
-import random
 import subprocess
 import sys
 from collections import defaultdict
@@ -28,7 +28,7 @@ COLUMNS = ["notebook", "cell", "line", "severity", "message", "source", "label",
 SAMPLE = 50
 SEED = 20261124
 GATES = {"error": (0.95, 0.85), "warning": (0.80, 0.75)}
-SEVERITIES = ["off", "note", "warning", "error"]
+SEVERITIES = ["error", "warning", "note"]
 
 
 def corpus():
@@ -78,8 +78,18 @@ def hits(nbvet, folder):
 
 
 def key(path, diagnostic):
+    """What names a hit; a line may have several."""
     location = diagnostic["location"]
-    return path, str(location.get("cell", "")), str(location["line"])
+    return path, str(location.get("cell", "")), str(location["line"]), plain(diagnostic["message"])
+
+
+def key_of_row(row):
+    return row["notebook"], row["cell"], row["line"], row["message"]
+
+
+def rank(hit):
+    """A place in an order that nobody chose."""
+    return hashlib.sha256("\t".join([str(SEED), *key(*hit)]).encode()).digest()
 
 
 def source_line(folder, path, location):
@@ -104,15 +114,18 @@ def draw(nbvet, names):
     found = hits(nbvet, folder)
     for name in names:
         path = LABELS / f"{name}.tsv"
-        known = {(row["notebook"], row["cell"], row["line"]): row for row in read(path)} if path.is_file() else {}
-        sample = found.get(name, [])
-        if len(sample) >= SAMPLE:
-            sample = random.Random(f"{SEED} {name}").sample(sample, SAMPLE)
-            sample.sort(key=lambda hit: key(*hit))
+        known = {key_of_row(row): row for row in read(path) if row["label"]} if path.is_file() else {}
+        sample = []
+        for severity in SEVERITIES:
+            of_severity = [hit for hit in found.get(name, []) if hit[1]["severity"] == severity]
+            # What has a label stays: it was drawn in the same way.
+            of_severity.sort(key=lambda hit: (key(*hit) not in known, rank(hit)))
+            sample += sorted(of_severity[:SAMPLE], key=lambda hit: key(*hit))
         rows = []
         for notebook, diagnostic in sample:
             old = known.get(key(notebook, diagnostic), {})
-            values = [*key(notebook, diagnostic), diagnostic["severity"], plain(diagnostic["message"])]
+            place, message = key(notebook, diagnostic)[:3], plain(diagnostic["message"])
+            values = [*place, diagnostic["severity"], message]
             values += [source_line(folder, notebook, diagnostic["location"])]
             rows.append(dict(zip(COLUMNS, [*values, old.get("label", ""), old.get("reason", "")], strict=True)))
         write(path, rows)
@@ -127,22 +140,21 @@ def wilson(right, of):
     return (centre - spread) / (of + z * z), (centre + spread) / (of + z * z)
 
 
-def judged(of_rule, rows):
-    """(hits, labelled, true, stale labels, highest severity) of one rule."""
-    labels = {(row["notebook"], row["cell"], row["line"]): row["label"] for row in rows if row["label"]}
-    now = {key(*hit) for hit in of_rule}
-    labelled = [label for place, label in labels.items() if place in now]
-    highest = max((hit["severity"] for _, hit in of_rule), key=SEVERITIES.index, default="-")
-    return len(of_rule), len(labelled), labelled.count("true"), len(labels) - len(labelled), highest
+def judged(of_rule, rows, severity):
+    """(hits, labelled, true) of one rule at one severity."""
+    labels = {key_of_row(row): row["label"] for row in rows if row["label"]}
+    now = [key(*hit) for hit in of_rule if hit[1]["severity"] == severity]
+    labelled = [labels[place] for place in now if place in labels]
+    return len(now), len(labelled), labelled.count("true")
 
 
-def verdict(count, labelled, right, highest):
-    """What the gate says of a rule's highest severity."""
-    if highest not in GATES:
+def verdict(count, labelled, right, severity):
+    """What the gate says of a rule's hits at a severity."""
+    if severity not in GATES:
         return "no gate"
     if labelled < min(count, SAMPLE):
         return "not labelled"
-    census, bound = GATES[highest]
+    census, bound = GATES[severity]
     value = right / labelled if count < SAMPLE else wilson(right, labelled)[0]
     needed = census if count < SAMPLE else bound
     if value >= needed:
@@ -154,19 +166,21 @@ def table(nbvet):
     """Prints the table; 1 where a rule misses its gate."""
     found = hits(nbvet, corpus())
     files = {path.stem: read(path) for path in sorted(LABELS.glob("*.tsv")) if path.stem != "repositories"}
-    print("| rule | hits | labelled | true | precision | 95 % interval | highest severity | gate |")
+    print("| rule | severity | hits | labelled | true | precision | 95 % interval | gate |")
     print("|---|---|---|---|---|---|---|---|")
     missed = 0
     for name in sorted({*found, *files}):
-        count, labelled, right, stale, highest = judged(found.get(name, []), files.get(name, []))
-        share, interval = "-", "-"
-        if labelled:
-            low, high = wilson(right, labelled)
-            share, interval = f"{right / labelled:.2f}", f"{low:.2f}-{high:.2f}"
-        said = verdict(count, labelled, right, highest)
-        missed += said.startswith("MISSED")
-        said += f"; {stale} labels of hits that are gone" if stale else ""
-        print(f"| {name} | {count} | {labelled} | {right} | {share} | {interval} | {highest} | {said} |")
+        for severity in SEVERITIES:
+            count, labelled, right = judged(found.get(name, []), files.get(name, []), severity)
+            if count == 0:
+                continue
+            share, interval = "-", "-"
+            if labelled:
+                low, high = wilson(right, labelled)
+                share, interval = f"{right / labelled:.2f}", f"{low:.2f}-{high:.2f}"
+            said = verdict(count, labelled, right, severity)
+            missed += said.startswith("MISSED")
+            print(f"| {name} | {severity} | {count} | {labelled} | {right} | {share} | {interval} | {said} |")
     return 1 if missed else 0
 
 

@@ -18,7 +18,7 @@ def test_wilson_agrees_with_published_values():
 
 
 @pytest.mark.parametrize(
-    ("count", "labelled", "right", "highest", "said"),
+    ("count", "labelled", "right", "severity", "said"),
     [
         (10, 10, 8, "warning", "met, with mutants"),
         (10, 10, 7, "warning", "MISSED: 0.70 < 0.8"),
@@ -29,19 +29,22 @@ def test_wilson_agrees_with_published_values():
         (200, 50, 0, "note", "no gate"),
     ],
 )
-def test_the_gate(count, labelled, right, highest, said):
-    assert precision.verdict(count, labelled, right, highest) == said
+def test_the_gate(count, labelled, right, severity, said):
+    assert precision.verdict(count, labelled, right, severity) == said
 
 
 def test_labels_of_hits_that_are_gone_do_not_count():
-    def hit(line):
-        return "a/n.ipynb", {"location": {"cell": 0, "line": line}, "severity": "warning"}
+    def hit(line, severity="warning"):
+        place = {"cell": 0, "line": line}
+        return "a/n.ipynb", {"location": place, "message": "m", "severity": severity}
 
     rows = [
-        {"notebook": "a/n.ipynb", "cell": "0", "line": line, "label": label}
-        for line, label in (("1", "true"), ("2", "false"), ("3", "true"), ("4", ""))
+        {"notebook": "a/n.ipynb", "cell": "0", "line": line, "message": "m", "label": label}
+        for line, label in (("1", "true"), ("2", "false"), ("3", "true"), ("4", ""), ("5", "true"))
     ]
-    assert precision.judged([hit(1), hit(2), hit(4)], rows) == (3, 2, 1, 1, "warning")
+    found = [hit(1), hit(2), hit(4), hit(5, "error")]
+    assert precision.judged(found, rows, "warning") == (3, 2, 1)
+    assert precision.judged(found, rows, "error") == (1, 1, 1)
 
 
 def test_tabs_and_line_ends_never_break_a_row(tmp_path):
