@@ -70,6 +70,11 @@ impl Agents {
         }
     }
 
+    /// The user pressed Ctrl-C.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.state().cancelled
+    }
+
     fn cancel(&self) {
         let mut state = self.state();
         state.cancelled = true;

@@ -52,6 +52,10 @@ pub(crate) fn lint(item: &Item) -> Done {
 
 /// Runs a notebook and judges it. A file that is no notebook is judged by reading alone.
 pub(crate) fn validate(item: &Item, running: &Running<'_>, progress: &Progress) -> Done {
+    if running.agents.is_cancelled() {
+        let failure = interrupted("interrupted before this notebook was run".to_owned());
+        return without_verdict(&item.path, item.settings.engine.level, failure);
+    }
     let opened = match Opened::new(&item.path) {
         Ok(opened) => opened,
         Err(failure) => return without_verdict(&item.path, item.settings.engine.level, failure),
@@ -215,6 +219,17 @@ fn run(
     {
         running.agents.discard(&agent);
     }
+    if outcome.end == Some(RunEnd::Cancelled) {
+        let at = outcome
+            .cells
+            .iter()
+            .find(|cell| cell.outcome == CellOutcome::NotRun);
+        let message = at.map_or_else(
+            || "interrupted".to_owned(),
+            |cell| format!("interrupted at cell {}", cell.cell),
+        );
+        outcome.failure.get_or_insert(interrupted(message));
+    }
     // Where no cell ran, as when there is no Python, there is nothing to write.
     if let Some(destination) = running.destination.as_ref().filter(|_| !outcome.cells.is_empty()) {
         let file = destination.file(&item.path);
@@ -236,6 +251,14 @@ fn run(
         interpreter,
         folder: job.spec.working_directory.or(job.spec.notebook_directory),
     })
+}
+
+fn interrupted(message: String) -> RunFailure {
+    RunFailure {
+        kind: FailureKind::Cancelled,
+        message,
+        hint: None,
+    }
 }
 
 fn job(item: &Item, notebook: &Notebook, running: &Running<'_>) -> Job {
@@ -285,7 +308,28 @@ fn with_outputs(notebook: &Notebook, outcome: &RunOutcome) -> Vec<u8> {
     {
         editor.set_outputs(run.cell, outcome.outputs.of(run.cell), run.execution_count);
     }
+    if let Some(interpreter) = &outcome.interpreter {
+        editor.set_language_info(language_info(&interpreter.version));
+    }
     editor.finish()
+}
+
+/// What IPython's kernel says of itself, which is what Jupyter writes after a run.
+fn language_info(version: &str) -> serde_json::Value {
+    let major: u32 = version
+        .split('.')
+        .next()
+        .and_then(|major| major.parse().ok())
+        .unwrap_or(3);
+    serde_json::json!({
+        "codemirror_mode": {"name": "ipython", "version": major},
+        "file_extension": ".py",
+        "mimetype": "text/x-python",
+        "name": "python",
+        "nbconvert_exporter": "python",
+        "pygments_lexer": format!("ipython{major}"),
+        "version": version,
+    })
 }
 
 fn unwritable(file: &Path, error: &io::Error) -> RunFailure {

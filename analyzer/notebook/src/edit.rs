@@ -19,6 +19,7 @@ use crate::{
 pub struct Editor<'a> {
     notebook: &'a Notebook,
     changes: BTreeMap<u32, Change>,
+    language_info: Option<Value>,
     edits: Vec<Edit>,
 }
 
@@ -36,6 +37,7 @@ impl<'a> Editor<'a> {
         Self {
             notebook,
             changes: BTreeMap::new(),
+            language_info: None,
             edits: Vec::new(),
         }
     }
@@ -80,6 +82,13 @@ impl<'a> Editor<'a> {
         self
     }
 
+    /// Says which language, and which version of it, the notebook ran with. A file without metadata has no place
+    /// for it, and formats before 4 do not know it: both stay.
+    pub fn set_language_info(&mut self, info: Value) -> &mut Self {
+        self.language_info = Some(info);
+        self
+    }
+
     fn change(&mut self, cell: u32) -> &mut Change {
         assert!(
             self.notebook.cell(cell).is_some(),
@@ -113,15 +122,20 @@ impl<'a> Editor<'a> {
     }
 
     fn changed_values(&self) -> Vec<Replacement> {
-        if self.changes.is_empty() {
+        if self.changes.is_empty() && self.language_info.is_none() {
             return Vec::new();
         }
         let text = self.notebook.text();
         let masked = self.notebook.is_nonstandard().then(|| masked(text));
         let writer = Writer::new(self.notebook, masked.as_deref().unwrap_or(text));
+        let metadata = self
+            .language_info
+            .iter()
+            .flat_map(|info| writer.language_info(info));
         self.changes
             .iter()
             .flat_map(|(cell, change)| writer.change(*cell, change))
+            .chain(metadata)
             .collect()
     }
 }
@@ -162,6 +176,16 @@ impl<'a> Writer<'a> {
             objects,
             style: Style::of(notebook.text()),
             lines,
+        }
+    }
+
+    fn language_info(&self, info: &Value) -> Vec<Replacement> {
+        let metadata = json::member(self.json, "metadata").filter(|object| object.starts_with('{'));
+        match metadata {
+            Some(metadata) if self.notebook.format().0 >= 4 => {
+                self.set_members(metadata, &[("language_info", info.clone())])
+            }
+            _ => Vec::new(),
         }
     }
 

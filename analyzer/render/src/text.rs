@@ -118,6 +118,9 @@ fn cells_ran(notebook: &NotebookReport) -> Option<String> {
     // The sum of nothing is -0.0.
     let seconds = notebook.cells.iter().map(|cell| cell.seconds).sum::<f64>() + 0.0;
     let of = counts.ok + counts.failed + counts.not_run;
+    if of == 0 {
+        return Some("nothing to run: no cell with code".to_owned());
+    }
     let cells = if ran == of {
         style::count(ran, "cell")
     } else {

@@ -218,12 +218,40 @@ fn a_notebook_that_takes_the_agent_down_spoils_no_other() {
 }
 
 #[test]
+fn the_executed_notebook_says_which_python_ran_it() {
+    let Some(python) = python() else { return };
+    let text = notebook(&["import platform\nprint(platform.python_version())"])
+        .replace(r#""name": "python""#, r#""name": "python", "version": "3.6.1""#);
+    let sandbox = Sandbox::new().file("a.ipynb", &text);
+    let output = sandbox.output(&["run", "a.ipynb", "-o", "out.ipynb", "--python", &python]);
+    assert_eq!(output.status.code(), Some(0));
+    let text = fs::read_to_string(sandbox.path("out.ipynb")).unwrap();
+    let done: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let ran = done["cells"][0]["outputs"][0]["text"][0].as_str().unwrap().trim();
+    let info = &done["metadata"]["language_info"];
+    assert_eq!((&info["version"], &info["name"]), (&ran.into(), &"python".into()));
+}
+
+#[test]
+fn a_notebook_without_code_says_that_there_was_nothing_to_run() {
+    let Some(python) = python() else { return };
+    let sandbox = Sandbox::new().file("a.ipynb", &notebook(&[]));
+    let output = sandbox.output(&["validate", "a.ipynb", "--python", &python]);
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.contains("nothing to run: no cell with code"), "{said}");
+}
+
+#[test]
 fn the_first_interrupt_ends_the_run_and_is_told() {
     let Some(python) = python() else { return };
     let waiting = "open('here', 'w').close()\nimport time\ntime.sleep(60)";
-    let sandbox = Sandbox::new().file("a.ipynb", &notebook(&[waiting]));
+    let sandbox = Sandbox::new()
+        .file("a.ipynb", &notebook(&[waiting]))
+        .file("b.ipynb", &notebook(&["1"]));
     let child = sandbox
-        .command(&["validate", "a.ipynb", "--format", "json", "--python", &python])
+        .command(&[
+            "validate", "a.ipynb", "b.ipynb", "--format", "json", "--python", &python,
+        ])
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -242,6 +270,15 @@ fn the_first_interrupt_ends_the_run_and_is_told() {
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let end = &report["notebooks"][0]["end"]["kind"];
     assert_eq!((output.status.code(), end), (Some(2), &"cancelled".into()));
+    let failures = [0, 1].map(|index| report["notebooks"][index]["failure"]["message"].clone());
+    assert_eq!(
+        failures,
+        [
+            "interrupted at cell 0",
+            "interrupted before this notebook was run"
+        ]
+        .map(serde_json::Value::from)
+    );
     assert!(since.elapsed() < Duration::from_secs(40));
 }
 
