@@ -18,7 +18,9 @@ use crate::duration;
 #[derive(Debug, Parser)]
 #[command(name = "nbvet", version, max_term_width = 100, arg_required_else_help = true)]
 #[command(
-    after_help = "Exit codes: 0 passed, 1 a notebook failed, 2 something else is at fault or wrong usage, \
+    after_help = "Places: `a.ipynb:57 · cell 3, In [2]` is line 57 of the file, in its cell 3, counted from 0 and with \
+                  text cells, which Jupyter shows as In [2].\n\
+                  Exit codes: 0 passed, 1 a notebook failed, 2 something else is at fault or wrong usage, \
                         3 a fault of nbvet."
 )]
 pub(crate) struct Cli {

@@ -156,6 +156,8 @@ fn help_and_version_go_to_stdout_and_succeed() {
               -V, --version
                       Print version
 
+            Places: `a.ipynb:57 · cell 3, In [2]` is line 57 of the file, in its cell 3, counted from 0 and with
+            text cells, which Jupyter shows as In [2].
             Exit codes: 0 passed, 1 a notebook failed, 2 something else is at fault or wrong usage, 3 a fault of
             nbvet.
         "#]],
