@@ -5,6 +5,7 @@ mod analysis;
 mod api_misuse;
 mod data_quality;
 mod execution;
+mod leakage;
 mod macros;
 mod silent_failure;
 mod state;
@@ -43,6 +44,12 @@ pub const ALL: &[Rule] = &[
     data_quality::inf_result::RULE,
     api_misuse::none_method_assigned::RULE,
     api_misuse::inplace_result_assigned::RULE,
+    leakage::fit_before_split::RULE,
+    leakage::train_test_overlap::RULE,
+    leakage::multi_test::RULE,
+    leakage::temporal_shuffle::RULE,
+    leakage::target_in_features::RULE,
+    leakage::predict_on_train::RULE,
     state::undefined_name::RULE,
     state::used_before_defined::RULE,
     structure::not_a_notebook::RULE,

@@ -68,6 +68,12 @@ fn s2_every_rule_stands_in_its_row() {
         NB313 inf-result               note error error error
         NB401 none-method-assigned     note error error error
         NB402 inplace-result-assigned  note error error error
+        NB501 fit-before-split         note warning warning warning
+        NB502 train-test-overlap       note note warning warning
+        NB503 multi-test               note note warning warning
+        NB504 temporal-shuffle         note note warning warning
+        NB505 target-in-features       note note warning warning
+        NB506 predict-on-train         note note warning warning
         NB601 undefined-name           note error error error
         NB602 used-before-defined      note error error error
         NB921 not-a-notebook           error error error error

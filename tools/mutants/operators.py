@@ -80,7 +80,7 @@ def find_score(cells, split):
             scored = named(node) == "score" and [ast.unparse(a) for a in node.args] == [test, test_target]
             if scored and node.lineno == node.end_lineno:
                 line = source.split("\n")[node.lineno - 1]
-                return Score(index, line, ast.unparse(node))
+                return Score(index, line, ast.get_source_segment(source, node) or line)
     return None
 
 
@@ -219,16 +219,51 @@ def target_kept(cells):
     return None
 
 
+def target_joined(cells):
+    split = find_split(cells)
+    if not split:
+        return None
+    train, train_target = split.parts[0], split.parts[2]
+    return before_split(
+        split,
+        f"import pandas as pd\ntable = pd.DataFrame({split.features})\ntable['target'] = {split.target}\n"
+        f"{split.features}, {split.target} = table, table['target']",
+        ".fit(",
+        f"import numpy\nassert numpy.array_equal({train}['target'], {train_target})",
+        "executed: one column of the features is equal to the target",
+    )
+
+
+JUDGED = """from sklearn.tree import ExtraTree{kind}
+tree_model = ExtraTree{kind}(random_state=0).fit({0}, {2})
+print("score:", tree_model.score({0}, {2}))"""
+
+
+def judged_on_train(cells):
+    split = find_split(cells)
+    if not split:
+        return None
+    labels = "Classifier" if any("Classifier" in s or "Logistic" in s for _, s in cells) else "Regressor"
+    test, test_target = split.parts[1], split.parts[3]
+    return Edit(
+        {"cell": split.cell, "append": JUDGED.format(*split.parts, kind=labels)},
+        "tree_model.score(",
+        split.cell,
+        f"assert tree_model.score({split.parts[0]}, {split.parts[2]}) > tree_model.score({test}, {test_target})",
+        "executed: the printed score is higher than the one on the test rows",
+    )
+
+
 def scored_on_train(cells):
     split = find_split(cells)
     score = split and find_score(cells, split)
     if not score:
         return None
     train, test, train_target, test_target = split.parts
-    changed = score.text.replace(f"({test}, {test_target})", f"({train}, {train_target})")
+    model = score.text.split(".score(")[0]
+    changed = f"{model}.score({train}, {train_target})"
     if score.text not in score.line or dict(cells)[score.cell].count(score.text) != 1:
         return None
-    model = score.text.split(".score(")[0]
     return Edit(
         {"cell": score.cell, "replace": score.text, "with": changed},
         changed,
@@ -262,6 +297,6 @@ LEAKAGE = {
     "NB502": [resampled_before_split, fitted_on_everything],
     "NB503": [chosen_by_test],
     "NB504": [lagged_and_shuffled],
-    "NB505": [target_kept],
-    "NB506": [scored_on_train],
+    "NB505": [target_kept, target_joined],
+    "NB506": [scored_on_train, judged_on_train],
 }

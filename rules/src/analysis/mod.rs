@@ -5,6 +5,7 @@ pub(crate) mod arguments;
 pub(crate) mod assertions;
 pub(crate) mod commands;
 pub(crate) mod handlers;
+pub(crate) mod learning;
 pub(crate) mod mending;
 pub(crate) mod metrics;
 pub(crate) mod missing_values;

@@ -9,6 +9,7 @@ mod env;
 mod expressions;
 mod flow;
 mod functions;
+pub mod learning;
 mod magics;
 mod names;
 mod targets;
@@ -24,6 +25,7 @@ pub use binding::{
     Scope, ScopeId, ScopeKind,
 };
 pub use functions::{FunctionSummary, NonePath, NonePathKind, falls_through, summarize};
+pub use learning::Learning;
 pub use names::QualifiedName;
 pub use types::Tag;
 
@@ -44,6 +46,7 @@ pub struct Model<'a> {
     declared_global: FxHashSet<&'a str>,
     /// Something in the notebook binds names that cannot be known.
     open: bool,
+    learning: Learning<'a>,
 }
 
 impl<'a> Model<'a> {
@@ -63,10 +66,17 @@ impl<'a> Model<'a> {
             refused: Vec::new(),
             declared_global: targets::declared_global(parsed),
             open: false,
+            learning: Learning::default(),
         };
         flow::run(&mut model);
         model.settle_premature();
+        model.learning = Learning::of(&model);
         model
+    }
+
+    /// How data flows into models.
+    pub fn learning(&self) -> &Learning<'a> {
+        &self.learning
     }
 
     /// The parsed notebook.
