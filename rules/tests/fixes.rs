@@ -167,19 +167,15 @@ fn nb201_a_bare_except_lets_ctrl_c_through() {
 }
 
 #[test]
-fn nb202_to_nb205_a_handler_raises_again() {
+fn nb203_and_nb205_a_handler_raises_again_after_its_message() {
     for (before, after) in [
         (
-            "for p in paths:\n    try:\n        read(p)\n    except Exception:\n        continue  # next",
-            "for p in paths:\n    try:\n        read(p)\n    except Exception:\n        raise  # next",
+            "for p in paths:\n    try:\n        read(p)\n    except Exception:\n        print(p)\n        continue  # next",
+            "for p in paths:\n    try:\n        read(p)\n    except Exception:\n        print(p)\n        raise  # next",
         ),
         (
             "try:\n    x = read(p)\nexcept Exception as e:\n    print(e)  # told\nprint(x)",
             "try:\n    x = read(p)\nexcept Exception as e:\n    print(e)  # told\n    raise\nprint(x)",
-        ),
-        (
-            "def f(p):\n    try:\n        return read(p)\n    except Exception:\n        return None\nf(1)",
-            "def f(p):\n    try:\n        return read(p)\n    except Exception:\n        raise\nf(1)",
         ),
         (
             "def f(p):\n\ttry:\n\t\treturn read(p)\n\texcept OSError as e:\n\t\tprint(e)\nx = f(1)",
@@ -191,10 +187,11 @@ fn nb202_to_nb205_a_handler_raises_again() {
 }
 
 #[test]
-fn nb202_a_handler_that_does_little_harm_is_left_alone() {
+fn nb202_to_nb204_what_may_be_meant_is_left_alone() {
     for cell in [
-        "try:\n    import fast\nexcept Exception:\n    pass",
-        "try:\n    file.close()\nexcept:\n    pass",
+        "try:\n    read(p)\nexcept Exception:\n    pass",
+        "def f(p):\n    try:\n        return read(p)\n    except Exception:\n        return None\nf(1)",
+        "try:\n    file.close()\nexcept Exception as e:\n    print(e)",
     ] {
         assert_eq!(mended(cell, Applicability::Unsafe), cell);
     }
@@ -292,7 +289,7 @@ fn the_fix_of_an_example_mends_it() {
             }
         }
     }
-    assert!(fixed >= 9, "{fixed} examples have a fix");
+    assert!(fixed >= 8, "{fixed} examples have a fix");
 }
 
 fn corpus() -> Vec<PathBuf> {

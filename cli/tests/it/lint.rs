@@ -53,7 +53,6 @@ fn findings_are_shown_with_the_cells_own_lines() {
               why: What failed here is missing from everything that follows, and nothing says so.
               help: catch the one exception that you expect, and collect what was skipped so that it can be
                     checked
-              fix: `raise` the error again (`nbvet lint --fix --unsafe-fixes`)
 
             error[NB401]: `scores` becomes None: `list.sort()` works in place and returns nothing
                ╭─[ work/a.ipynb:34 · cell 2:1:10 ]

@@ -1,28 +1,12 @@
 //! Fixes that several rules share.
 
 use nbvet_engine::{
-    Context, Escape, Finding,
-    ast::{ExceptHandler, Ranged, Stmt, StmtTry, TextRange, TextSize},
+    Context, Escape,
+    ast::{ExceptHandler, Ranged, Stmt, TextRange, TextSize},
 };
-use nbvet_report::{Applicability, Edit};
+use nbvet_report::Edit;
 
 use crate::analysis::handlers;
-
-/// Adds the fix that lets a handler raise again, unless what it catches does little harm.
-pub(crate) fn raising(
-    cx: &Context<'_, '_>,
-    attempt: &StmtTry,
-    handler: &ExceptHandler,
-    finding: Finding,
-) -> Finding {
-    if handlers::does_little_harm(attempt, handler) {
-        return finding;
-    }
-    match raise_again(cx, handler).or_else(|| raise_instead(cx, handler)) {
-        Some(edit) => finding.fix(RAISE, Applicability::Unsafe, vec![edit]),
-        None => finding,
-    }
-}
 
 /// What a fix with [`raise_again`] does.
 pub(crate) const RAISE: &str = "`raise` the error again";
@@ -38,14 +22,6 @@ pub(crate) fn raise_again(cx: &Context<'_, '_>, handler: &ExceptHandler) -> Opti
         Stmt::Expr(_) => line_below(cx, last.range(), "raise"),
         _ => None,
     }
-}
-
-/// `raise` in the place of the constant that a handler gives, where it does nothing else but print.
-fn raise_instead(cx: &Context<'_, '_>, handler: &ExceptHandler) -> Option<Edit> {
-    let (last, before) = handlers::clause(handler).body.split_last()?;
-    let is_default = matches!(last, Stmt::Return(_) | Stmt::Assign(_));
-    let only_prints = before.iter().all(Stmt::is_expr_stmt);
-    (is_default && only_prints).then(|| cx.edit(last.range(), "raise"))
 }
 
 /// The check of a command's status on the line below it.

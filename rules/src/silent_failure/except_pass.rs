@@ -3,10 +3,7 @@
 use nbvet_engine::{Check, Context, Finding, Node, Row, StaticRule, Visits};
 
 use crate::{
-    analysis::{
-        handlers::{self, Reaction},
-        mending,
-    },
+    analysis::handlers::{self, Reaction},
     macros::rule,
 };
 
@@ -81,7 +78,7 @@ impl StaticRule for ExceptPass {
                     .because("What failed here is missing from everything that follows, and nothing says so.")
                     .help("catch the one exception that you expect, and collect what was skipped so that it can be checked")
                     .lowered_if(handlers::does_little_harm(attempt, handler));
-            cx.report(mending::raising(cx, attempt, handler, finding));
+            cx.report(finding);
         }
     }
 }

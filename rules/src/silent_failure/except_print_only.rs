@@ -1,6 +1,7 @@
 //! NB203 except-print-only.
 
 use nbvet_engine::{Check, Context, Finding, Node, Row, StaticRule, Visits};
+use nbvet_report::Applicability;
 
 use crate::{
     analysis::{
@@ -75,7 +76,12 @@ impl StaticRule for ExceptPrintOnly {
             )
             .help("remove the `try`, or `raise` again after printing")
             .lowered_if(handlers::does_little_harm(attempt, handler));
-            cx.report(mending::raising(cx, attempt, handler, finding));
+            let harmless = handlers::does_little_harm(attempt, handler);
+            let raise = mending::raise_again(cx, handler).filter(|_| !harmless);
+            cx.report(match raise {
+                Some(edit) => finding.fix(mending::RAISE, Applicability::Unsafe, vec![edit]),
+                None => finding,
+            });
         }
     }
 }

@@ -3,10 +3,7 @@
 use nbvet_engine::{Check, Context, Finding, Node, Row, StaticRule, Visits};
 
 use crate::{
-    analysis::{
-        handlers::{self, Reaction},
-        mending,
-    },
+    analysis::handlers::{self, Reaction},
     macros::rule,
 };
 
@@ -70,7 +67,6 @@ impl StaticRule for ExceptReturnDefault {
                     .because("Any error, a wrong path as much as a bug, now looks like an ordinary value.")
                     .help("let the error reach the caller, or catch only the exception for which this constant is right")
                     .lowered_if(handlers::does_little_harm(attempt, handler));
-            let finding = mending::raising(cx, attempt, handler, finding);
             let finding = match cx.function() {
                 Some(function) => finding.about(format!("function:{}", function.name)),
                 None => finding,
