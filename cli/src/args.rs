@@ -138,6 +138,15 @@ pub(crate) struct JudgeArgs {
     /// Give one rule another severity, such as `NB201=off`; off, note, warning or error; may be repeated
     #[arg(long = "rule", value_name = "RULE=SEVERITY", value_parser = rule_override)]
     pub(crate) rules: Vec<(String, Severity)>,
+    /// Judge by these rules only: ids, names, beginnings of ids such as NB2, groups such as leakage, or ALL
+    #[arg(long, value_name = "RULES", value_delimiter = ',')]
+    pub(crate) select: Vec<String>,
+    /// Judge by these rules too, where the configuration leaves them out
+    #[arg(long, value_name = "RULES", value_delimiter = ',')]
+    pub(crate) extend_select: Vec<String>,
+    /// Leave these rules out; what keeps a notebook from running is always told
+    #[arg(long, value_name = "RULES", value_delimiter = ',')]
+    pub(crate) ignore: Vec<String>,
     #[command(flatten)]
     pub(crate) flags: Flags,
 }
@@ -163,6 +172,22 @@ pub(crate) struct Flags {
     /// Explain each finding at length [default: on at level learning]
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
     pub(crate) educational_mode: Option<bool>,
+}
+
+impl Flags {
+    /// These, and where they say nothing, weaker ones.
+    pub(crate) fn over(self, weaker: Self) -> Self {
+        Self {
+            fail_on_stderr: self.fail_on_stderr.or(weaker.fail_on_stderr),
+            fail_on_warnings: self.fail_on_warnings.or(weaker.fail_on_warnings),
+            detect_silent_failures: self.detect_silent_failures.or(weaker.detect_silent_failures),
+            require_explicit_exit_codes: self
+                .require_explicit_exit_codes
+                .or(weaker.require_explicit_exit_codes),
+            verify_assertions: self.verify_assertions.or(weaker.verify_assertions),
+            educational_mode: self.educational_mode.or(weaker.educational_mode),
+        }
+    }
 }
 
 /// How notebooks are run.

@@ -84,6 +84,9 @@ impl Batch {
                 })
             })
             .collect::<Result<_, UsageError>>()?;
+        for unmatched in resolver.unmatched(&input.paths) {
+            output::warning(&unmatched);
+        }
         Ok(Self {
             items,
             format: input.format,

@@ -17,6 +17,7 @@ mod paths;
 mod pipeline;
 mod progress;
 mod replace;
+mod selection;
 mod server;
 mod settings;
 mod usage;

@@ -1,6 +1,10 @@
 //! What applies to one notebook: the configuration file, overridden by the command line.
 
-use std::{collections::BTreeMap, path::Path, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use nbvet_engine::{Flags as EngineFlags, Settings};
 use nbvet_protocol::InstallPolicy;
@@ -10,6 +14,7 @@ use crate::{
     args::{Flags, JudgeArgs, RunArgs},
     catalogue,
     config::{Config, Configs},
+    selection::{Refused, Said, Selection, Selector, is_fault},
     usage::UsageError,
 };
 
@@ -36,59 +41,118 @@ pub(crate) struct NotebookSettings {
 pub(crate) struct Resolver<'a> {
     judge: &'a JudgeArgs,
     run: &'a RunArgs,
-    named: BTreeMap<String, Severity>,
+    /// What the command line says about rules.
+    selection: Selection,
     configs: Configs,
 }
 
 impl<'a> Resolver<'a> {
     /// Checks what the command line names.
     pub(crate) fn new(judge: &'a JudgeArgs, run: &'a RunArgs) -> Result<Self, UsageError> {
-        let mut named = BTreeMap::new();
-        for (name, severity) in &judge.rules {
-            let rule = catalogue::find(name).map_err(|nearest| UsageError::NoSuchRule {
-                name: name.clone(),
-                nearest,
-            })?;
-            named.insert(rule.meta.id.to_owned(), *severity);
-        }
         Ok(Self {
             judge,
             run,
-            named,
+            selection: selection(judge)?,
             configs: Configs::default(),
         })
     }
 
     /// The settings of a notebook.
     pub(crate) fn for_notebook(&mut self, notebook: &Path) -> Result<NotebookSettings, UsageError> {
-        let folder = notebook.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let config = self.configs.for_folder(folder.unwrap_or(Path::new(".")))?;
-        Ok(resolve(config, self.judge, self.run, self.named.clone()))
+        let config = self.configs.for_notebook(notebook)?;
+        Ok(self.resolve(config))
+    }
+
+    /// What the files that were read say in vain, where all of these paths have been searched.
+    pub(crate) fn unmatched(&self, searched: &[PathBuf]) -> Vec<String> {
+        self.configs.unmatched(searched)
+    }
+
+    fn resolve(&self, config: Config) -> NotebookSettings {
+        let Self { judge, run, .. } = self;
+        let installs = run.installs.or(config.installs).unwrap_or_default();
+        let flags = judge.flags.over(config.flags);
+        let limited = |limit: Option<Duration>| limit.filter(|limit| !limit.is_zero());
+        let mut engine = Settings {
+            level: level(&config, judge),
+            flags: engine_flags(flags, installs),
+            ..Settings::default()
+        };
+        let own = engine_flags(judge.flags, run.installs.unwrap_or_default());
+        for rule in nbvet_rules::ALL {
+            let id = rule.meta.id;
+            let mut configured = configured(&config.selections, id);
+            match self.selection.says(id) {
+                Said::On(Some(severity)) => drop(engine.named.insert(id.to_owned(), severity)),
+                Said::On(None) => configured = configured.filter(|severity| *severity != Severity::Off),
+                // A switch of the command line asks for its rules itself.
+                Said::NotSelected if own.raise(rule) => {}
+                Said::Off | Said::NotSelected => drop(engine.named.insert(id.to_owned(), Severity::Off)),
+                Said::Nothing => {}
+            }
+            engine
+                .configured
+                .extend(configured.map(|severity| (id.to_owned(), severity)));
+        }
+        NotebookSettings {
+            engine,
+            educational: flags.educational_mode,
+            python: run.python.clone().or(config.python),
+            timeout: limited(Some(run.timeout.or(config.timeout).unwrap_or(DEFAULT_TIMEOUT))),
+            cell_timeout: limited(run.cell_timeout.or(config.cell_timeout)),
+            installs,
+        }
     }
 }
 
-fn resolve(
-    config: Config,
-    judge: &JudgeArgs,
-    run: &RunArgs,
-    named: BTreeMap<String, Severity>,
-) -> NotebookSettings {
-    let installs = run.installs.or(config.installs).unwrap_or_default();
-    let flags = overlay(judge.flags, config.flags);
-    let limited = |limit: Option<Duration>| limit.filter(|limit| !limit.is_zero());
-    NotebookSettings {
-        engine: Settings {
-            level: level(&config, judge),
-            flags: engine_flags(flags, installs),
-            configured: config.rules,
-            named,
-        },
-        educational: flags.educational_mode,
-        python: run.python.clone().or(config.python),
-        timeout: limited(Some(run.timeout.or(config.timeout).unwrap_or(DEFAULT_TIMEOUT))),
-        cell_timeout: limited(run.cell_timeout.or(config.cell_timeout)),
-        installs,
+/// What files say about a rule, the last one last.
+fn configured(selections: &[Selection], id: &str) -> Option<Severity> {
+    let (mut on, mut named) = (true, None);
+    for selection in selections {
+        match selection.says(id) {
+            Said::On(severity) => {
+                on = true;
+                named = severity.or(named);
+            }
+            Said::Off | Said::NotSelected => on = false,
+            Said::Nothing => {}
+        }
     }
+    if on { named } else { Some(Severity::Off) }
+}
+
+/// What the command line says about rules.
+fn selection(judge: &JudgeArgs) -> Result<Selection, UsageError> {
+    let all =
+        |words: &[String], new: fn(&str) -> Result<Selector, Refused>| -> Result<Vec<Selector>, UsageError> {
+            words
+                .iter()
+                .map(|word| new(word).map_err(|refused| unselectable(refused, word)))
+                .collect()
+        };
+    let mut rules = BTreeMap::new();
+    for (name, severity) in &judge.rules {
+        let rule = catalogue::find(name).map_err(|nearest| UsageError::NoSuchRule {
+            name: name.clone(),
+            nearest,
+        })?;
+        if is_fault(rule) {
+            return Err(unselectable(Refused::NeverOff, name));
+        }
+        rules.insert(rule.meta.id.to_owned(), *severity);
+    }
+    let select = all(&judge.select, Selector::new)?;
+    Ok(Selection {
+        select: (!select.is_empty()).then_some(select),
+        extend_select: all(&judge.extend_select, Selector::new)?,
+        ignore: all(&judge.ignore, Selector::to_ignore)?,
+        rules,
+    })
+}
+
+fn unselectable(refused: Refused, word: &str) -> UsageError {
+    let (message, nearest) = refused.told(word);
+    UsageError::Unselectable { message, nearest }
 }
 
 /// `--strict` wins over every level; a level of the command line wins over the file, its `strict` included.
@@ -102,19 +166,6 @@ fn level(config: &Config, judge: &JudgeArgs) -> Level {
         Level::Production
     } else {
         judge.level.or(configured).unwrap_or_default()
-    }
-}
-
-fn overlay(stronger: Flags, weaker: Flags) -> Flags {
-    Flags {
-        fail_on_stderr: stronger.fail_on_stderr.or(weaker.fail_on_stderr),
-        fail_on_warnings: stronger.fail_on_warnings.or(weaker.fail_on_warnings),
-        detect_silent_failures: stronger.detect_silent_failures.or(weaker.detect_silent_failures),
-        require_explicit_exit_codes: stronger
-            .require_explicit_exit_codes
-            .or(weaker.require_explicit_exit_codes),
-        verify_assertions: stronger.verify_assertions.or(weaker.verify_assertions),
-        educational_mode: stronger.educational_mode.or(weaker.educational_mode),
     }
 }
 

@@ -14,6 +14,8 @@ pub(crate) enum UsageError {
     NoNotebooks(Vec<String>),
     #[error("there is no rule `{name}`")]
     NoSuchRule { name: String, nearest: Vec<String> },
+    #[error("{message}")]
+    Unselectable { message: String, nearest: Vec<String> },
     #[error("{path}:{line}: {message}")]
     Config {
         path: String,
@@ -51,6 +53,7 @@ impl UsageError {
         match self {
             Self::NoSuchPath { nearest, .. }
             | Self::NoSuchRule { nearest, .. }
+            | Self::Unselectable { nearest, .. }
             | Self::Config { nearest, .. } => did_you_mean(nearest),
             Self::StandardInput => Some("give the path of a notebook file".to_owned()),
             Self::NoNotebooks(_) => Some(

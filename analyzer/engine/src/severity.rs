@@ -101,6 +101,12 @@ impl Default for Flags {
 }
 
 impl Flags {
+    /// Whether a switch makes a rule's findings errors.
+    pub fn raise(self, rule: &Rule) -> bool {
+        rule.meta.raised_by.is_some_and(|flag| self.is_set(flag))
+            || (rule.meta.row == Row::Install && self.refuse_installs)
+    }
+
     fn is_set(self, flag: Flag) -> bool {
         match flag {
             Flag::FailOnStderr => self.fail_on_stderr,
@@ -142,10 +148,7 @@ impl Settings {
         if let Some(configured) = self.configured.get(rule.meta.id) {
             severity = *configured;
         }
-        if rule.meta.raised_by.is_some_and(|flag| self.flags.is_set(flag)) {
-            severity = Severity::Error;
-        }
-        if rule.meta.row == Row::Install && self.flags.refuse_installs {
+        if self.flags.raise(rule) {
             severity = Severity::Error;
         }
         if !self.flags.detect_silent_failures && rule.meta.group == Group::SilentFailure {
