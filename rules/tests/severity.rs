@@ -259,3 +259,24 @@ fn the_status_that_the_help_tells_to_check_is_a_known_name() {
     let source = "!make all\nassert _exit_code == 0\n";
     assert_eq!(diagnostics_of(source, &[], &at(Level::Production)), []);
 }
+
+#[test]
+fn a_stored_result_shows_that_a_missing_name_came_from_a_cell_that_is_gone() {
+    let explained = |outputs: serde_json::Value| {
+        let cell = serde_json::json!({"cell_type": "code", "metadata": {}, "outputs": outputs,
+            "execution_count": 7, "source": "prices.mean()"});
+        let notebook =
+            serde_json::json!({"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": [cell]});
+        let reading = nbvet_notebook::read(&serde_json::to_vec(&notebook).unwrap());
+        let found = check(&reading, None, ALL, &at(Level::Development));
+        let found = found.into_iter().find(|found| found.rule.id == "NB601").unwrap();
+        found.explanation.unwrap().contains("deleted or changed")
+    };
+    let result = serde_json::json!([{"output_type": "execute_result", "execution_count": 7, "metadata": {},
+        "data": {"text/plain": "3.2"}}]);
+    assert!(explained(result));
+    let error =
+        serde_json::json!([{"output_type": "error", "ename": "NameError", "evalue": "", "traceback": []}]);
+    assert!(!explained(error));
+    assert!(!explained(serde_json::json!([])));
+}

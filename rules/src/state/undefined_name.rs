@@ -6,6 +6,7 @@ use nbvet_engine::{
     Check, Context, Finding, Node, Row, StaticRule, Visits,
     model::{Reference, Resolution, ScopeId},
 };
+use nbvet_notebook::Output;
 
 use crate::macros::rule;
 
@@ -96,11 +97,32 @@ fn finding(cx: &Context<'_, '_>, name: &str, reference: &Reference<'_>, uses: us
         1 => String::new(),
         uses => format!(" It is used in {uses} places."),
     };
+    let stale = if has_stored_result(cx, reference) && advice(name).starts_with("define") {
+        " Its cell has a stored result all the same: the name was in the kernel's memory then, from a cell that was \
+         deleted or changed since."
+    } else {
+        ""
+    };
     Finding::new(at, message)
-        .because(format!("Run from top to bottom, this raises NameError.{more}"))
+        .because(format!(
+            "Run from top to bottom, this raises NameError.{more}{stale}"
+        ))
         .help(advice(name))
         .lowered_if(reference.conditional || reference.in_annotation)
         .about(format!("name:{name}"))
+}
+
+/// The cell surely uses the name, and ran to its end when it was stored: it has a value, and no error.
+fn has_stored_result(cx: &Context<'_, '_>, reference: &Reference<'_>) -> bool {
+    let notebook = cx.model().parsed().notebook();
+    let outputs = notebook.outputs(cx.model().cell(reference.place.cell).cell.index);
+    !reference.conditional
+        && outputs
+            .iter()
+            .any(|output| matches!(output, Output::ExecuteResult { .. }))
+        && !outputs
+            .iter()
+            .any(|output| matches!(output, Output::Error { .. }))
 }
 
 /// What the name most likely is.
