@@ -58,6 +58,7 @@ pub const ALL: &[Rule] = &[
     structure::syntax_error::RULE,
     structure::unsupported_language::RULE,
     structure::duplicate_cell_id::RULE,
+    structure::unread_cell::RULE,
     structure::install_unsatisfied::RULE,
 ];
 

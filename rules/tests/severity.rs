@@ -82,6 +82,7 @@ fn s2_every_rule_stands_in_its_row() {
         NB924 syntax-error             note error error error
         NB925 unsupported-language     note note note note
         NB926 duplicate-cell-id        note note note note
+        NB927 unread-cell              error error error error
         NB931 install-unsatisfied      note note warning warning
     "#]]
     .assert_eq(&table);

@@ -13,10 +13,10 @@ use crate::{
 /// A fix is part of every report: one with more edits is not offered.
 const MOST_EDITS: usize = 100;
 
-/// A cell with a part of the wrong type.
-pub(crate) fn malformed_cell(notebook: &Notebook, cell: u32, message: String) -> Problem {
+/// A cell that is not as the format has it.
+pub(crate) fn of_cell(notebook: &Notebook, kind: ProblemKind, cell: u32, message: String) -> Problem {
     Problem {
-        kind: ProblemKind::MalformedCell,
+        kind,
         message,
         help: Some("open the notebook in Jupyter and save it, or mend this part by hand".to_owned()),
         location: notebook.location(cell, 0..0),

@@ -25,8 +25,10 @@ pub enum ProblemKind {
     NotANotebook,
     /// JSON that only Python accepts: `NaN`, `Infinity`, halves of surrogate pairs.
     NonstandardJson,
-    /// A cell with a part of the wrong type, read as well as it can be.
+    /// A cell with a part of the wrong type, read as well as it can be; whatever it has of code runs.
     MalformedCell,
+    /// A cell of which nobody can say that its code runs: no object, of no known type, or code without its source.
+    UnreadCell,
     /// Two cells with one id.
     DuplicateCellId,
 }

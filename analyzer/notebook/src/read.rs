@@ -4,7 +4,7 @@ use crate::{
     faults, json,
     lenient::{self, Nonstandard},
     model::{Cell, CellKind, Language, Notebook, Parts},
-    problem::Problem,
+    problem::{Problem, ProblemKind},
     refusal,
     skim::{List, RawCell, RawNotebook, Shape},
     source,
@@ -94,7 +94,7 @@ fn build(
     problems.extend(
         faults
             .into_iter()
-            .map(|(cell, message)| faults::malformed_cell(&notebook, cell, message)),
+            .map(|(kind, cell, message)| faults::of_cell(&notebook, kind, cell, message)),
     );
     problems.extend(faults::duplicate_ids(&notebook));
     Ok(Reading {
@@ -108,7 +108,7 @@ struct CellReader<'a> {
     format: (u32, u32),
     cells: Vec<Cell>,
     /// Cell, and what is wrong with it.
-    faults: Vec<(u32, String)>,
+    faults: Vec<(ProblemKind, u32, String)>,
 }
 
 impl CellReader<'_> {
@@ -116,7 +116,9 @@ impl CellReader<'_> {
         let (raw, is_object) = match raw {
             Shape::Good(raw) => (raw, true),
             Shape::Wrong(kind) => {
-                self.fault(format!("cell is {kind}; it was read as an empty raw cell"));
+                self.unread(format!(
+                    "cell is {kind}, where an object belongs: if it is code, it does not run"
+                ));
                 (RawCell::default(), false)
             }
         };
@@ -130,7 +132,7 @@ impl CellReader<'_> {
         } else {
             None
         };
-        let source = raw_source.map_or_else(String::new, |raw| self.source(raw));
+        let source = raw_source.map_or_else(String::new, |raw| self.source(raw, kind));
         let (tags, language) = self.metadata(&raw);
         let cell = Cell {
             index: self.index(),
@@ -157,7 +159,21 @@ impl CellReader<'_> {
     }
 
     fn fault(&mut self, message: String) {
-        self.faults.push((self.index(), message));
+        self.faults
+            .push((ProblemKind::MalformedCell, self.index(), message));
+    }
+
+    /// Code that may be in this cell does not run.
+    fn unread(&mut self, message: String) {
+        self.faults.push((ProblemKind::UnreadCell, self.index(), message));
+    }
+
+    /// Of the source: what is left out of code does not run.
+    fn source_fault(&mut self, kind: CellKind, message: String) {
+        match kind {
+            CellKind::Code => self.unread(message),
+            CellKind::Markdown | CellKind::Raw => self.fault(message),
+        }
     }
 
     fn last_offset(&self) -> usize {
@@ -172,12 +188,12 @@ impl CellReader<'_> {
             Some("raw") => CellKind::Raw,
             Some("heading" | "html" | "plaintext") if self.format.0 < 4 => CellKind::Markdown,
             None => {
-                self.fault("cell has no `cell_type`; it was read as a raw cell".to_owned());
+                self.unread("cell has no `cell_type`: if it is code, it does not run".to_owned());
                 CellKind::Raw
             }
             Some(other) => {
-                self.fault(format!(
-                    "cell has the unknown `cell_type` {other:?}; it was read as a raw cell"
+                self.unread(format!(
+                    "cell has the unknown `cell_type` {other:?}: if it is code, it does not run"
                 ));
                 CellKind::Raw
             }
@@ -194,18 +210,19 @@ impl CellReader<'_> {
         };
         if found.is_none() {
             let name = if is_old_code { "input" } else { "source" };
-            self.fault(format!("cell has no `{name}`; it was read as empty"));
+            self.source_fault(kind, format!("cell has no `{name}`; it was read as empty"));
         }
         found.map(serde_json::value::RawValue::get)
     }
 
-    fn source(&mut self, raw: &str) -> String {
+    fn source(&mut self, raw: &str, cell: CellKind) -> String {
         let (source, wrong) = source::decode(raw);
         if wrong {
-            self.fault(match json::kind(raw) {
+            let message = match json::kind(raw) {
                 "a list" => "the cell's source is a list with something other than texts in it".to_owned(),
                 kind => format!("the cell's source is {kind}, where a text or a list of texts belongs"),
-            });
+            };
+            self.source_fault(cell, message);
         }
         source
     }

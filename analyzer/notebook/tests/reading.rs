@@ -313,43 +313,43 @@ fn malformed_cells_are_recovered_and_said() {
     check(
         with_cells("3, null, [[1]], \"x\", {}"),
         expect![[r#"
-        MalformedCell cell 0 1:1 line 1: cell is a number; it was read as an empty raw cell (open the notebook in Jupyter and save it, or mend this part by hand)
-        MalformedCell cell 1 1:1 line 1: cell is null; it was read as an empty raw cell (open the notebook in Jupyter and save it, or mend this part by hand)
-        MalformedCell cell 2 1:1 line 1: cell is a list; it was read as an empty raw cell (open the notebook in Jupyter and save it, or mend this part by hand)
-        MalformedCell cell 3 1:1 line 1: cell is a text; it was read as an empty raw cell (open the notebook in Jupyter and save it, or mend this part by hand)
-        MalformedCell cell 4 1:1 line 1: cell has no `cell_type`; it was read as a raw cell (open the notebook in Jupyter and save it, or mend this part by hand)
-        MalformedCell cell 4 1:1 line 1: cell has no `source`; it was read as empty (open the notebook in Jupyter and save it, or mend this part by hand)
-    "#]],
+            UnreadCell cell 0 1:1 line 1: cell is a number, where an object belongs: if it is code, it does not run (open the notebook in Jupyter and save it, or mend this part by hand)
+            UnreadCell cell 1 1:1 line 1: cell is null, where an object belongs: if it is code, it does not run (open the notebook in Jupyter and save it, or mend this part by hand)
+            UnreadCell cell 2 1:1 line 1: cell is a list, where an object belongs: if it is code, it does not run (open the notebook in Jupyter and save it, or mend this part by hand)
+            UnreadCell cell 3 1:1 line 1: cell is a text, where an object belongs: if it is code, it does not run (open the notebook in Jupyter and save it, or mend this part by hand)
+            UnreadCell cell 4 1:1 line 1: cell has no `cell_type`: if it is code, it does not run (open the notebook in Jupyter and save it, or mend this part by hand)
+            MalformedCell cell 4 1:1 line 1: cell has no `source`; it was read as empty (open the notebook in Jupyter and save it, or mend this part by hand)
+        "#]],
     );
     check(
         with_cells(&code_cell("5")),
         expect![[r#"
-        MalformedCell cell 0 1:1 line 1: the cell's source is a number, where a text or a list of texts belongs (open the notebook in Jupyter and save it, or mend this part by hand)
-    "#]],
+            UnreadCell cell 0 1:1 line 1: the cell's source is a number, where a text or a list of texts belongs (open the notebook in Jupyter and save it, or mend this part by hand)
+        "#]],
     );
     check(
         with_cells(&code_cell(r#"["a", null, {"b": [1]}, "c"]"#)),
         expect![[r#"
-        MalformedCell cell 0 1:1 line 1: the cell's source is a list with something other than texts in it (open the notebook in Jupyter and save it, or mend this part by hand)
-    "#]],
+            UnreadCell cell 0 1:1 line 1: the cell's source is a list with something other than texts in it (open the notebook in Jupyter and save it, or mend this part by hand)
+        "#]],
     );
     check(
         with_cells(r#"{"cell_type": "kode", "source": ""}"#),
         expect![[r#"
-        MalformedCell cell 0 1:1 line 1: cell has the unknown `cell_type` "kode"; it was read as a raw cell (open the notebook in Jupyter and save it, or mend this part by hand)
-    "#]],
+            UnreadCell cell 0 1:1 line 1: cell has the unknown `cell_type` "kode": if it is code, it does not run (open the notebook in Jupyter and save it, or mend this part by hand)
+        "#]],
     );
     check(
         with_cells(
             r#"{"cell_type": "code", "metadata": [], "outputs": 1, "execution_count": 1e400, "id": 3}"#,
         ),
         expect![[r#"
-        MalformedCell cell 0 1:1 line 1: cell has no `source`; it was read as empty (open the notebook in Jupyter and save it, or mend this part by hand)
-        MalformedCell cell 0 1:1 line 1: the cell's metadata are a list, where an object belongs (open the notebook in Jupyter and save it, or mend this part by hand)
-        MalformedCell cell 0 1:1 line 1: the cell's id is a number, where a text belongs (open the notebook in Jupyter and save it, or mend this part by hand)
-        MalformedCell cell 0 1:1 line 1: the cell's execution count is 1e400 (open the notebook in Jupyter and save it, or mend this part by hand)
-        MalformedCell cell 0 1:1 line 1: the cell's outputs are a number, where a list belongs (open the notebook in Jupyter and save it, or mend this part by hand)
-    "#]],
+            UnreadCell cell 0 1:1 line 1: cell has no `source`; it was read as empty (open the notebook in Jupyter and save it, or mend this part by hand)
+            MalformedCell cell 0 1:1 line 1: the cell's metadata are a list, where an object belongs (open the notebook in Jupyter and save it, or mend this part by hand)
+            MalformedCell cell 0 1:1 line 1: the cell's id is a number, where a text belongs (open the notebook in Jupyter and save it, or mend this part by hand)
+            MalformedCell cell 0 1:1 line 1: the cell's execution count is 1e400 (open the notebook in Jupyter and save it, or mend this part by hand)
+            MalformedCell cell 0 1:1 line 1: the cell's outputs are a number, where a list belongs (open the notebook in Jupyter and save it, or mend this part by hand)
+        "#]],
     );
     check(
         with_cells(r#"{"cell_type": "raw", "metadata": {"tags": "skip"}, "source": "x"}"#),
@@ -360,9 +360,9 @@ fn malformed_cells_are_recovered_and_said() {
     check(
         with_cells(&code_cell("1").replace("null", "99999999999999999999999999999999999999999999999")),
         expect![[r#"
-        MalformedCell cell 0 1:1 line 1: the cell's source is a number, where a text or a list of texts belongs (open the notebook in Jupyter and save it, or mend this part by hand)
-        MalformedCell cell 0 1:1 line 1: the cell's execution count is 9999999999999999999999999999999999999999… (open the notebook in Jupyter and save it, or mend this part by hand)
-    "#]],
+            UnreadCell cell 0 1:1 line 1: the cell's source is a number, where a text or a list of texts belongs (open the notebook in Jupyter and save it, or mend this part by hand)
+            MalformedCell cell 0 1:1 line 1: the cell's execution count is 9999999999999999999999999999999999999999… (open the notebook in Jupyter and save it, or mend this part by hand)
+        "#]],
     );
     let notebook = notebook(&with_cells(&code_cell(r#"["a", null, {"b": [1]}, "c"]"#)));
     assert_eq!(notebook.cells()[0].source, "ac");

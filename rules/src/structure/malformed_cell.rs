@@ -10,8 +10,8 @@ rule! {
     ///
     /// ## Why it matters
     ///
-    /// The file is valid JSON, but not what the notebook format says: a source that is a number, a cell without a
-    /// type. Jupyter may refuse it or drop the part.
+    /// The file is valid JSON, but not what the notebook format says: metadata that are a list, an id that is a
+    /// number. Jupyter may refuse it or drop the part. Where code may be lost by it, it is NB927.
     ///
     /// ## How to mend it
     ///

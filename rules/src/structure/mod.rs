@@ -6,4 +6,5 @@ pub(crate) mod malformed_cell;
 pub(crate) mod nonstandard_json;
 pub(crate) mod not_a_notebook;
 pub(crate) mod syntax_error;
+pub(crate) mod unread_cell;
 pub(crate) mod unsupported_language;
