@@ -90,10 +90,10 @@ impl<'a> Run<'a> {
     }
 
     /// The end that the notebook's limit brings, if it has one.
-    fn notebook_deadline(&self, cell: Option<u32>) -> Option<Deadline> {
+    fn notebook_deadline(&self, cell: u32) -> Option<Deadline> {
         let limit = self.job.limits.notebook?;
         let then = RunEnd::NotebookTimedOut {
-            cell,
+            cell: Some(cell),
             limit: limit.as_secs_f64(),
         };
         Some(Deadline {
@@ -114,7 +114,7 @@ impl<'a> Run<'a> {
                 then,
             })
         });
-        [own, self.notebook_deadline(Some(cell))]
+        [own, self.notebook_deadline(cell)]
             .into_iter()
             .flatten()
             .min_by_key(|deadline| deadline.at)
@@ -128,11 +128,12 @@ impl Run<'_> {
             session: self.session.number(),
             spec: self.job.spec.clone(),
         });
-        let limit = self.job.limits.start;
-        let deadline = self.notebook_deadline(None);
-        let slow = self.begun + limit;
-        let until = deadline.as_ref().map_or(slow, |deadline| deadline.at.min(slow));
-        match self.session.next(Some(until)) {
+        // None of the notebook's code has run yet: whatever takes so long, its time-out it is not.
+        let limits = &self.job.limits;
+        let limit = limits
+            .notebook
+            .map_or(limits.start, |limit| limit.min(limits.start));
+        match self.session.next(Some(self.begun + limit)) {
             Next::Said(FromAgent::Started { interpreter, .. }) => {
                 (self.events)(RunEvent::Started {
                     interpreter: &interpreter,
@@ -158,10 +159,7 @@ impl Run<'_> {
             ))),
             Next::Lost(failure) => Err(Stop::Failure(failure)),
             Next::Cancelled => Err(Stop::End(RunEnd::Cancelled)),
-            Next::Deadline => Err(match deadline.filter(|deadline| deadline.at <= slow) {
-                Some(deadline) => Stop::End(deadline.then),
-                None => Stop::Failure(never_ready(limit)),
-            }),
+            Next::Deadline => Err(Stop::Failure(never_ready(limit))),
         }
     }
 

@@ -26,6 +26,10 @@ const LONG: Duration = Duration::from_mins(1);
 
 /// A program in place of Python, which says that it is one and then does something else.
 fn check_script(limit: Duration, does: &str, kind: FailureKind, said: &str) {
+    check_failure(&bench_of_script(limit, does), &agent(), kind, said);
+}
+
+fn bench_of_script(limit: Duration, does: &str) -> Bench {
     let mut bench = Bench::new(&["1"]);
     let script = bench.folder.path().join("script");
     let text = format!("#!/bin/sh\ncase \"$*\" in *nbvet_worker*) {does};; *) echo nbvet 3.11;; esac\n");
@@ -33,7 +37,19 @@ fn check_script(limit: Duration, does: &str, kind: FailureKind, said: &str) {
     fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("it is ours");
     bench.job.spec.python.explicit = Some(script.to_string_lossy().into_owned());
     bench.job.limits.start = limit;
-    check_failure(&bench, &agent(), kind, said);
+    bench
+}
+
+#[test]
+fn a_notebook_does_not_time_out_before_its_python_is_ready() {
+    let mut bench = bench_of_script(LONG, "exec sleep 1000");
+    bench.job.limits.notebook = Some(Duration::from_millis(700));
+    check_failure(
+        &bench,
+        &agent(),
+        FailureKind::UnsupportedInterpreter,
+        "did not become ready to run a cell within 0.7 seconds",
+    );
 }
 
 #[test]
