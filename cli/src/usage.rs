@@ -3,6 +3,8 @@
 
 use std::{io, path::PathBuf};
 
+pub(crate) use nbvet_engine::nearest;
+
 /// A fault in how nbvet was called or configured: exit code 2, and no report.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum UsageError {
@@ -79,24 +81,6 @@ impl UsageError {
 fn did_you_mean(nearest: &[String]) -> Option<String> {
     let names: Vec<String> = nearest.iter().map(|name| format!("`{name}`")).collect();
     (!names.is_empty()).then(|| format!("did you mean {}?", names.join(" or ")))
-}
-
-/// Up to three of `candidates` that resemble `name`, the nearest first.
-pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Vec<String> {
-    const ALIKE: f64 = 0.75;
-    let lower = name.to_lowercase();
-    let mut scored: Vec<(f64, &str)> = candidates
-        .into_iter()
-        .map(|candidate| (strsim::jaro_winkler(&lower, &candidate.to_lowercase()), candidate))
-        .filter(|(score, _)| *score > ALIKE)
-        .collect();
-    scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
-    scored.dedup_by_key(|(_, candidate)| *candidate);
-    scored
-        .into_iter()
-        .take(3)
-        .map(|(_, candidate)| candidate.to_owned())
-        .collect()
 }
 
 /// A path for a message; what is not UTF-8 in it is replaced.

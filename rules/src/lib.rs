@@ -5,6 +5,7 @@ mod analysis;
 mod api_misuse;
 mod data_quality;
 mod execution;
+mod hygiene;
 mod leakage;
 mod macros;
 mod silent_failure;
@@ -52,6 +53,7 @@ pub const ALL: &[Rule] = &[
     leakage::predict_on_train::RULE,
     state::undefined_name::RULE,
     state::used_before_defined::RULE,
+    hygiene::unused_suppression::RULE,
     structure::not_a_notebook::RULE,
     structure::nonstandard_json::RULE,
     structure::malformed_cell::RULE,

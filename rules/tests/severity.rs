@@ -76,6 +76,7 @@ fn s2_every_rule_stands_in_its_row() {
         NB506 predict-on-train         note note warning warning
         NB601 undefined-name           note error error error
         NB602 used-before-defined      note error error error
+        NB701 unused-suppression       note note note note
         NB921 not-a-notebook           error error error error
         NB922 nonstandard-json         note note note note
         NB923 malformed-cell           note note note note

@@ -11,7 +11,8 @@ use crate::{
     parse::ParsedNotebook,
     rule::{Check, Finding, Rule, RunContext, StaticRule},
     severity::{Row, Settings},
-    suppression::CellSuppressions,
+    suppression,
+    unused::{Spoken, Unused},
     walk,
 };
 
@@ -38,8 +39,10 @@ pub fn check(
         let parsed = ParsedNotebook::new(notebook);
         let model = Model::new(&parsed);
         found.extend(static_findings(&model, rules));
+        let mut spoken = places(&found, rules);
         if let Some(run) = run {
             let (seen, calm) = run_findings(&model, run, rules);
+            spoken.extend(places(&seen, rules));
             for (rule, finding) in &mut found {
                 finding.calmed = finding.subject.as_ref().is_some_and(|subject| {
                     calm.iter()
@@ -50,6 +53,14 @@ pub fn check(
             found.extend(seen);
             merge_twins(&mut found, rules, settings);
         }
+        let unused = Unused {
+            parsed: &parsed,
+            run,
+            rules,
+            settings,
+            spoken: &spoken,
+        };
+        found.extend(unused_suppressions(&unused));
     }
     let mut diagnostics: Vec<Diagnostic> = found
         .into_iter()
@@ -70,6 +81,25 @@ fn order(diagnostic: &Diagnostic) -> (Option<u32>, u32, u32, &str) {
         cell, line, column, ..
     } = &diagnostic.location;
     (*cell, *line, *column, &diagnostic.rule.id)
+}
+
+fn places(found: &[Found], rules: &[Rule]) -> Spoken {
+    let place = |(rule, finding): &Found| (rules[*rule].meta.id, finding.location.clone());
+    found.iter().map(place).collect()
+}
+
+fn unused_suppressions(unused: &Unused<'_>) -> Vec<Found> {
+    let own = unused
+        .rules
+        .iter()
+        .position(|rule| matches!(rule.check, Check::Suppression));
+    own.map_or_else(Vec::new, |own| {
+        unused
+            .findings()
+            .into_iter()
+            .map(|finding| (own, finding))
+            .collect()
+    })
 }
 
 fn problems(problems: &[Problem], rules: &[Rule]) -> Vec<Found> {
@@ -95,7 +125,7 @@ fn static_findings(model: &Model<'_>, rules: &[Rule]) -> Vec<Found> {
         .enumerate()
         .filter_map(|(index, rule)| match rule.check {
             Check::Static(check) => Some((index, check)),
-            Check::Run(_) | Check::Problem(_) => None,
+            Check::Run(_) | Check::Problem(_) | Check::Suppression => None,
         })
         .unzip();
     let findings = walk::walk(model, &statics);
@@ -222,7 +252,7 @@ fn suppress(diagnostics: &mut [Diagnostic], reading: &Reading, settings: &Settin
             .cell
             .and_then(|cell| notebook.cells().get(cell as usize));
         if let Some(cell) = cell {
-            diagnostic.suppression = CellSuppressions::new(cell).find(diagnostic, settings.level);
+            diagnostic.suppression = suppression::find(cell, diagnostic, settings.level);
         }
     }
 }

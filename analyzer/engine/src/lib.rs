@@ -6,15 +6,18 @@ mod check;
 mod fingerprint;
 mod mend;
 pub mod model;
+mod names;
 mod parse;
 mod rule;
 mod severity;
 mod suppression;
+mod unused;
 mod walk;
 
 pub use check::{Run, check};
 pub use mend::{Mended, mend};
 pub use model::Model;
+pub use names::nearest;
 pub use parse::{ParsedCell, ParsedNotebook, SyntaxError};
 pub use rule::{
     Check, Context, Escape, Finding, Group, Node, Rule, RuleMeta, RunContext, RunRule, StaticRule, Visits,

@@ -62,6 +62,8 @@ pub enum Check {
     Run(&'static dyn RunRule),
     /// A fault of the file that reading it has found.
     Problem(ProblemKind),
+    /// The comments and tags that switch other rules off.
+    Suppression,
 }
 
 /// The groups of rules; the digit is the first of their ids.

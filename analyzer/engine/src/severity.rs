@@ -131,6 +131,11 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Whether a rule's findings are told at all.
+    pub(crate) fn is_on(&self, rule: &Rule) -> bool {
+        self.severity(rule, false, false) != Severity::Off
+    }
+
     /// The severity of a finding of a rule: the rule's row, then the configuration file, then the switches, then
     /// what was named for this run. `lowered`: the finding itself asks to count one less.
     ///

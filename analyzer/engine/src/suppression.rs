@@ -1,84 +1,124 @@
 //! How an author switches a diagnostic off: `# nbvet: ignore[NB201] reason` on the line or on its own above it, or
 //! a cell tag `nbvet-ignore-NB201`. At production a comment needs its reason, and a tag does not count.
 
+use std::ops::Range;
+
 use nbvet_notebook::Cell;
-use nbvet_report::{Diagnostic, Level, Suppression, SuppressionKind};
+use nbvet_report::{Diagnostic, Level, Location, Suppression, SuppressionKind};
 
 const MARKER: &str = "nbvet: ignore[";
 const TAG: &str = "nbvet-ignore-";
 
-/// The suppressions of one cell.
-pub(crate) struct CellSuppressions<'a> {
-    comments: Vec<Comment<'a>>,
-    tags: &'a [String],
-}
-
-struct Comment<'a> {
-    /// Lines of the cell (1-based) that it covers: its own, and the next one where it stands alone.
+/// One rule that a cell's comment or tag names.
+pub(crate) struct Named<'a> {
+    /// Its id or name, as it was written.
+    pub(crate) word: &'a str,
+    /// Where in the cell's source; `None`: it is a tag, and covers the whole cell.
+    pub(crate) place: Option<Range<usize>>,
+    /// Lines of the cell (1-based) that it covers: a comment's own, and the next one where it stands alone.
     first: u32,
     last: u32,
-    rules: Vec<&'a str>,
     reason: &'a str,
 }
 
-impl<'a> CellSuppressions<'a> {
-    /// Reads a cell's comments and tags.
-    pub(crate) fn new(cell: &'a Cell) -> Self {
-        let comments = if cell.source.contains(MARKER) {
-            (1..)
-                .zip(cell.source.lines())
-                .filter_map(|(number, line)| comment(number, line))
-                .collect()
-        } else {
-            Vec::new()
-        };
-        Self {
-            comments,
-            tags: &cell.tags,
-        }
-    }
-
-    /// What switches a diagnostic of this cell off, if anything does.
-    pub(crate) fn find(&self, diagnostic: &Diagnostic, level: Level) -> Option<Suppression> {
-        let names = |word: &str| word == diagnostic.rule.id || word == diagnostic.rule.name;
-        let (first, last) = (diagnostic.location.line, diagnostic.location.end_line);
-        let covers = |comment: &&Comment<'_>| {
-            comment.first <= last && first <= comment.last && comment.rules.iter().any(|rule| names(rule))
-        };
-        let strict = level == Level::Production;
-        if let Some(comment) = self
-            .comments
-            .iter()
-            .filter(covers)
-            .find(|comment| !strict || !comment.reason.is_empty())
-        {
-            let reason = (!comment.reason.is_empty()).then(|| comment.reason.to_owned());
-            return Some(Suppression {
-                kind: SuppressionKind::Comment,
-                reason,
-            });
-        }
-        let tagged = self
-            .tags
-            .iter()
-            .filter_map(|tag| tag.strip_prefix(TAG))
-            .any(names);
-        (tagged && !strict).then_some(Suppression {
-            kind: SuppressionKind::Tag,
-            reason: None,
-        })
+impl Named<'_> {
+    /// Whether it speaks of a rule with these names, at this place of the cell.
+    pub(crate) fn covers(&self, id: &str, name: &str, at: &Location) -> bool {
+        (self.word == id || self.word == name) && self.first <= at.end_line && at.line <= self.last
     }
 }
 
-fn comment(number: u32, line: &str) -> Option<Comment<'_>> {
+/// Every rule that a cell's comments and tags name, the comments first.
+pub(crate) fn named(cell: &Cell) -> Vec<Named<'_>> {
+    let mut named = Vec::new();
+    for (number, start, line) in lines_with(&cell.source, MARKER) {
+        named.extend(comment(number, start, line).into_iter().flatten());
+    }
+    named.extend(
+        cell.tags
+            .iter()
+            .filter_map(|tag| tag.strip_prefix(TAG))
+            .map(|word| Named {
+                word,
+                place: None,
+                first: 0,
+                last: u32::MAX,
+                reason: "",
+            }),
+    );
+    named
+}
+
+/// Comments that look as if they switched something off, and are not written so that they do.
+pub(crate) fn misspelt(source: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    for (number, start, line) in lines_with(source, "nbvet") {
+        let Some((hash, text)) = line.match_indices('#').find_map(|(hash, _)| {
+            let text = line[hash + 1..].trim_start().strip_prefix("nbvet")?;
+            Some((hash, text))
+        }) else {
+            continue;
+        };
+        let meant = text.trim_start_matches([':', '-', ' ', '=']);
+        let is_told = ["ignore", "noqa", "disable", "off"]
+            .iter()
+            .any(|word| meant.starts_with(word));
+        if is_told && comment(number, start, line).is_none() {
+            found.push(start + hash..start + line.trim_end().len());
+        }
+    }
+    found
+}
+
+/// What switches a diagnostic of this cell off, if anything does.
+pub(crate) fn find(cell: &Cell, diagnostic: &Diagnostic, level: Level) -> Option<Suppression> {
+    let strict = level == Level::Production;
+    let (id, name) = (&diagnostic.rule.id, &diagnostic.rule.name);
+    let named = named(cell);
+    let found = named
+        .iter()
+        .filter(|named| named.covers(id, name, &diagnostic.location))
+        .find(|named| !strict || !named.reason.is_empty())?;
+    let kind = match found.place {
+        Some(_) => SuppressionKind::Comment,
+        None => SuppressionKind::Tag,
+    };
+    let reason = (!found.reason.is_empty()).then(|| found.reason.to_owned());
+    Some(Suppression { kind, reason })
+}
+
+/// The lines of a text that hold a word, with their numbers (1-based) and offsets.
+fn lines_with<'a>(source: &'a str, word: &'a str) -> impl Iterator<Item = (u32, usize, &'a str)> {
+    let all = if source.contains(word) { source } else { "" };
+    let mut start = 0;
+    (1..)
+        .zip(all.split_inclusive('\n'))
+        .map(move |(number, line)| {
+            let at = start;
+            start += line.len();
+            (number, at, line.trim_end_matches(['\n', '\r']))
+        })
+        .filter(move |(_, _, line)| line.contains(word))
+}
+
+/// The rules that a comment names. `start`: offset of the line.
+fn comment(number: u32, start: usize, line: &str) -> Option<Vec<Named<'_>>> {
     let (before, after) = line.split_once(MARKER)?;
     let hash = before.trim_end().strip_suffix('#')?;
     let (rules, reason) = after.split_once(']')?;
     let alone = hash.trim().is_empty();
-    Some(Comment {
-        first: number,
-        last: number + u32::from(alone),
-        rules: rules.split(',').map(str::trim).collect(),
-        reason: reason.trim(),
-    })
+    let mut offset = start + before.len() + MARKER.len();
+    let named = rules.split(',').map(|part| {
+        let word = part.trim();
+        let at = offset + (part.len() - part.trim_start().len());
+        offset += part.len() + 1;
+        Named {
+            word,
+            place: Some(at..at + word.len()),
+            first: number,
+            last: number + u32::from(alone),
+            reason: reason.trim(),
+        }
+    });
+    Some(named.collect())
 }

@@ -1,0 +1,3 @@
+//! Good order.
+
+pub(crate) mod unused_suppression;
