@@ -147,6 +147,12 @@ pub(crate) struct JudgeArgs {
     /// Leave these rules out; what keeps a notebook from running is always told
     #[arg(long, value_name = "RULES", value_delimiter = ',')]
     pub(crate) ignore: Vec<String>,
+    /// Findings that stand in this file count for nothing; what keeps a notebook from running always counts
+    #[arg(long, value_name = "FILE")]
+    pub(crate) baseline: Option<PathBuf>,
+    /// Write all findings of now to the baseline
+    #[arg(long)]
+    pub(crate) write_baseline: bool,
     #[command(flatten)]
     pub(crate) flags: Flags,
 }

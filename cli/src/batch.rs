@@ -16,6 +16,7 @@ use nbvet_report::{ExitCode, FailureKind, Level, NotebookReport, Report, RunFail
 
 use crate::{
     args::{Format, InputArgs, JudgeArgs, RunArgs},
+    baseline::{Baselines, Known},
     catalogue,
     fixing::{self, Fixes},
     guard,
@@ -30,6 +31,7 @@ use crate::{
 pub(crate) struct Item {
     pub(crate) path: PathBuf,
     pub(crate) settings: NotebookSettings,
+    pub(crate) known: Known,
 }
 
 /// What came of it.
@@ -54,6 +56,8 @@ pub(crate) struct Batch {
     format: Format,
     verbose: bool,
     pub(crate) printed: Printed,
+    /// Those that are to be written.
+    baselines: Option<Baselines>,
     started: Instant,
 }
 
@@ -74,13 +78,21 @@ impl Batch {
             ));
         }
         let mut resolver = Resolver::new(judge, run)?;
+        let mut baselines = Baselines::default();
         let items = found
             .notebooks
             .into_iter()
             .map(|path| {
+                let settings = resolver.for_notebook(&path)?;
+                let known = match &settings.baseline {
+                    Some(file) => baselines.known(file, &path, judge.write_baseline)?,
+                    None if judge.write_baseline => return Err(UsageError::NowhereForBaseline),
+                    None => Known::Nothing,
+                };
                 Ok(Item {
-                    settings: resolver.for_notebook(&path)?,
                     path,
+                    settings,
+                    known,
                 })
             })
             .collect::<Result<_, UsageError>>()?;
@@ -92,6 +104,7 @@ impl Batch {
             format: input.format,
             verbose: input.verbose,
             printed: Printed::Reports,
+            baselines: judge.write_baseline.then_some(baselines),
             started,
         })
     }
@@ -181,7 +194,32 @@ impl Batch {
             Format::Sarif => sarif(&report, &sources, &catalogue::infos()),
         });
         count.print_mended();
-        report.exit_code
+        report.exit_code.max(self.write_baselines(&report))
+    }
+
+    /// Where the baseline was to be written: what the reports have put into it.
+    fn write_baselines(&self, report: &Report) -> ExitCode {
+        let Some(baselines) = &self.baselines else {
+            return ExitCode::Passed;
+        };
+        let by_path: BTreeMap<String, &Item> =
+            self.items.iter().map(|item| (shown(&item.path), item)).collect();
+        let judged = report.notebooks.iter().filter_map(|notebook| {
+            let item = by_path.get(&notebook.path)?;
+            Some((item.settings.baseline.as_deref()?, item.path.as_path(), notebook))
+        });
+        match baselines.write(judged) {
+            Ok(written) => {
+                for sentence in written {
+                    output::note("baseline", &sentence);
+                }
+                ExitCode::Passed
+            }
+            Err(error) => {
+                output::usage_error(&error);
+                ExitCode::Error
+            }
+        }
     }
 
     fn text_options(&self, level: Level) -> TextOptions {

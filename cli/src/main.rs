@@ -3,6 +3,7 @@
 
 mod agents;
 mod args;
+mod baseline;
 mod batch;
 mod catalogue;
 mod commands;

@@ -138,6 +138,7 @@ impl Opened {
         if judged == Judged::Faults {
             diagnostics.retain(|found| found.fault);
         }
+        item.known.mark(&mut diagnostics);
         if settings.educational == Some(false) {
             leave_out_explanations(&mut diagnostics);
         }

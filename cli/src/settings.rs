@@ -35,6 +35,8 @@ pub(crate) struct NotebookSettings {
     /// `None`: no limit.
     pub(crate) cell_timeout: Option<Duration>,
     pub(crate) installs: InstallPolicy,
+    /// Where findings that are known stand.
+    pub(crate) baseline: Option<PathBuf>,
 }
 
 /// Finds the settings of notebooks.
@@ -101,6 +103,7 @@ impl<'a> Resolver<'a> {
             timeout: limited(Some(run.timeout.or(config.timeout).unwrap_or(DEFAULT_TIMEOUT))),
             cell_timeout: limited(run.cell_timeout.or(config.cell_timeout)),
             installs,
+            baseline: judge.baseline.clone().or(config.baseline),
         }
     }
 }

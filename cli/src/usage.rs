@@ -27,6 +27,18 @@ pub(crate) enum UsageError {
     },
     #[error("failed to read {path}: {source}")]
     UnreadableConfig { path: String, source: io::Error },
+    #[error("failed to read the baseline {path}: {source}")]
+    UnreadableBaseline { path: String, source: io::Error },
+    #[error("{path}:{line}: this is no baseline of nbvet: {message}")]
+    NoBaseline {
+        path: String,
+        line: usize,
+        message: String,
+    },
+    #[error("{path} is a baseline of version {version}, and this nbvet reads version {known}")]
+    BaselineVersion { path: String, version: u64, known: u64 },
+    #[error("`--write-baseline` needs to know the file")]
+    NowhereForBaseline,
     #[error("{path} is there already")]
     Exists { path: String },
     #[error("failed to write {path}: {source}")]
@@ -67,7 +79,15 @@ impl UsageError {
             Self::OutputIsFile { .. } | Self::OutputIsNotebook { .. } => {
                 Some("name a folder; each notebook keeps its name in it".to_owned())
             }
-            Self::UnreadableConfig { .. }
+            Self::UnreadableBaseline { .. } => {
+                Some("`--write-baseline` writes it from what is found now".to_owned())
+            }
+            Self::BaselineVersion { .. } => Some("`--write-baseline` writes it anew".to_owned()),
+            Self::NowhereForBaseline => {
+                Some("add `--baseline FILE`, or write `baseline = \"FILE\"` to nbvet.toml".to_owned())
+            }
+            Self::NoBaseline { .. }
+            | Self::UnreadableConfig { .. }
             | Self::Unwritable { .. }
             | Self::SameOutput { .. }
             | Self::NoSuchFolder { .. }

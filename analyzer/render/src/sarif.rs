@@ -169,13 +169,13 @@ fn result(
         result["relatedLocations"] = related.collect();
     }
     if let Some(suppression) = &found.suppression {
-        let form = match suppression.kind {
-            SuppressionKind::Comment => "comment",
-            SuppressionKind::Tag => "cell tag",
+        let reason = harmless(suppression.reason.as_deref().unwrap_or("no reason given"));
+        let (kind, why) = match suppression.kind {
+            SuppressionKind::Comment => ("inSource", format!("comment: {reason}")),
+            SuppressionKind::Tag => ("inSource", format!("cell tag: {reason}")),
+            SuppressionKind::Baseline => ("external", "in the baseline".to_owned()),
         };
-        let reason = suppression.reason.as_deref().unwrap_or("no reason given");
-        result["suppressions"] =
-            json!([{ "kind": "inSource", "justification": format!("{form}: {}", harmless(reason)) }]);
+        result["suppressions"] = json!([{ "kind": kind, "justification": why }]);
     }
     result
 }

@@ -34,7 +34,7 @@ pub struct Diagnostic {
     /// A mechanical remedy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fix: Option<Fix>,
-    /// Set where the notebook's author switched this finding off; it then counts for nothing.
+    /// Set where the notebook's author or a baseline switched this finding off; it then counts for nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suppression: Option<Suppression>,
     /// What the finding is known by in other versions of the notebook: it stays while other cells, and other lines
@@ -89,4 +89,6 @@ pub enum SuppressionKind {
     Comment,
     /// A cell tag `nbvet-ignore-NB201`.
     Tag,
+    /// The finding stands in the baseline file.
+    Baseline,
 }

@@ -3,7 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{CellOutcome, CellRun, Diagnostic, ExitCode, Level, RunEnd, RunFailure, Severity};
+use crate::{
+    CellOutcome, CellRun, Diagnostic, ExitCode, Level, RunEnd, RunFailure, Severity, SuppressionKind,
+};
 
 /// What became of a notebook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -36,9 +38,20 @@ pub struct Verdict {
     pub notes: u32,
     /// Diagnostics switched off by the notebook itself.
     pub suppressed: u32,
+    /// Diagnostics that stand in the baseline.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub baselined: u32,
     /// Code cells by outcome; `None` where the notebook was not run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cells: Option<CellCounts>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it with a reference"
+)]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// Code cells by outcome.
@@ -91,6 +104,10 @@ pub fn judge(
             .count();
         u32::try_from(counted).unwrap_or(u32::MAX)
     };
+    let suppressed = |is: fn(SuppressionKind) -> bool| {
+        let suppressions = diagnostics.iter().filter_map(|found| found.suppression.as_ref());
+        u32::try_from(suppressions.filter(|suppression| is(suppression.kind)).count()).unwrap_or(u32::MAX)
+    };
     let fails = |found: &Diagnostic| {
         found.fault
             || level
@@ -124,13 +141,8 @@ pub fn judge(
         errors: count(Severity::Error),
         warnings: count(Severity::Warning),
         notes: count(Severity::Note),
-        suppressed: u32::try_from(
-            diagnostics
-                .iter()
-                .filter(|found| found.suppression.is_some())
-                .count(),
-        )
-        .unwrap_or(u32::MAX),
+        suppressed: suppressed(|kind| kind != SuppressionKind::Baseline),
+        baselined: suppressed(|kind| kind == SuppressionKind::Baseline),
         cells: end.map(|_| CellCounts::of(cells)),
     }
 }
@@ -256,7 +268,7 @@ mod tests {
     fn s2_what_is_suppressed_or_off_does_not_count() {
         let mut hidden = found(Severity::Error, false);
         hidden.suppression = Some(crate::Suppression {
-            kind: crate::SuppressionKind::Comment,
+            kind: SuppressionKind::Comment,
             reason: None,
         });
         let verdict = judge(

@@ -36,11 +36,12 @@ struct File {
     timeout: Option<String>,
     cell_timeout: Option<String>,
     installs: Option<InstallPolicy>,
+    baseline: Option<String>,
     rules: BTreeMap<String, Severity>,
 }
 
 /// What may stand in a file and in its `[[per-file]]` tables.
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 17] = [
     "level",
     "strict",
     "fail-on-stderr",
@@ -53,6 +54,7 @@ const KEYS: [&str; 16] = [
     "timeout",
     "cell-timeout",
     "installs",
+    "baseline",
     "select",
     "extend-select",
     "ignore",
@@ -179,6 +181,7 @@ impl Place<'_> {
             timeout: limit(file.timeout, "timeout")?,
             cell_timeout: limit(file.cell_timeout, "cell-timeout")?,
             installs: file.installs,
+            baseline: file.baseline.map(|name| self.path.with_file_name(name)),
             extend: None,
             per_file: Vec::new(),
         })

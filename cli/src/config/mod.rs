@@ -34,6 +34,7 @@ pub(crate) struct Config {
     pub(crate) timeout: Option<Duration>,
     pub(crate) cell_timeout: Option<Duration>,
     pub(crate) installs: Option<InstallPolicy>,
+    pub(crate) baseline: Option<PathBuf>,
     /// Another file, over which this one lies.
     extend: Option<Named>,
     per_file: Vec<PerFile>,
@@ -71,6 +72,7 @@ impl Config {
             timeout: self.timeout.or(weaker.timeout),
             cell_timeout: self.cell_timeout.or(weaker.cell_timeout),
             installs: self.installs.or(weaker.installs),
+            baseline: self.baseline.or(weaker.baseline),
             extend: self.extend,
             per_file,
         }

@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 #![expect(clippy::print_stdout, reason = "a test that cannot run here says so")]
 
+mod baseline;
 mod config;
 mod fix;
 mod lint;

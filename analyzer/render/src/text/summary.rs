@@ -39,7 +39,7 @@ fn verdicts(report: &Report) -> String {
 }
 
 fn findings(report: &Report) -> String {
-    let mut sums = [0; 4];
+    let mut sums = [0; 5];
     for notebook in &report.notebooks {
         let verdict = &notebook.verdict;
         let counts = [
@@ -47,12 +47,13 @@ fn findings(report: &Report) -> String {
             verdict.warnings,
             verdict.notes,
             verdict.suppressed,
+            verdict.baselined,
         ];
         for (sum, number) in sums.iter_mut().zip(counts) {
             *sum += number;
         }
     }
-    let [errors, warnings, notes, suppressed] = sums;
+    let [errors, warnings, notes, suppressed, baselined] = sums;
     let parts = [(errors, "error"), (warnings, "warning"), (notes, "note")];
     let mut parts: Vec<String> = parts
         .into_iter()
@@ -60,6 +61,7 @@ fn findings(report: &Report) -> String {
         .map(|(number, noun)| count(number, noun))
         .collect();
     parts.extend((suppressed > 0).then(|| format!("{suppressed} suppressed")));
+    parts.extend((baselined > 0).then(|| format!("{baselined} in the baseline")));
     parts.join(", ")
 }
 

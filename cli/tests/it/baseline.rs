@@ -1,0 +1,186 @@
+//! The baseline: findings that were there before, told apart from new ones.
+
+use std::fs;
+
+use expect_test::expect;
+
+use crate::sandbox::{Sandbox, notebook};
+
+const NONE: &str = "scores = [3, 1]\nscores = scores.sort()\nassert scores is None";
+const OTHER: &str = "names = ['b']\nnames = names.reverse()\nassert names is None";
+
+fn written(notebooks: &[(&str, &str)]) -> Sandbox {
+    let mut sandbox = Sandbox::new();
+    for (path, source) in notebooks {
+        sandbox = sandbox.file(path, &notebook(&[source]));
+    }
+    let output = sandbox.output(&["lint", ".", "--baseline", "known.json", "--write-baseline"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    sandbox
+}
+
+#[test]
+fn what_is_in_the_baseline_passes_and_is_counted() {
+    let sandbox = Sandbox::new().file("w/a.ipynb", &notebook(&[NONE]));
+    sandbox.check(
+        &["lint", "w", "--baseline", "known.json", "--write-baseline"],
+        &expect![[r#"
+            exit 0
+            --- stdout
+            ✓ Passed w/a.ipynb  at development
+            1 notebook: 1 passed · 1 in the baseline · [s]
+            --- stderr
+            baseline: 1 finding now in known.json
+        "#]],
+    );
+    sandbox.check(
+        &["lint", "w", "--baseline", "known.json"],
+        &expect![[r#"
+        exit 0
+        --- stdout
+        ✓ Passed w/a.ipynb  at development
+        1 notebook: 1 passed · 1 in the baseline · [s]
+    "#]],
+    );
+    let file = fs::read_to_string(sandbox.path("known.json")).unwrap();
+    expect![[r#"
+        {
+          "version": 1,
+          "notebooks": {
+            "w/a.ipynb": {
+              "08c6954f0c59ccaa:1": "NB401 none-method-assigned"
+            }
+          }
+        }
+    "#]]
+    .assert_eq(&file);
+}
+
+#[test]
+fn old_findings_stay_hidden_while_the_notebook_changes_and_new_ones_are_told() {
+    let sandbox = written(&[("a.ipynb", NONE)]).file("a.ipynb", &notebook(&["size = 1", OTHER, NONE]));
+    sandbox.check(
+        &[
+            "lint",
+            "a.ipynb",
+            "--baseline",
+            "known.json",
+            "--format",
+            "github",
+        ],
+        &expect![[r#"
+            exit 1
+            --- stdout
+            ::error file=a.ipynb,line=21,endLine=21,title=NB401 none-method-assigned::cell 1, line 2: `names` becomes None: `list.reverse()` works in place and returns nothing%0AEverything that uses `names` from here on works with None.%0Ahelp: call `names.reverse()` on a line of its own
+        "#]],
+    );
+    // The same code in another notebook is new there.
+    let sandbox = sandbox.file("b.ipynb", &notebook(&[NONE]));
+    let output = sandbox.output(&["lint", "b.ipynb", "--baseline", "known.json"]);
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn the_configuration_names_the_baseline_from_its_own_folder() {
+    let sandbox = Sandbox::new()
+        .file("w/nbvet.toml", "baseline = \"known.json\"")
+        .file("w/a.ipynb", &notebook(&[NONE]));
+    let code = |arguments: &[&str]| sandbox.output(arguments).status.code();
+    assert_eq!(code(&["lint", "w"]), Some(2), "it is not there yet");
+    assert_eq!(code(&["lint", "w", "--write-baseline"]), Some(0));
+    assert!(sandbox.path("w/known.json").is_file());
+    assert_eq!(code(&["lint", "w"]), Some(0));
+}
+
+#[test]
+fn a_baseline_beside_the_notebooks_folder_names_them_by_relative_paths() {
+    let sandbox = Sandbox::new()
+        .file("ci/README", "")
+        .file("w/a.ipynb", &notebook(&[NONE]));
+    let call = ["lint", "w", "--baseline", "ci/known.json"];
+    sandbox.output(&[&call[..], &["--write-baseline"]].concat());
+    let file = fs::read_to_string(sandbox.path("ci/known.json")).unwrap();
+    assert!(file.contains("\"../w/a.ipynb\""), "{file}");
+    assert_eq!(sandbox.output(&call).status.code(), Some(0));
+}
+
+#[test]
+fn writing_it_anew_keeps_what_was_not_looked_at_and_drops_what_is_gone() {
+    let sandbox = written(&[("a.ipynb", NONE), ("b.ipynb", OTHER), ("c.ipynb", OTHER)]);
+    fs::remove_file(sandbox.path("c.ipynb")).unwrap();
+    let sandbox = sandbox.file("a.ipynb", &notebook(&["x = 1\nassert x"]));
+    sandbox.output(&["lint", "a.ipynb", "--baseline", "known.json", "--write-baseline"]);
+    let file: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(sandbox.path("known.json")).unwrap()).unwrap();
+    let notebooks: Vec<&String> = file["notebooks"].as_object().unwrap().keys().collect();
+    assert_eq!(notebooks, ["b.ipynb"]);
+}
+
+#[test]
+fn a_file_that_is_no_notebook_never_gets_into_the_baseline() {
+    let sandbox = Sandbox::new().file("a.ipynb", "{");
+    let output = sandbox.output(&["lint", "a.ipynb", "--baseline", "known.json", "--write-baseline"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        sandbox
+            .output(&["lint", "a.ipynb", "--baseline", "known.json"])
+            .status
+            .code(),
+        Some(1)
+    );
+}
+
+#[test]
+fn a_baseline_that_cannot_be_used_is_told_and_only_an_old_one_is_overwritten() {
+    let sandbox = Sandbox::new().file("a.ipynb", &notebook(&[NONE]));
+    let call = ["lint", "a.ipynb", "--baseline", "known.json"];
+    sandbox.check(
+        &call,
+        &expect![[r#"
+        exit 2
+        --- stderr
+        error: failed to read the baseline known.json: No such file or directory (os error 2)
+
+        hint: `--write-baseline` writes it from what is found now
+    "#]],
+    );
+    sandbox.check(
+        &["lint", "a.ipynb", "--write-baseline"],
+        &expect![[r#"
+        exit 2
+        --- stderr
+        error: `--write-baseline` needs to know the file
+
+        hint: add `--baseline FILE`, or write `baseline = "FILE"` to nbvet.toml
+    "#]],
+    );
+    let sandbox = sandbox.file("known.json", "{\"version\": 2, \"findings\": []}");
+    sandbox.check(
+        &call,
+        &expect![[r#"
+        exit 2
+        --- stderr
+        error: known.json is a baseline of version 2, and this nbvet reads version 1
+
+        hint: `--write-baseline` writes it anew
+    "#]],
+    );
+    let sandbox = sandbox.file("other.json", &notebook(&[NONE]));
+    sandbox.check(
+        &["lint", "a.ipynb", "--baseline", "other.json", "--write-baseline"],
+        &expect![[r#"
+            exit 2
+            --- stderr
+            error: other.json:23: this is no baseline of nbvet: missing field `version` at line 23 column 1
+        "#]],
+    );
+    let sandbox = sandbox.file("broken.json", "{\"version\": 1,\n \"notebook\": {}}");
+    sandbox.check(&["lint", "a.ipynb", "--baseline", "broken.json"], &expect![[r#"
+        exit 2
+        --- stderr
+        error: broken.json:2: this is no baseline of nbvet: unknown field `notebook`, expected `version` or `notebooks` at line 2 column 11
+    "#]]);
+    let output = sandbox.output(&[&call[..], &["--write-baseline"]].concat());
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(sandbox.output(&call).status.code(), Some(0));
+}
