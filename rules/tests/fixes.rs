@@ -129,6 +129,11 @@ fn nb301_a_comparison_with_nan_becomes_the_question_that_was_meant() {
             safe(&with(pandas, before), &with(pandas, after));
         }
     }
+    // Perhaps it shows what NaN does.
+    on_request(
+        &with(pandas, "x == np.nan  # False!"),
+        &with(pandas, "pd.isna(x)  # False!"),
+    );
     on_request(
         "import numpy\nx = 1.0\ny = x != numpy.nan",
         "import numpy\nx = 1.0\ny = ~numpy.isnan(x)",

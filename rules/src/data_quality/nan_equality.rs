@@ -91,7 +91,7 @@ fn report<'a>(
         "write `{negation}np.isnan({text})` or `{negation}pd.isna({text})`"
     ));
     let question = (comparison.ops.len() == 1)
-        .then(|| question(cx, operator, nan))
+        .then(|| question(cx, operator, nan, is_alone(cx, comparison)))
         .flatten();
     let fix = question.and_then(|(function, applicability)| {
         let edits = wrapped(cx, comparison, value, &function)?;
@@ -103,13 +103,33 @@ fn report<'a>(
     });
 }
 
+/// The comparison is all of its line, and its value only looked at: perhaps to show what NaN does.
+fn is_alone(cx: &Context<'_, '_>, comparison: &ExprCompare) -> bool {
+    let text = cx.cell().text();
+    let range = comparison.range();
+    let before = text[..range.start().to_usize()].rsplit('\n').next();
+    let after = text[range.end().to_usize()..].split('\n').next();
+    before.is_none_or(|text| text.trim().is_empty())
+        && after.is_none_or(|text| matches!(text.trim_start().chars().next(), None | Some('#' | ';')))
+}
+
 /// The function to ask, by the module that the NaN was taken from: pandas' takes every value; numpy's and math's
 /// raise for what is no number.
-fn question<'a>(cx: &Context<'a, '_>, operator: CmpOp, nan: &'a Expr) -> Option<(String, Applicability)> {
+fn question<'a>(
+    cx: &Context<'a, '_>,
+    operator: CmpOp,
+    nan: &'a Expr,
+    is_shown: bool,
+) -> Option<(String, Applicability)> {
     let equal = operator == CmpOp::Eq;
     if let Some(pandas) = name_of_pandas(cx, nan.range()) {
         let function = if equal { "isna" } else { "notna" };
-        return Some((format!("{pandas}.{function}"), Applicability::Safe));
+        let applicability = if is_shown {
+            Applicability::Unsafe
+        } else {
+            Applicability::Safe
+        };
+        return Some((format!("{pandas}.{function}"), applicability));
     }
     let Expr::Attribute(attribute) = nan else {
         return None;
