@@ -1,7 +1,7 @@
 //! Fixes applied to a notebook's file, again and again until nothing is left to mend. What is written is decided
 //! here; writing it is the caller's business.
 
-use std::ops::Range;
+use std::collections::BTreeSet;
 
 use nbvet_notebook::{Notebook, Reading, read};
 use nbvet_report::{Applicability, Diagnostic, Fix, RuleRef};
@@ -65,16 +65,13 @@ fn choose<'d>(
     diagnostics: &'d [Diagnostic],
     least: Applicability,
 ) -> Vec<(&'d RuleRef, &'d Fix)> {
-    let mut taken: Vec<Span> = Vec::new();
+    let mut taken = BTreeSet::new();
     let mut chosen = Vec::new();
     for diagnostic in diagnostics.iter().filter(|found| found.suppression.is_none()) {
         let fix = diagnostic.fix.as_ref().filter(|fix| fix.applicability >= least);
         let Some(fix) = fix else { continue };
         let spans = spans(notebook, fix);
-        if spans
-            .iter()
-            .all(|span| !taken.iter().any(|other| overlap(span, other)))
-        {
+        if !spans.iter().any(|span| meets(&taken, *span)) {
             taken.extend(spans);
             chosen.push((&diagnostic.rule, fix));
         }
@@ -82,8 +79,8 @@ fn choose<'d>(
     chosen
 }
 
-/// A cell, or the file, and the bytes of its text.
-type Span = (Option<u32>, Range<usize>);
+/// A cell, or the file; where the bytes of its text begin that are changed, and where they end.
+type Span = (Option<u32>, usize, usize);
 
 fn spans(notebook: &Notebook, fix: &Fix) -> Vec<Span> {
     fix.edits
@@ -91,15 +88,26 @@ fn spans(notebook: &Notebook, fix: &Fix) -> Vec<Span> {
         .map(|edit| {
             let range = notebook.range_of(&edit.location);
             let range = range.expect("the edits of a rule are places of the notebook that it was shown");
-            (edit.location.cell, range)
+            (edit.location.cell, range.start, range.end)
         })
         .collect()
 }
 
+/// Whether a span changes what one of those taken changes; of those, no two meet.
+fn meets(taken: &BTreeSet<Span>, span: Span) -> bool {
+    let (cell, start, end) = span;
+    let before = taken.range(..(cell, start, 0)).next_back();
+    let within = taken.range((cell, start, 0)..=(cell, end, usize::MAX));
+    before
+        .into_iter()
+        .chain(within)
+        .any(|other| overlap(span, *other))
+}
+
 /// Two insertions at one place overlap too: neither is first.
-fn overlap((cell, range): &Span, (other_cell, other): &Span) -> bool {
-    let crossing = range.start < other.end && other.start < range.end;
-    let same_place = range.is_empty() && other.is_empty() && range.start == other.start;
+fn overlap((cell, start, end): Span, (other_cell, other_start, other_end): Span) -> bool {
+    let crossing = start < other_end && other_start < end;
+    let same_place = start == end && other_start == other_end && start == other_start;
     cell == other_cell && (crossing || same_place)
 }
 

@@ -133,8 +133,8 @@ fn code_unit(text: &str) -> Option<u16> {
 pub(crate) struct SourceMap {
     /// Where each line of the source begins.
     lines: Vec<usize>,
-    /// Where each string of the file begins: offset in the source, offset in the file. A JSON string never goes over
-    /// the end of a line, so this gives the file's line for every offset.
+    /// Where each string of the file begins, and each line of the source within it: offset in the source, offset in
+    /// the file. A JSON string never goes over the end of a line, so this gives the file's line for every offset.
     pieces: Vec<(usize, usize)>,
 }
 
@@ -145,7 +145,19 @@ impl SourceMap {
         let mut decoded = String::new();
         for piece in Pieces::new(raw) {
             pieces.push((decoded.len(), start + piece.start));
-            unescape(piece.escaped, &mut decoded);
+            let mut rest = piece.escaped;
+            // A source in one string has a place for each of its lines.
+            while let Some(backslash) = memchr(b'\\', rest.as_bytes()) {
+                decoded.push_str(&rest[..backslash]);
+                let (character, length) = escape(&rest[backslash..]);
+                decoded.push(character);
+                rest = rest.get(backslash + length..).unwrap_or_default();
+                if character == '\n' && !rest.is_empty() {
+                    let place = start + piece.start + piece.escaped.len() - rest.len();
+                    pieces.push((decoded.len(), place));
+                }
+            }
+            decoded.push_str(rest);
         }
         let lines = [0]
             .into_iter()

@@ -43,6 +43,11 @@ fn line_below(cx: &Context<'_, '_>, statement: TextRange, code: &str) -> Option<
         return None;
     }
     let end = statement.end() + TextSize::of(rest.trim_end());
-    let newline = if source.contains("\r\n") { "\r\n" } else { "\n" };
+    let own_line = source[range.end..].split_inclusive('\n').next();
+    let newline = if own_line.is_some_and(|line| line.ends_with("\r\n")) {
+        "\r\n"
+    } else {
+        "\n"
+    };
     Some(cx.edit(TextRange::empty(end), format!("{newline}{indent}{code}")))
 }
