@@ -123,6 +123,10 @@ pub(crate) enum Format {
     Github,
     /// SARIF 2.1.0, for code scanning
     Sarif,
+    /// JUnit XML, for the test pages of CI servers
+    Junit,
+    /// For a comment on a pull request
+    Markdown,
 }
 
 /// How strict the verdict is. Unset fields say nothing; `settings` fills them.

@@ -11,7 +11,9 @@ use std::{
     time::Instant,
 };
 
-use nbvet_render::{NotebookSource, Notes, TextOptions, github, json, notebook_text, sarif, summary};
+use nbvet_render::{
+    NotebookSource, Notes, TextOptions, github, json, junit, markdown, notebook_text, sarif, summary,
+};
 use nbvet_report::{ExitCode, FailureKind, Level, NotebookReport, Report, RunFailure, Tool, judge};
 
 use crate::{
@@ -140,7 +142,7 @@ impl Batch {
                 if self.print_one(&progress, &one) == Reader::Gone {
                     stop.store(true, Ordering::Relaxed);
                 }
-                if self.format != Format::Sarif {
+                if matches!(self.format, Format::Text | Format::Json | Format::Github) {
                     // Shown already or not at all: thousands of notebooks need not stay in memory.
                     one.source = NotebookSource::default();
                 }
@@ -192,6 +194,8 @@ impl Batch {
             Format::Json => json(&report),
             Format::Github => github(&report),
             Format::Sarif => sarif(&report, &sources, &catalogue::infos()),
+            Format::Junit => junit(&report, &sources),
+            Format::Markdown => markdown(&report, &sources),
         });
         count.print_mended();
         report.exit_code.max(self.write_baselines(&report))

@@ -1,11 +1,13 @@
-//! A [`Report`](nbvet_report::Report) as text for people, JSON, SARIF 2.1.0 and GitHub annotations: one file
-//! each. Pure functions of values; this crate reads no file, asks no terminal and knows no rule.
+//! A [`Report`](nbvet_report::Report) as text for people, JSON, SARIF 2.1.0, GitHub annotations, JUnit XML and
+//! Markdown: one file each. Pure functions of values; this crate reads no file, asks no terminal and knows no rule.
 //!
 //! Whatever comes from a notebook (messages, sources, tracebacks, paths) is made harmless before it is shown.
 
 mod github;
 mod harmless;
 mod json;
+mod junit;
+mod markdown;
 mod place;
 mod sarif;
 mod sources;
@@ -14,6 +16,8 @@ mod text;
 pub use github::github;
 pub use harmless::{harmless, harmless_block};
 pub use json::json;
+pub use junit::junit;
+pub use markdown::markdown;
 pub use sarif::sarif;
 pub use sources::{CellSource, NotebookSource, RuleInfo};
 pub use text::{Notes, TextOptions, notebook_text, summary, text};

@@ -11,7 +11,10 @@ use nbvet_report::{
 };
 use serde_json::{Value, json};
 
-use crate::{NotebookSource, RuleInfo, harmless, harmless_block, place::cell_name};
+use crate::{
+    NotebookSource, RuleInfo, harmless, harmless_block,
+    place::{cell_name, source_line},
+};
 
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 
@@ -215,14 +218,6 @@ fn location(notebook: &NotebookReport, source: Option<&NotebookSource>, at: &Loc
         }]);
     }
     location
-}
-
-/// The cell's line at which the location begins.
-fn source_line<'a>(source: Option<&'a NotebookSource>, at: &Location) -> Option<&'a str> {
-    let cell = source?.cells.get(usize::try_from(at.cell?).ok()?)?;
-    cell.source
-        .lines()
-        .nth(usize::try_from(at.line).ok()?.checked_sub(1)?)
 }
 
 /// A path as a URI reference: relative paths stay relative, everything unusual is percent-encoded.

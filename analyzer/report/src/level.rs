@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Severity;
+use crate::{Diagnostic, Severity};
 
 /// How strict a validation is. Unset means [`Level::Development`], everywhere.
 #[derive(
@@ -35,6 +35,12 @@ impl Level {
             Self::Development | Self::Staging => Some(Severity::Error),
             Self::Production => Some(Severity::Warning),
         }
+    }
+
+    /// Whether a finding fails its notebook at this level.
+    pub fn fails(self, found: &Diagnostic) -> bool {
+        let fails = |least| found.counts() && found.severity >= least;
+        found.fault || self.failing_severity().is_some_and(fails)
     }
 
     /// The name used in configuration, reports and on the command line.

@@ -108,12 +108,6 @@ pub fn judge(
         let suppressions = diagnostics.iter().filter_map(|found| found.suppression.as_ref());
         u32::try_from(suppressions.filter(|suppression| is(suppression.kind)).count()).unwrap_or(u32::MAX)
     };
-    let fails = |found: &Diagnostic| {
-        found.fault
-            || level
-                .failing_severity()
-                .is_some_and(|least| found.counts() && found.severity >= least)
-    };
     let (outcome, exit_code) = if let Some(failure) = failure {
         (Outcome::Error, failure.kind.exit_code())
     } else {
@@ -128,7 +122,9 @@ pub fn judge(
                 | RunEnd::Died { .. }
                 | RunEnd::OutOfMemory { .. },
             ) => (Outcome::Failed, ExitCode::Failed),
-            Some(RunEnd::Completed | RunEnd::Exited { .. }) | None if diagnostics.iter().any(fails) => {
+            Some(RunEnd::Completed | RunEnd::Exited { .. }) | None
+                if diagnostics.iter().any(|found| level.fails(found)) =>
+            {
                 (Outcome::Failed, ExitCode::Failed)
             }
             Some(RunEnd::Completed | RunEnd::Exited { .. }) | None => (Outcome::Passed, ExitCode::Passed),

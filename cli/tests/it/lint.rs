@@ -263,3 +263,38 @@ fn a_pipe_is_no_notebook_and_is_not_waited_for() {
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stdout).contains("is no ordinary file"));
 }
+
+#[test]
+fn every_format_for_machines_is_one_document_with_the_cells_own_lines() {
+    let sandbox = Sandbox::new().file(
+        "a.ipynb",
+        &notebook(&["scores = [3, 1]\nscores = scores.sort()\nprint(scores)"]),
+    );
+    for (format, begins) in [
+        ("json", "{\n  \"schemaVersion\""),
+        ("sarif", "{\n  \"$schema\""),
+        (
+            "junit",
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites ",
+        ),
+        ("markdown", "## nbvet: the notebook did not pass\n"),
+    ] {
+        let output = sandbox.output(&["lint", "a.ipynb", "--format", format]);
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(
+            (output.status.code(), text.starts_with(begins)),
+            (Some(1), true),
+            "{text}"
+        );
+        assert_eq!(
+            text.contains("    scores = scores.sort()\n"),
+            format == "junit",
+            "{text}"
+        );
+        assert_eq!(
+            text.contains("\n  scores = scores.sort()\n"),
+            format == "markdown",
+            "{text}"
+        );
+    }
+}

@@ -8,5 +8,7 @@
 
 mod fixture;
 mod github;
+mod junit;
+mod markdown;
 mod sarif;
 mod text;
