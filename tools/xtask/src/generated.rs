@@ -12,11 +12,18 @@ struct Generated {
     test: &'static str,
 }
 
-const GENERATED: [Generated; 1] = [Generated {
-    what: "the report's JSON Schema",
-    package: "nbvet-report",
-    test: "schema",
-}];
+const GENERATED: [Generated; 2] = [
+    Generated {
+        what: "the report's JSON Schema",
+        package: "nbvet-report",
+        test: "schema",
+    },
+    Generated {
+        what: "the reference of the rules",
+        package: "nbvet-rules",
+        test: "reference",
+    },
+];
 
 /// Writes every generated file, or says which are not as their sources say.
 pub(crate) fn update(workspace: &Workspace, check: bool) -> Result<(), Error> {
