@@ -36,6 +36,7 @@ impl Selector {
             let ids: Vec<_> = rules.map(|rule| rule.meta.id).collect();
             (!ids.is_empty()).then_some(Self { rank, ids })
         };
+        let word = word.trim();
         let upper = word.to_ascii_uppercase();
         if upper == ALL || upper == "NB" {
             return of(0, &|_| true).ok_or(Refused::Unknown(Vec::new()));

@@ -71,12 +71,16 @@ const OWN_KEYS: [&str; 2] = ["extend", "per-file"];
 pub(super) fn parse_project(path: &Path, text: &str) -> Result<Option<Config>, UsageError> {
     let at = Place { path, text };
     let document = DeTable::parse(text).map_err(|error| at.toml(&error))?;
-    let table = document
+    let own = document
         .get_ref()
         .get("tool")
-        .and_then(|tool| tool.get_ref().as_table()?.get("nbvet"))
-        .and_then(|own| own.get_ref().as_table());
-    table.map(|table| at.file(table)).transpose()
+        .and_then(|tool| tool.get_ref().as_table()?.get("nbvet"));
+    let read = |own: &Spanned<DeValue<'_>>| {
+        let table = own.get_ref().as_table();
+        let message = || "write a table here: `[tool.nbvet]`".to_owned();
+        at.file(table.ok_or_else(|| at.error(own.span().start, message()))?)
+    };
+    own.map(read).transpose()
 }
 
 /// A whole file.
@@ -142,6 +146,11 @@ impl Place<'_> {
             return Err(self.error(offset, message.to_owned()));
         }
         for pattern in &patterns {
+            // To a .gitignore these are a comment, the opposite and nothing: here they would match no notebook.
+            if pattern.text.trim().is_empty() || pattern.text.starts_with(['#', '!']) {
+                let message = format!("`{}` matches nothing: write a path or a pattern", pattern.text);
+                return Err(self.error(pattern.offset, message));
+            }
             let checked = GitignoreBuilder::new("").add_line(None, &pattern.text).map(drop);
             checked.map_err(|error| self.error(pattern.offset, format!("this is no pattern: {error}")))?;
         }
@@ -191,7 +200,10 @@ impl Place<'_> {
         let known: Vec<&str> = KEYS.iter().chain(others).copied().collect();
         let unknown = table.keys().find(|key| !known.contains(&key.get_ref().as_ref()));
         unknown.map_or(Ok(()), |key| {
-            let message = format!("there is no setting `{}`", key.get_ref());
+            let mut message = format!("there is no setting `{}`", key.get_ref());
+            if key.get_ref() == "tool" {
+                message += "; `[tool.nbvet]` is for pyproject.toml, here its settings stand by themselves";
+            }
             Err(self.error_near(key.span().start, message, nearest(key.get_ref(), known)))
         })
     }
@@ -213,8 +225,14 @@ impl Place<'_> {
                 .map(|words| words.iter().map(read).collect::<Result<Vec<_>, _>>())
                 .transpose()
         };
+        let select = selectors("select", Selector::new)?;
+        if select.as_ref().is_some_and(Vec::is_empty) {
+            let message =
+                "`select` is empty: no rule would judge; write `[\"ALL\"]` or leave it out".to_owned();
+            return Err(self.error(offset(table, "select"), message));
+        }
         Ok(Selection {
-            select: selectors("select", Selector::new)?,
+            select,
             extend_select: selectors("extend-select", Selector::new)?.unwrap_or_default(),
             ignore: selectors("ignore", Selector::to_ignore)?.unwrap_or_default(),
             rules,
@@ -318,6 +336,9 @@ fn plain(message: &str) -> String {
             other => other,
         };
         return format!("write {wanted} here, not {found}");
+    }
+    if message == "wanted string or table" {
+        return "write text in quotes here".to_owned();
     }
     match message
         .strip_prefix("unknown variant ")
