@@ -31,7 +31,10 @@ pub fn markdown(report: &Report, sources: &[NotebookSource]) -> String {
         .map(|(position, notebook)| (notebook, sources.get(position)))
         .collect();
     // Worst first: what does not fit is what matters least.
-    notebooks.sort_by_key(|(notebook, _)| std::cmp::Reverse(notebook.verdict.exit_code));
+    notebooks.sort_by_key(|(notebook, _)| {
+        let verdict = &notebook.verdict;
+        std::cmp::Reverse((verdict.exit_code, verdict.errors, verdict.warnings))
+    });
     let mut out = format!("## {}: {}\n", text(&report.tool.name), headline(report));
     out += &table(&notebooks);
     let mut left = 0;

@@ -261,9 +261,12 @@ fn extended(mut config: Config, path: &Path, chain: &mut Vec<PathBuf>) -> Result
         message,
         nearest: Vec::new(),
     };
+    let unreadable = |error: &dyn std::fmt::Display| refused(format!("`{text}` cannot be read: {error}"));
     let base = path.parent().unwrap_or(Path::new("")).join(&text);
-    let base =
-        fs::canonicalize(&base).map_err(|error| refused(format!("`{text}` cannot be read: {error}")))?;
+    let base = fs::canonicalize(&base).map_err(|error| unreadable(&error))?;
+    if !base.is_file() {
+        return Err(unreadable(&"it is no file"));
+    }
     if chain.contains(&base) {
         return Err(refused(format!("`{text}` extends this file in turn")));
     }

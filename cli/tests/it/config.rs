@@ -1,6 +1,8 @@
 //! Which rules judge a notebook: files of settings, what they extend, tables for single notebooks, and the command
 //! line over all of them.
 
+use std::fs;
+
 use expect_test::expect;
 
 use crate::sandbox::{Sandbox, notebook};
@@ -263,4 +265,50 @@ fn what_is_wrong_in_a_table_for_single_notebooks_is_told_with_its_line() {
         error: [folder]/nbvet.toml:1: write `[[per-file]]` and below it `files` and the settings for them
     "#]],
     );
+}
+
+#[test]
+fn what_would_silently_mean_nothing_is_refused() {
+    let sandbox = Sandbox::new().file("a.ipynb", &notebook(&["1"]));
+    for (file, text, expected) in [
+        (
+            "nbvet.toml",
+            "strict = true\nselect = []",
+            "nbvet.toml:2: `select` is empty: no rule would judge; write `[\"ALL\"]` or leave it out",
+        ),
+        (
+            "nbvet.toml",
+            "[[per-file]]\nfiles = [\n\"!a.ipynb\"]",
+            "nbvet.toml:3: `!a.ipynb` matches nothing: write a path or a pattern",
+        ),
+        (
+            "nbvet.toml",
+            "[tool.nbvet]\nstrict = true",
+            "nbvet.toml:1: there is no setting `tool`; `[tool.nbvet]` is for pyproject.toml, here its settings stand by \
+             themselves",
+        ),
+        (
+            "nbvet.toml",
+            "[rules]\nNB202 = 3",
+            "nbvet.toml:2: write text in quotes here",
+        ),
+        (
+            "nbvet.toml",
+            "\nextend = \".\"",
+            "nbvet.toml:2: `.` cannot be read: it is no file",
+        ),
+        (
+            "pyproject.toml",
+            "[tool]\nnbvet = 1",
+            "pyproject.toml:2: write a table here: `[tool.nbvet]`",
+        ),
+    ] {
+        let path = sandbox.path(file);
+        fs::write(&path, text).unwrap();
+        let output = sandbox.output(&["lint", "a.ipynb"]);
+        fs::remove_file(&path).unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{told}");
+        assert!(told.lines().next().unwrap().ends_with(expected), "{told}");
+    }
 }
