@@ -47,7 +47,11 @@ impl Agents {
     /// The agent, started if there is none.
     pub(crate) fn get(&self) -> Result<Arc<Agent>, RunFailure> {
         let mut state = self.state();
-        if let Some(agent) = &state.agent {
+        if let Some(agent) = state
+            .agent
+            .as_ref()
+            .filter(|agent| !self.is_local() || !agent.is_lost())
+        {
             return Ok(Arc::clone(agent));
         }
         let agent = match &self.socket {

@@ -139,7 +139,7 @@ impl Opened {
             diagnostics.retain(|found| found.fault);
         }
         item.known.mark(&mut diagnostics);
-        if settings.educational == Some(false) {
+        if !settings.educational {
             leave_out_explanations(&mut diagnostics);
         }
         let source = if diagnostics.is_empty() {

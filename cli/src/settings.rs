@@ -26,8 +26,8 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_mins(30);
 pub(crate) struct NotebookSettings {
     /// What decides severities.
     pub(crate) engine: Settings,
-    /// `false`: explanations are left out; `true`: notes are shown.
-    pub(crate) educational: Option<bool>,
+    /// Diagnostics say why they matter.
+    pub(crate) educational: bool,
     /// Which Python, if it was said.
     pub(crate) python: Option<String>,
     /// `None`: no limit.
@@ -97,8 +97,8 @@ impl<'a> Resolver<'a> {
                 .extend(configured.map(|severity| (id.to_owned(), severity)));
         }
         NotebookSettings {
+            educational: flags.educational_mode.unwrap_or(engine.level == Level::Learning),
             engine,
-            educational: flags.educational_mode,
             python: run.python.clone().or(config.python),
             timeout: limited(Some(run.timeout.or(config.timeout).unwrap_or(DEFAULT_TIMEOUT))),
             cell_timeout: limited(run.cell_timeout.or(config.cell_timeout)),

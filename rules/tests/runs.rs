@@ -369,7 +369,12 @@ fn the_remedy_for_a_failed_command_fits_how_it_was_started() {
             line: Some(1),
             hidden,
         };
-        let found = judge(&["run('make all')"], vec![vec![fact]], &Settings::default());
+        let code = if how == CommandKind::Shell {
+            "!make all"
+        } else {
+            "run('make all')"
+        };
+        let found = judge(&[code], vec![vec![fact]], &Settings::default());
         found
             .into_iter()
             .find(|found| found.rule.id == "NB212")

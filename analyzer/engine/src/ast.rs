@@ -7,7 +7,61 @@ pub use ruff_text_size::{Ranged, TextRange, TextSize};
 /// Visitors in evaluation order.
 pub use ruff_python_ast::visitor::{self, Visitor};
 
+/// Runs `f` with enough stack for the syntax trees of these cells. The parser and the trees' own destructors recurse
+/// without looking at the stack, and `1+1+…` is as deep as it is long.
+pub(crate) fn with_stack_for<'a, R>(sources: impl IntoIterator<Item = &'a str>, f: impl FnOnce() -> R) -> R {
+    /// What one level may take, over all functions that recurse: tests go to the limit.
+    const LEVEL: usize = if cfg!(debug_assertions) { 8 * 1024 } else { 1024 };
+    /// Less than any thread has.
+    const ENOUGH: usize = 1024 * 1024;
+    let deepest = sources.into_iter().map(deepest).max().unwrap_or(0);
+    let need = deepest.min(MAX_DEPTH) * LEVEL;
+    if need < ENOUGH {
+        f()
+    } else {
+        stacker::grow(need + ENOUGH, f)
+    }
+}
+
+/// A cell that may be deeper is not parsed: it has many megabytes of signs, and its stack would have gigabytes.
+pub(crate) const MAX_DEPTH: usize = 4_000_000;
+
+/// No tree of the text is deeper: every level takes a sign, or a word behind white space, of its own. Much too high
+/// for long tables, which costs address space and no memory.
+pub(crate) fn deepest(source: &str) -> usize {
+    let is_white = |byte: u8| matches!(byte, b' ' | b'\t' | b'\n' | 0x0c);
+    let mut after_white = true;
+    source
+        .bytes()
+        .filter(|byte| {
+            let begins_white = is_white(*byte) && !after_white;
+            after_white = is_white(*byte);
+            begins_white || b"([{.-+*/%@&|^~<>=!:".contains(byte)
+        })
+        .count()
+}
+
 /// Runs `f` with enough stack, however deep the tree is in which it recurses.
 pub fn with_stack<R>(f: impl FnOnce() -> R) -> R {
     stacker::maybe_grow(128 * 1024, 2 * 1024 * 1024, f)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bound_is_no_lower_than_the_depth() {
+        for (deep, depth) in [
+            ("+".repeat(7) + "1", 7),
+            ("not ".repeat(7) + "1", 7),
+            ("x".to_owned() + &"()".repeat(7), 7),
+            ("x".to_owned() + &".y".repeat(7), 7),
+            ("x".to_owned() + &" if x else x".repeat(7), 7),
+            ("lambda:".repeat(7) + "1", 7),
+        ] {
+            assert!(deepest(&deep) >= depth, "{deep}");
+        }
+        assert_eq!(deepest("    "), 0);
+    }
 }

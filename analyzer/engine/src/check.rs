@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
-use nbvet_notebook::{Problem, Reading};
+use nbvet_notebook::{Notebook, Problem, Reading};
 use nbvet_report::{CellOutcome, CellRun, Diagnostic, Location, RuleRef, RunEnd, Severity};
 
 use crate::{
+    ast::with_stack_for,
     fingerprint,
     model::Model,
     parse::ParsedNotebook,
@@ -29,6 +30,18 @@ pub struct Run<'a> {
 
 /// Applies the rules to a notebook as it was read and, where it was run, to its run.
 pub fn check(
+    reading: &Reading,
+    run: Option<Run<'_>>,
+    rules: &[Rule],
+    settings: &Settings,
+) -> Vec<Diagnostic> {
+    let cells = reading.notebook.iter().flat_map(Notebook::cells);
+    with_stack_for(cells.map(|cell| cell.source.as_str()), || {
+        check_here(reading, run, rules, settings)
+    })
+}
+
+fn check_here(
     reading: &Reading,
     run: Option<Run<'_>>,
     rules: &[Rule],
@@ -220,6 +233,10 @@ fn merge_twins(found: &mut Vec<Found>, rules: &[Rule], settings: &Settings) {
         {
             finding.help.clone_from(&twin.help);
             finding.labels.extend(twin.labels.iter().cloned());
+            // Only the parser knows the column.
+            if twin.subject.as_deref() == Some("syntax") {
+                finding.location = twin.location.clone();
+            }
         }
     }
 }

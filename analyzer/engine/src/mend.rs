@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use nbvet_notebook::{Notebook, Reading, read};
 use nbvet_report::{Applicability, Diagnostic, Fix, RuleRef};
 
-use crate::{check::check, parse::ParsedNotebook, rule::Rule, severity::Settings};
+use crate::{ast::with_stack_for, check::check, parse::ParsedNotebook, rule::Rule, severity::Settings};
 
 /// Fixes that overlap wait for the next pass, and one may make room for another. No notebook known needs more than
 /// three.
@@ -114,12 +114,15 @@ fn overlap((cell, start, end): Span, (other_cell, other_start, other_end): Span)
 fn assert_still_valid(before: &Notebook, after: &Reading, chosen: &[(&RuleRef, &Fix)]) {
     let after = after.notebook.as_ref();
     let after = after.expect("a notebook with a fix applied is a notebook");
-    let (before, after) = (ParsedNotebook::new(before), ParsedNotebook::new(after));
-    for (old, new) in before.cells().iter().zip(after.cells()) {
-        assert!(
-            new.is_valid() || !old.is_valid(),
-            "a fix keeps cell {} valid; one of {chosen:?} did not",
-            old.cell.index
-        );
-    }
+    let sources = before.cells().iter().chain(after.cells());
+    with_stack_for(sources.map(|cell| cell.source.as_str()), || {
+        let (before, after) = (ParsedNotebook::new(before), ParsedNotebook::new(after));
+        for (old, new) in before.cells().iter().zip(after.cells()) {
+            assert!(
+                new.is_valid() || !old.is_valid(),
+                "a fix keeps cell {} valid; one of {chosen:?} did not",
+                old.cell.index
+            );
+        }
+    });
 }

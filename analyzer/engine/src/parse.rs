@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::ast::{MAX_DEPTH, deepest};
 use nbvet_notebook::{
     Cell, CellKind, Notebook,
     magics::{self, CellCode, PythonText},
@@ -82,7 +83,7 @@ impl<'a> ParsedCell<'a> {
         let CellCode::Python(text) = &parsed.code else {
             return parsed;
         };
-        if !python || foreign {
+        if !python || foreign || deepest(&text.text) > MAX_DEPTH {
             return parsed;
         }
         let options = ParseOptions::from(Mode::Ipython);

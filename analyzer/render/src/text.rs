@@ -99,7 +99,7 @@ fn headline(notebook: &NotebookReport) -> String {
         Outcome::Error => ("!", "No verdict", YELLOW),
     };
     let mut facts = vec![format!("at {}", verdict.level)];
-    facts.extend(cells_ran(notebook));
+    facts.push(cells_ran(notebook));
     facts.extend(stopped_itself(notebook));
     facts.extend(python(notebook));
     facts.extend(fails_by_warnings(notebook).then(|| "warnings fail here".to_owned()));
@@ -111,22 +111,24 @@ fn headline(notebook: &NotebookReport) -> String {
     )
 }
 
-/// `5 cells ran in 1.2 s`, or `3 of 5 cells ran in 1.2 s`; nothing for a notebook that was not run.
-fn cells_ran(notebook: &NotebookReport) -> Option<String> {
-    let counts = notebook.verdict.cells?;
+/// `5 cells ran in 1.2 s`, or `3 of 5 cells ran in 1.2 s`, or `not run`.
+fn cells_ran(notebook: &NotebookReport) -> String {
+    let Some(counts) = notebook.verdict.cells else {
+        return "not run".to_owned();
+    };
     let ran = counts.ok + counts.failed;
     // The sum of nothing is -0.0.
     let seconds = notebook.cells.iter().map(|cell| cell.seconds).sum::<f64>() + 0.0;
     let of = counts.ok + counts.failed + counts.not_run;
     if of == 0 {
-        return Some("nothing to run: no cell with code".to_owned());
+        return "nothing to run: no cell with code".to_owned();
     }
     let cells = if ran == of {
         style::count(ran, "cell")
     } else {
         format!("{ran} of {}", style::count(of, "cell"))
     };
-    Some(format!("{cells} ran in {}", style::seconds(seconds)))
+    format!("{cells} ran in {}", style::seconds(seconds))
 }
 
 /// A notebook that ends early by its own wish passes: that nobody runs the rest must be seen all the same.

@@ -97,6 +97,8 @@ pub enum AfterCellOrigin {
     Hook,
     /// An exception in `__del__` or another place that cannot raise.
     Unraisable,
+    /// The end of the process, after the last cell.
+    Exit,
 }
 
 /// How a command was started.

@@ -27,7 +27,7 @@ fn what_is_in_the_baseline_passes_and_is_counted() {
         &expect![[r#"
             exit 0
             --- stdout
-            ✓ Passed w/a.ipynb  at development
+            ✓ Passed w/a.ipynb  at development · not run
             1 notebook: 1 passed · 1 in the baseline · [s]
             --- stderr
             baseline: 1 finding now in known.json
@@ -36,11 +36,11 @@ fn what_is_in_the_baseline_passes_and_is_counted() {
     sandbox.check(
         &["lint", "w", "--baseline", "known.json"],
         &expect![[r#"
-        exit 0
-        --- stdout
-        ✓ Passed w/a.ipynb  at development
-        1 notebook: 1 passed · 1 in the baseline · [s]
-    "#]],
+            exit 0
+            --- stdout
+            ✓ Passed w/a.ipynb  at development · not run
+            1 notebook: 1 passed · 1 in the baseline · [s]
+        "#]],
     );
     let file = fs::read_to_string(sandbox.path("known.json")).unwrap();
     expect![[r#"
@@ -71,7 +71,7 @@ fn old_findings_stay_hidden_while_the_notebook_changes_and_new_ones_are_told() {
         &expect![[r#"
             exit 1
             --- stdout
-            ::error file=a.ipynb,line=21,endLine=21,title=NB401 none-method-assigned::cell 1, line 2: `names` becomes None: `list.reverse()` works in place and returns nothing%0AEverything that uses `names` from here on works with None.%0Ahelp: call `names.reverse()` on a line of its own
+            ::error file=a.ipynb,line=21,endLine=21,title=NB401 none-method-assigned::cell 1, line 2: `names` becomes None: `list.reverse()` works in place and returns nothing%0Ahelp: call `names.reverse()` on a line of its own
         "#]],
     );
     // The same code in another notebook is new there.

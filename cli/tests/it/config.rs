@@ -211,22 +211,22 @@ fn a_pattern_that_matches_nothing_is_told_where_everything_was_searched() {
     sandbox.check(
         &["lint", "."],
         &expect![[r#"
-        exit 0
-        --- stdout
-        ✓ Passed w/a.ipynb  at production
-        1 notebook: 1 passed · [s]
-        --- stderr
-        warning: [folder]/w/nbvet.toml:5: `test/` matches no notebook
-    "#]],
+            exit 0
+            --- stdout
+            ✓ Passed w/a.ipynb  at production · not run
+            1 notebook: 1 passed · [s]
+            --- stderr
+            warning: [folder]/w/nbvet.toml:5: `test/` matches no notebook
+        "#]],
     );
     sandbox.check(
         &["lint", "w/a.ipynb"],
         &expect![[r#"
-        exit 0
-        --- stdout
-        ✓ Passed w/a.ipynb  at production
-        1 notebook: 1 passed · [s]
-    "#]],
+            exit 0
+            --- stdout
+            ✓ Passed w/a.ipynb  at production · not run
+            1 notebook: 1 passed · [s]
+        "#]],
     );
 }
 

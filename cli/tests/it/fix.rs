@@ -68,14 +68,14 @@ fn a_fix_changes_its_line_of_the_file_and_the_verdict_is_that_of_the_mended_note
     sandbox.check(
         &["lint", "--fix", "a.ipynb"],
         &expect![[r#"
-        exit 0
-        --- stdout
-        ✓ Passed a.ipynb  at development
-        1 notebook: 1 passed · 1 note · [s]
-        -v shows the notes
-        --- stderr
-        mended: 1 finding in 1 notebook (NB401 1)
-    "#]],
+            exit 0
+            --- stdout
+            ✓ Passed a.ipynb  at development · not run
+            1 notebook: 1 passed · 1 note · [s]
+            -v shows the notes
+            --- stderr
+            mended: 1 finding in 1 notebook (NB401 1)
+        "#]],
     );
     let mended = text.replace("x = x.sort()", "x.sort()");
     assert_eq!(fs::read_to_string(sandbox.path("a.ipynb")).unwrap(), mended);
@@ -136,7 +136,7 @@ fn a_file_that_cannot_be_mended_is_said_and_the_others_are_mended() {
         &expect![[r#"
             exit 2
             --- stdout
-            ! No verdict a.ipynb  at development
+            ! No verdict a.ipynb  at development · not run
 
             error: a.ipynb was not mended: the file is read-only
               hint: `chmod u+w` makes it writable
@@ -148,12 +148,11 @@ fn a_file_that_cannot_be_mended_is_said_and_the_others_are_mended() {
                │     ────┬───
                │         ╰───── none-method-assigned
             ───╯
-              why: Everything that uses `x` from here on works with None.
               help: call `x.sort()` on a line of its own
               fix: call it on a line of its own (`nbvet lint --fix`)
 
-            ✓ Passed link.ipynb  at development
-            ✗ Failed c.ipynb  at development
+            ✓ Passed link.ipynb  at development · not run
+            ✗ Failed c.ipynb  at development · not run
 
             error[NB921]: the file is not valid JSON: expected ident
                ╭─[ c.ipynb:1:2 ]

@@ -20,11 +20,11 @@ fn a_notebook_without_findings_passes_in_two_lines() {
     sandbox.check(
         &["lint", "a.ipynb"],
         &expect![[r#"
-        exit 0
-        --- stdout
-        ✓ Passed a.ipynb  at development
-        1 notebook: 1 passed · [s]
-    "#]],
+            exit 0
+            --- stdout
+            ✓ Passed a.ipynb  at development · not run
+            1 notebook: 1 passed · [s]
+        "#]],
     );
 }
 
@@ -41,7 +41,7 @@ fn findings_are_shown_with_the_cells_own_lines() {
         &expect![[r#"
             exit 1
             --- stdout
-            ✗ Failed work/a.ipynb  at development
+            ✗ Failed work/a.ipynb  at development · not run
 
             warning[NB202]: `except:` throws every error away
                ╭─[ work/a.ipynb:23 · cell 1:4:5 ]
@@ -50,7 +50,6 @@ fn findings_are_shown_with_the_cells_own_lines() {
                │     ───┬───
                │        ╰───── except-pass
             ───╯
-              why: What failed here is missing from everything that follows, and nothing says so.
               help: catch the one exception that you expect, and collect what was skipped so that it can be
                     checked
 
@@ -61,7 +60,6 @@ fn findings_are_shown_with_the_cells_own_lines() {
                │          ──────┬──────
                │                ╰──────── none-method-assigned
             ───╯
-              why: Everything that uses `scores` from here on works with None.
               help: call `scores.sort()` on a line of its own
               fix: call it on a line of its own (`nbvet lint --fix`)
 
@@ -144,38 +142,38 @@ fn what_is_no_notebook_fails_with_its_place_and_the_others_go_on() {
     sandbox.check(
         &["lint", "bad", "good.ipynb"],
         &expect![[r#"
-        exit 1
-        --- stdout
-        ✗ Failed bad/empty.ipynb  at development
+            exit 1
+            --- stdout
+            ✗ Failed bad/empty.ipynb  at development · not run
 
-        error[NB921]: the file is empty
-          at bad/empty.ipynb:1:1 · not-a-notebook
-          help: a notebook has at least a list of cells; make a new one in Jupyter, or get the file again
+            error[NB921]: the file is empty
+              at bad/empty.ipynb:1:1 · not-a-notebook
+              help: a notebook has at least a list of cells; make a new one in Jupyter, or get the file again
 
-        ✗ Failed bad/list.ipynb  at development
+            ✗ Failed bad/list.ipynb  at development · not run
 
-        error[NB921]: this is JSON, but a list and not a notebook: a notebook is an object with `cells`
-           ╭─[ bad/list.ipynb:1:1 ]
-           │
-         1 │ [1, 2]
-           │ ┬
-           │ ╰── not-a-notebook
-        ───╯
+            error[NB921]: this is JSON, but a list and not a notebook: a notebook is an object with `cells`
+               ╭─[ bad/list.ipynb:1:1 ]
+               │
+             1 │ [1, 2]
+               │ ┬
+               │ ╰── not-a-notebook
+            ───╯
 
-        ✗ Failed bad/prose.ipynb  at development
+            ✗ Failed bad/prose.ipynb  at development · not run
 
-        error[NB921]: the file is not valid JSON: expected value
-           ╭─[ bad/prose.ipynb:2:12 ]
-           │
-         2 │   "cells": oops
-           │            ┬
-           │            ╰── not-a-notebook
-        ───╯
+            error[NB921]: the file is not valid JSON: expected value
+               ╭─[ bad/prose.ipynb:2:12 ]
+               │
+             2 │   "cells": oops
+               │            ┬
+               │            ╰── not-a-notebook
+            ───╯
 
-        ✓ Passed good.ipynb  at development
-        4 notebooks: 1 passed, 3 failed · 3 errors · [s]
-        `nbvet explain NB921` tells more about a rule
-    "#]],
+            ✓ Passed good.ipynb  at development · not run
+            4 notebooks: 1 passed, 3 failed · 3 errors · [s]
+            `nbvet explain NB921` tells more about a rule
+        "#]],
     );
 }
 
@@ -190,15 +188,15 @@ fn a_file_that_may_not_be_read_is_no_verdict() {
     sandbox.check(
         &["lint", "a.ipynb", "good.ipynb"],
         &expect![[r#"
-        exit 2
-        --- stdout
-        ! No verdict a.ipynb  at development
+            exit 2
+            --- stdout
+            ! No verdict a.ipynb  at development · not run
 
-        error: failed to read a.ipynb: No such file or directory (os error 2)
+            error: failed to read a.ipynb: No such file or directory (os error 2)
 
-        ✓ Passed good.ipynb  at development
-        2 notebooks: 1 passed, 1 without a verdict · [s]
-    "#]],
+            ✓ Passed good.ipynb  at development · not run
+            2 notebooks: 1 passed, 1 without a verdict · [s]
+        "#]],
     );
 }
 

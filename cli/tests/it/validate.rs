@@ -135,7 +135,6 @@ fn a_cell_that_never_ends_is_a_time_out() {
                │ ────────┬───────
                │         ╰───────── cell-timeout
             ───╯
-              why: It was interrupted; the cells below did not run.
               help: make the cell faster, or raise the limit with `--cell-timeout`
 
             1 notebook: 1 timed out · 1 error · [s]
@@ -155,7 +154,7 @@ fn no_interpreter_is_no_verdict() {
         &expect![[r#"
             exit 2
             --- stdout
-            ! No verdict a.ipynb  at development
+            ! No verdict a.ipynb  at development · not run
 
             error: `--python /nowhere/python` cannot be used: there is no such file
               hint: name a Python, or the folder of a virtual environment
@@ -172,30 +171,29 @@ fn another_language_is_no_verdict_and_a_note_for_lint() {
     sandbox.check(
         &["validate", "a.ipynb"],
         &expect![[r#"
-        exit 2
-        --- stdout
-        ! No verdict a.ipynb  at development
+            exit 2
+            --- stdout
+            ! No verdict a.ipynb  at development · not run
 
-        error: this notebook is written in R; nbvet runs Python
+            error: this notebook is written in R; nbvet runs Python
 
-        1 notebook: 1 without a verdict · 1 note · [s]
-        -v shows the notes
-    "#]],
+            1 notebook: 1 without a verdict · 1 note · [s]
+            -v shows the notes
+        "#]],
     );
     sandbox.check(
         &["lint", "-v", "a.ipynb"],
         &expect![[r#"
-        exit 0
-        --- stdout
-        ✓ Passed a.ipynb  at development
+            exit 0
+            --- stdout
+            ✓ Passed a.ipynb  at development · not run
 
-        note[NB925]: this notebook is written in R
-          at a.ipynb:1:1 · unsupported-language
-          why: Its cells were not looked at: nbvet knows Python 3 only.
+            note[NB925]: this notebook is written in R
+              at a.ipynb:1:1 · unsupported-language
 
-        1 notebook: 1 passed · 1 note · [s]
-        `nbvet explain NB925` tells more about a rule
-    "#]],
+            1 notebook: 1 passed · 1 note · [s]
+            `nbvet explain NB925` tells more about a rule
+        "#]],
     );
 }
 

@@ -39,7 +39,10 @@ impl RunRule for NonzeroExit {
         cx.report(
             Finding::new(at, stopped(code))
                 .because("The cells below did not run.")
-                .help("if stopping here is meant, use `sys.exit(0)`"),
+                .help(
+                    "mend what made it stop; where ending early is a good end, `sys.exit(0)` says so, but the \
+                     cells below do not run then either",
+                ),
         );
     }
 }

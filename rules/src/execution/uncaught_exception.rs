@@ -45,6 +45,15 @@ fn subject(error: &CellError) -> String {
     }
 }
 
+/// `invalid syntax (273847597.py, line 1)`: IPython makes up the file's name.
+fn without_file(value: &str) -> &str {
+    let place = value.rsplit_once(" (").filter(|(_, place)| {
+        let digits = place.bytes().take_while(u8::is_ascii_digit).count();
+        digits > 0 && place[digits..].starts_with(".py, line ") && place.ends_with(')')
+    });
+    place.map_or(value, |(before, _)| before)
+}
+
 /// What to do about errors that come from running somewhere else, or by nobody.
 fn help(error: &CellError, run: &Run<'_>) -> Option<String> {
     match error.name.as_str() {
@@ -70,7 +79,7 @@ impl RunRule for UncaughtException {
             return;
         };
         let at = cx.at_line(cell.cell, error.line);
-        let value = error.value.lines().next().unwrap_or_default();
+        let value = without_file(error.value.lines().next().unwrap_or_default());
         let message = if value.is_empty() {
             format!("this cell raised {}", error.name)
         } else {
@@ -83,5 +92,21 @@ impl RunRule for UncaughtException {
             finding = finding.help(help);
         }
         cx.report(finding);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_ipython_made_up_is_left_out() {
+        assert_eq!(
+            without_file("invalid syntax (273847597.py, line 1)"),
+            "invalid syntax"
+        );
+        for whole in ["bad (model.py, line 1)", "no (5) rows", "plain", " ("] {
+            assert_eq!(without_file(whole), whole);
+        }
     }
 }

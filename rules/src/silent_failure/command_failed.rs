@@ -111,15 +111,18 @@ fn finding(
         )
         .help(format!(
             "mend the command; so that a failure stops the notebook, {}",
-            remedy(kind, command)
+            remedy(kind, command, keeps_output(cx, cell, line))
         ))
         .about(subject)
 }
 
 /// What makes such a command stop the notebook when it fails.
-fn remedy(kind: CommandKind, command: &str) -> &'static str {
+fn remedy(kind: CommandKind, command: &str, keeps_output: bool) -> &'static str {
     match kind {
-        CommandKind::Shell if command.contains([';', '|', '\n']) => {
+        CommandKind::Shell if keeps_output => {
+            "use `subprocess.run([…], check=True, capture_output=True, text=True).stdout`: `x = !…` keeps no status"
+        }
+        CommandKind::Shell if outside_quotes(command).contains([';', '|', '\n']) => {
             "join its parts with `&&` and add `assert _exit_code == 0` below it"
         }
         CommandKind::Shell => "add `assert _exit_code == 0` below it",
@@ -127,6 +130,37 @@ fn remedy(kind: CommandKind, command: &str) -> &'static str {
         CommandKind::OsSystem => "write `assert os.system(…) == 0`",
         CommandKind::Subprocess => "give `check=True`",
     }
+}
+
+/// `x = !command` or `!!command`: IPython sets no `_exit_code` there.
+fn keeps_output(cx: &RunContext<'_, '_>, cell: u32, line: Option<u32>) -> bool {
+    let cell = cx.model().parsed().notebook().cells().get(cell as usize);
+    let text = cell.and_then(|cell| cell.source.lines().nth(line?.checked_sub(1)? as usize));
+    text.is_some_and(|text| {
+        let text = text.trim_start();
+        text.starts_with("!!") || !text.starts_with(['!', '%'])
+    })
+}
+
+/// The command without its quoted parts: what the shell takes for its own signs.
+fn outside_quotes(command: &str) -> String {
+    let mut open = None;
+    command
+        .chars()
+        .filter(|letter| match (open, *letter) {
+            (None, '\'' | '"') => {
+                open = Some(*letter);
+                false
+            }
+            (None, _) => true,
+            (Some(quote), letter) => {
+                if letter == quote {
+                    open = None;
+                }
+                false
+            }
+        })
+        .collect()
 }
 
 /// The line calls `os.system` or `subprocess` as a statement of its own: its result goes nowhere.
@@ -142,4 +176,21 @@ fn status_is_dropped(cx: &RunContext<'_, '_>, cell: u32, line: u32) -> bool {
             matches!(statement, nbvet_engine::ast::Stmt::Expr(expression) if expression.value.is_call_expr());
         at.line <= line && line <= at.end_line && alone
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signs_within_quotes_are_the_commands_own() {
+        for (command, advice) in [
+            ("python -c \"import sys; sys.exit(3)\"", "add `assert"),
+            ("grep 'a|b' file", "add `assert"),
+            ("make; make install", "join its parts"),
+        ] {
+            let remedy = remedy(CommandKind::Shell, command, false);
+            assert!(remedy.starts_with(advice), "{command}: {remedy}");
+        }
+    }
 }

@@ -58,6 +58,9 @@ fn help(origin: AfterCellOrigin) -> &'static str {
         AfterCellOrigin::Unraisable => {
             "close by `with …:` what now fails in `__del__`, so that the error is seen"
         }
+        AfterCellOrigin::Exit => {
+            "close and stop inside a cell what now fails in `atexit` or when Python ends"
+        }
     }
 }
 
@@ -76,6 +79,7 @@ impl RunRule for ErrorAfterCell {
                     AfterCellOrigin::Task => "a task",
                     AfterCellOrigin::Hook => "a hook that runs after the cell",
                     AfterCellOrigin::Unraisable => "a place that cannot raise",
+                    AfterCellOrigin::Exit => "the end of the process",
                 };
                 let value = error.value.lines().next().unwrap_or_default();
                 let at = cx.at_line(cell.cell, error.line);
@@ -83,7 +87,10 @@ impl RunRule for ErrorAfterCell {
                     Finding::new(at, format!("{}: {value}, raised in {place}", error.name))
                         .because("The cell does not see this error and goes on without what failed.")
                         .help(help(*origin))
-                        .lowered_if(*origin == AfterCellOrigin::Unraisable),
+                        .lowered_if(matches!(
+                            origin,
+                            AfterCellOrigin::Unraisable | AfterCellOrigin::Exit
+                        )),
                 );
             }
         }

@@ -7,6 +7,7 @@ use std::{
     io::{self, IoSlice},
     mem::MaybeUninit,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
+    time::{Duration, Instant},
 };
 
 use nbvet_protocol::{FromForkServer, ToForkServer};
@@ -22,6 +23,10 @@ use crate::{
     start::{Plan, Worker, socket},
 };
 
+/// How long a fork may take.
+const FORK: Duration = Duration::from_secs(3);
+/// How long a server may take to become ready.
+const START: Duration = Duration::from_secs(30);
 /// The longest answer.
 const MAX_PACKET: usize = 4096;
 
@@ -47,6 +52,8 @@ struct ForkServer {
     waiting: VecDeque<(u32, Plan)>,
     asked: Option<Asked>,
     is_ready: bool,
+    /// Since when it owes an answer: that it is ready, or a worker.
+    owes_since: Instant,
 }
 
 struct Server {
@@ -109,6 +116,11 @@ impl ForkServers {
         self.servers.get_mut(index)?.read()
     }
 
+    /// Gives up those that do not answer.
+    pub(crate) fn end_overdue(&mut self) {
+        self.servers.iter_mut().for_each(ForkServer::end_if_overdue);
+    }
+
     /// A session that no server will fork.
     pub(crate) fn next_to_spawn(&mut self) -> Option<(u32, Plan)> {
         self.servers
@@ -134,6 +146,7 @@ impl ForkServer {
             waiting: VecDeque::new(),
             asked: None,
             is_ready: false,
+            owes_since: Instant::now(),
         }
     }
 
@@ -143,9 +156,9 @@ impl ForkServer {
         let asked = self.asked.as_mut().filter(|asked| asked.session == session);
         let cancelled =
             before != self.waiting.len() || asked.is_some_and(|asked| asked.plan.take().is_some());
-        if cancelled && !self.is_ready && self.waiting.is_empty() {
+        if cancelled && (self.asked.is_some() || !self.is_ready && self.waiting.is_empty()) {
             // Somebody waited for it in vain.
-            self.end();
+            self.give_up();
         }
         cancelled
     }
@@ -163,6 +176,7 @@ impl ForkServer {
             return;
         };
         if let Ok([channel, stdout, stderr]) = ask(&server.socket, session, &plan) {
+            self.owes_since = Instant::now();
             self.asked = Some(Asked {
                 session,
                 plan: Some(plan),
@@ -200,13 +214,29 @@ impl ForkServer {
             }
             // It has ended, which reads as an empty packet, or says what has no place here.
             (_, asked) => {
-                if let Some((session, plan)) = asked.and_then(|asked| Some((asked.session, asked.plan?))) {
-                    self.waiting.push_front((session, plan));
-                }
-                self.end();
+                self.asked = asked;
+                self.give_up();
                 None
             }
         }
+    }
+
+    /// It owes an answer for too long: something stopped it.
+    fn end_if_overdue(&mut self) {
+        let patience = if self.is_ready { FORK } else { START };
+        let owes = self.asked.is_some() || !self.is_ready;
+        if self.process.is_some() && owes && self.owes_since.elapsed() > patience {
+            self.give_up();
+        }
+    }
+
+    /// Those that wait for it are started afresh.
+    fn give_up(&mut self) {
+        let asked = self.asked.take();
+        if let Some((session, plan)) = asked.and_then(|asked| Some((asked.session, asked.plan?))) {
+            self.waiting.push_front((session, plan));
+        }
+        self.end();
     }
 
     /// No further worker comes from here.

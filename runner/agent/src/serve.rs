@@ -148,13 +148,15 @@ impl<F: AsFd> Agent<F> {
             }
             self.take_messages();
             if self.has_work() && Instant::now() >= self.next_tick {
+                self.fork_servers.end_overdue();
+                self.spawn_unforked()?;
                 self.tick();
             }
         }
     }
 
     fn has_work(&self) -> bool {
-        !self.sessions.is_empty() || self.strangers
+        !self.sessions.is_empty() || self.strangers || self.fork_servers.is_busy()
     }
 
     fn wait(&self) -> io::Result<Vec<(Source, PollFlags)>> {

@@ -12,7 +12,7 @@ use nbvet_protocol::{
     ToWorker, WorkerInfo,
 };
 use nbvet_report::Interpreter;
-use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process_group, waitpid};
+use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process_group, pidfd_send_signal, waitpid};
 
 use crate::{
     channel::{Channel, Read},
@@ -191,6 +191,10 @@ impl Session {
         if !self.is_ending() && !self.is_gone() {
             // The group may be gone; then so is what the signal was for.
             let _ = kill_process_group(self.pid, signal);
+            if signal == Signal::KILL {
+                // It may have left its group.
+                let _ = pidfd_send_signal(&self.pidfd, signal);
+            }
         }
     }
 }

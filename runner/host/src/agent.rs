@@ -24,7 +24,7 @@ use nbvet_protocol::{FrameError, FromAgent, PROTOCOL_VERSION, ToAgent, read_fram
 use nbvet_report::{FailureKind, RunFailure};
 use rustix::{
     io::Errno,
-    process::{Pid, Signal, kill_process},
+    process::{Pid, Signal, WaitOptions, getpid, kill_process, set_child_subreaper, waitpid},
 };
 
 /// The environment variable by which all processes of an agent that died are found.
@@ -136,7 +136,8 @@ impl Agent {
         let child = command.spawn().map_err(not_started)?;
         // The command holds the agent's end; while it is open here the agent's death would go unseen.
         command.stdin(std::process::Stdio::null());
-        Self::over(ours, Some(LocalAgent { child, mark }))
+        let adopts = false;
+        Self::over(ours, Some(LocalAgent { child, mark, adopts }))
     }
 
     /// Connects to an agent that listens, or will within `patience`, at a Unix socket.
@@ -200,6 +201,20 @@ impl Agent {
     pub fn cancel(&self) {
         self.shared
             .close(|sessions| sessions.cancelled = true, &Heard::Cancelled);
+    }
+
+    /// Whether nothing more can be run over this agent.
+    pub fn is_lost(&self) -> bool {
+        self.shared.sessions().lost.is_some()
+    }
+
+    /// It does not answer: whatever runs over it is lost.
+    pub(crate) fn give_up(&self) {
+        let failure = lost(&FrameError::Closed);
+        self.shared.close(
+            |sessions| sessions.lost = Some(failure.clone()),
+            &Heard::Lost(failure.clone()),
+        );
     }
 
     /// A new session: its number, and what it will hear.
@@ -336,6 +351,8 @@ pub(crate) fn unreadable(what: &str) -> RunFailure {
 struct LocalAgent {
     child: Child,
     mark: String,
+    /// This process takes over what loses its parent below it, and has no other children than agents.
+    adopts: bool,
 }
 
 impl LocalAgent {
@@ -358,6 +375,9 @@ impl LocalAgent {
         };
         if !status.is_some_and(|status| status.success()) {
             kill_marked(&self.mark);
+            if self.adopts {
+                kill_adopted();
+            }
         }
     }
 }
@@ -385,6 +405,41 @@ fn kill_marked(mark: &str) {
     }
 }
 
+/// Kills every process that became a child of this one when its parents died: what a notebook started in a session
+/// of its own and without our environment, if the agent was killed before it could end it.
+fn kill_adopted() {
+    let me = std::process::id().to_string();
+    for _ in 0..100 {
+        let adopted: Vec<_> = pids()
+            .filter(|pid| parent_of_living(*pid).as_deref() == Some(&me))
+            .filter(|pid| !is_agent(*pid))
+            .collect();
+        if adopted.is_empty() {
+            break;
+        }
+        for pid in adopted {
+            // It may have ended; what it leaves becomes ours, and is seen in the next round.
+            let _ = kill_process(pid, Signal::KILL);
+            let _ = waitpid(Some(pid), WaitOptions::NOHANG);
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// proc(5): the state and the parent follow the program's name, which stands in parentheses.
+fn parent_of_living(pid: Pid) -> Option<String> {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+    let living = fields.next() != Some("Z");
+    fields.next().filter(|_| living).map(str::to_owned)
+}
+
+/// Another agent of this process, which ends what is its own.
+fn is_agent(pid: Pid) -> bool {
+    let same = |name: &str| fs::read_link(format!("/proc/{name}/exe")).ok();
+    same(&pid.as_raw_nonzero().to_string()).is_some_and(|program| Some(program) == same("self"))
+}
+
 fn pids() -> impl Iterator<Item = Pid> {
     let entries = fs::read_dir("/proc").into_iter().flatten();
     entries.filter_map(|entry| Pid::from_raw(entry.ok()?.file_name().to_str()?.parse().ok()?))
@@ -397,7 +452,8 @@ fn has(pid: Pid, variable: &[u8]) -> bool {
 }
 
 impl Agent {
-    /// Starts this very program as its agent, with the arguments `agent --stdin-socket`.
+    /// Starts this very program as its agent, with the arguments `agent --stdin-socket`. From then on whatever
+    /// loses its parent below this process becomes its child: for programs whose only children are agents.
     pub fn local() -> Result<Self, AgentUnavailable> {
         let program = env::current_exe().map_err(|error| AgentUnavailable::NotStarted {
             program: "nbvet".to_owned(),
@@ -405,6 +461,12 @@ impl Agent {
         })?;
         let mut command = Command::new(program);
         command.args(["agent", "--stdin-socket"]);
-        Self::spawn(command)
+        // Where that is not allowed, what an agent that was killed leaves is found by its environment alone.
+        let adopts = set_child_subreaper(Some(getpid())).is_ok();
+        let mut agent = Self::spawn(command)?;
+        if let Some(local) = &mut agent.child {
+            local.adopts = adopts;
+        }
+        Ok(agent)
     }
 }

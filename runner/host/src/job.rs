@@ -76,7 +76,7 @@ impl Default for Limits {
             cell: None,
             grace: Duration::from_secs(5),
             start: Duration::from_mins(2),
-            silence: Duration::from_secs(20),
+            silence: Duration::from_secs(10),
         }
     }
 }

@@ -4,12 +4,14 @@
 use std::time::{Duration, Instant};
 
 use nbvet_protocol::{CellResult, CellStatus, FromAgent, StartFailureKind, ToAgent, try_encode};
-use nbvet_report::{CellError, CellOutcome, CellRun, FailureKind, Interpreter, RunEnd, RunFailure};
+use nbvet_report::{
+    AfterCellOrigin, CellError, CellOutcome, CellRun, Fact, FailureKind, Interpreter, RunEnd, RunFailure,
+};
 
 use crate::{
     agent::{Agent, unreadable},
     event::RunEvent,
-    job::{Job, JobCell},
+    job::{Job, JobCell, Limits},
     outputs::Outputs,
     session::{Next, Session},
 };
@@ -247,7 +249,10 @@ impl Run<'_> {
                     killed = true;
                     until = Some(Instant::now() + limits.silence);
                 }
-                Next::Deadline => return CellEnd::timeout(None, late),
+                Next::Deadline => {
+                    self.session.abandon();
+                    return CellEnd::stopped(Stop::Failure(not_answered()));
+                }
                 Next::Cancelled => return CellEnd::stopped(Stop::End(RunEnd::Cancelled)),
                 Next::Lost(_) if late.is_some() => return CellEnd::timeout(None, late),
                 Next::Lost(failure) => return CellEnd::stopped(Stop::Failure(failure)),
@@ -402,7 +407,7 @@ impl Run<'_> {
         if self.session.is_over() {
             return;
         }
-        let limits = &self.job.limits;
+        let Limits { grace, silence, .. } = self.job.limits;
         let gently = matches!(
             stop,
             Stop::End(
@@ -410,7 +415,7 @@ impl Run<'_> {
             )
         );
         let mut killed = !gently;
-        let mut until = Instant::now() + if gently { limits.grace } else { limits.silence };
+        let mut until = Instant::now() + if gently { grace } else { silence };
         if gently {
             self.session.send(&ToAgent::Finish {
                 session: self.session.number(),
@@ -420,23 +425,58 @@ impl Run<'_> {
         }
         while !self.session.is_over() {
             match self.session.next(Some(until)) {
-                Next::Deadline | Next::Cancelled if !killed => {
+                next @ (Next::Deadline | Next::Cancelled) if !killed => {
                     self.session.kill();
                     killed = true;
-                    until = Instant::now() + limits.silence;
+                    until = Instant::now() + silence;
+                    if matches!(next, Next::Deadline) {
+                        self.note_exit(
+                            "the process did not end when all cells were done, and was killed".to_owned(),
+                        );
+                    }
                 }
-                Next::Deadline => break,
+                Next::Deadline => self.session.abandon(),
                 Next::Said(FromAgent::Exited {
+                    status,
+                    signal,
                     peak_memory,
                     cpu_seconds,
                     ..
                 }) => {
                     self.note_use(peak_memory, cpu_seconds);
+                    if !killed {
+                        self.note_bad_exit(status, signal);
+                    }
                 }
                 // The verdict stands: what comes after it is output, or nothing.
                 Next::Said(message) => _ = self.put_out(message),
                 Next::Cancelled | Next::Lost(_) => {}
             }
+        }
+    }
+
+    /// The process was to end and did, but not well: the last cell that ran is told so.
+    fn note_bad_exit(&mut self, status: Option<i32>, signal: Option<i32>) {
+        match (status, signal) {
+            (_, Some(signal)) => self.note_exit(format!("the process was ended by signal {signal}")),
+            (Some(status), None) if status != 0 => {
+                self.note_exit(format!("the process ended with status {status}"));
+            }
+            _ => {}
+        }
+    }
+
+    fn note_exit(&mut self, value: String) {
+        let ran = |run: &&mut CellRun| !matches!(run.outcome, CellOutcome::Skipped | CellOutcome::NotRun);
+        if let Some(run) = self.cells.iter_mut().rev().find(ran) {
+            let error = CellError {
+                name: "Exit".to_owned(),
+                value,
+                traceback: Vec::new(),
+                line: None,
+            };
+            let origin = AfterCellOrigin::Exit;
+            run.facts.push(Fact::AfterCell { origin, error });
         }
     }
 
@@ -516,6 +556,15 @@ fn done(cell: &JobCell, result: CellResult) -> CellEnd {
         error,
         stop: stop.map(Stop::End),
         result: Some(result),
+    }
+}
+
+/// A kill is answered within seconds, whatever the notebook does.
+fn not_answered() -> RunFailure {
+    RunFailure {
+        kind: FailureKind::AgentLost,
+        message: "the agent that runs the notebook does not answer any more".to_owned(),
+        hint: Some("it was stopped, or its machine is out of reach; run the notebook again".to_owned()),
     }
 }
 

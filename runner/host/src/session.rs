@@ -58,6 +58,12 @@ impl<'a> Session<'a> {
         self.send(&ToAgent::Kill { session: self.number });
     }
 
+    /// Nothing more is expected of the agent: it does not answer.
+    pub(crate) fn abandon(&mut self) {
+        self.agent.give_up();
+        self.over = true;
+    }
+
     /// Waits, until the deadline at most. A deadline that has passed comes before whatever was said: a notebook
     /// that prints without end does not outrun it.
     pub(crate) fn next(&mut self, deadline: Option<Instant>) -> Next {

@@ -1,5 +1,7 @@
 """Notebooks that fork, break descriptors, replace hooks or end their process."""
 
+import json
+
 import pytest
 
 
@@ -97,3 +99,26 @@ def test_the_kernel_is_asked_to_end_the_worker_when_its_parent_ends(worker):
 def test_a_replaced_run_cell_passes_no_cell(worker):
     worker.run("get_ipython().run_cell = lambda *a, **k: None")
     assert worker.run("1/0").kind == "raised"
+
+
+def test_a_hook_cannot_take_back_what_its_cell_raised(worker):
+    worker.run(
+        "def clear(result):\n    result.error_in_exec = None\n"
+        "get_ipython().events.register('post_run_cell', clear)"
+    )
+    cell = worker.run("1 / 0")
+    assert cell.kind == "raised" and cell.error["name"] == "ZeroDivisionError"
+    assert worker.run("2").kind == "ok"
+
+
+@pytest.mark.parametrize("code", ["raise ValueError('\\ud800')", "import sys; sys.exit('\\ud800')"])
+def test_half_a_surrogate_pair_in_an_error_is_shown_escaped(worker, code):
+    cell = worker.run(code)
+    assert cell.kind in ("raised", "exit")
+    assert "\\ud800" in json.dumps(cell.error)
+    assert worker.run("2").kind == "ok"
+
+
+def test_a_text_as_exit_code_is_no_number(worker):
+    cell = worker.run("import sys; sys.exit('0')")
+    assert cell.status["code"] == "'0'"

@@ -30,38 +30,38 @@ fn a_linted_notebook_shows_its_lines_and_folds_its_notes() {
         &[source()],
         Notes::Folded,
         &expect![[r#"
-        ✗ Failed work/a.ipynb  at development
+            ✗ Failed work/a.ipynb  at development · not run
 
-        error[NB402]: `scores` is None: `list.sort()` sorts in place and returns nothing
-           ╭─[ work/a.ipynb:41 · cell 2, In [2]:1:10 ]
-           │
-         1 │ scores = scores.sort()
-           │          ──────┬──────
-           │                ╰──────── none-method-assigned
-           │
-           ├─[ work/a.ipynb:22 · cell 1, In [1]:2:1 ]
-           │
-         2 │ scores = [3, 1, 2]
-           │ ─────────┬────────
-           │          ╰────────── the list is made here
-        ───╯
-          why: Every later use of `scores` gets None, not the sorted list; `np.mean(None)` fails
-               or gives NaN, far away from this line.
-          help: write `scores.sort()` on a line of its own, or:
-                    scores = sorted(scores)
+            error[NB402]: `scores` is None: `list.sort()` sorts in place and returns nothing
+               ╭─[ work/a.ipynb:41 · cell 2, In [2]:1:10 ]
+               │
+             1 │ scores = scores.sort()
+               │          ──────┬──────
+               │                ╰──────── none-method-assigned
+               │
+               ├─[ work/a.ipynb:22 · cell 1, In [1]:2:1 ]
+               │
+             2 │ scores = [3, 1, 2]
+               │ ─────────┬────────
+               │          ╰────────── the list is made here
+            ───╯
+              why: Every later use of `scores` gets None, not the sorted list; `np.mean(None)` fails
+                   or gives NaN, far away from this line.
+              help: write `scores.sort()` on a line of its own, or:
+                        scores = sorted(scores)
 
-        warning[NB203]: `load` prints and goes on when the file is missing
-           ╭─[ work/a.ipynb:26 · cell 1, In [1]:6:2 ]
-           │
-         6 │ ╭─▶     except OSError:
-         7 │ ├─▶        print('no file')
-           │ │
-           │ ╰───────────────────────────── except-print-only
-        ───╯
+            warning[NB203]: `load` prints and goes on when the file is missing
+               ╭─[ work/a.ipynb:26 · cell 1, In [1]:6:2 ]
+               │
+             6 │ ╭─▶     except OSError:
+             7 │ ├─▶        print('no file')
+               │ │
+               │ ╰───────────────────────────── except-print-only
+            ───╯
 
-        1 notebook: 1 failed · 1 error, 1 warning, 1 note, 1 suppressed · 0.4 s
-        -v shows the notes; `nbvet explain NB402` tells more about a rule
-    "#]],
+            1 notebook: 1 failed · 1 error, 1 warning, 1 note, 1 suppressed · 0.4 s
+            -v shows the notes; `nbvet explain NB402` tells more about a rule
+        "#]],
     );
 }
 
@@ -73,25 +73,25 @@ fn notes_are_shown_on_request_and_a_missing_source_is_no_obstacle() {
         &[],
         Notes::Shown,
         &expect![[r#"
-        ✗ Failed work/a.ipynb  at development
+            ✗ Failed work/a.ipynb  at development · not run
 
-        error[NB402]: `scores` is None: `list.sort()` sorts in place and returns nothing
-          at work/a.ipynb:41 · cell 2, line 1 · none-method-assigned
-          work/a.ipynb:22 · cell 1, line 2: the list is made here
-          why: Every later use of `scores` gets None, not the sorted list; `np.mean(None)` fails
-               or gives NaN, far away from this line.
-          help: write `scores.sort()` on a line of its own, or:
-                    scores = sorted(scores)
+            error[NB402]: `scores` is None: `list.sort()` sorts in place and returns nothing
+              at work/a.ipynb:41 · cell 2, line 1 · none-method-assigned
+              work/a.ipynb:22 · cell 1, line 2: the list is made here
+              why: Every later use of `scores` gets None, not the sorted list; `np.mean(None)` fails
+                   or gives NaN, far away from this line.
+              help: write `scores.sort()` on a line of its own, or:
+                        scores = sorted(scores)
 
-        warning[NB203]: `load` prints and goes on when the file is missing
-          at work/a.ipynb:26 · cell 1, line 6 · except-print-only
+            warning[NB203]: `load` prints and goes on when the file is missing
+              at work/a.ipynb:26 · cell 1, line 6 · except-print-only
 
-        note[NB101]: nothing here is checked
-          at work/a.ipynb:1:1 · no-assertion-notebook
+            note[NB101]: nothing here is checked
+              at work/a.ipynb:1:1 · no-assertion-notebook
 
-        1 notebook: 1 failed · 1 error, 1 warning, 1 note, 1 suppressed · 0.4 s
-        `nbvet explain NB402` tells more about a rule
-    "#]],
+            1 notebook: 1 failed · 1 error, 1 warning, 1 note, 1 suppressed · 0.4 s
+            `nbvet explain NB402` tells more about a rule
+        "#]],
     );
 }
 
@@ -182,14 +182,14 @@ fn a_notebook_without_a_verdict_says_why_and_what_to_do() {
         &[],
         Notes::Folded,
         &expect![[r#"
-        ✓ Passed b.ipynb  at development · 1 cell ran in 0.2 s · Python 3.11.2 (`.venv` beside the notebook)
-        ! No verdict a.ipynb  at development
+            ✓ Passed b.ipynb  at development · 1 cell ran in 0.2 s · Python 3.11.2 (`.venv` beside the notebook)
+            ! No verdict a.ipynb  at development · not run
 
-        error: no Python was found: looked at /w/.venv, python3 on PATH
-          hint: name one with `--python`
+            error: no Python was found: looked at /w/.venv, python3 on PATH
+              hint: name one with `--python`
 
-        2 notebooks: 1 passed, 1 without a verdict · 0.4 s
-    "#]],
+            2 notebooks: 1 passed, 1 without a verdict · 0.4 s
+        "#]],
     );
 }
 
@@ -213,19 +213,19 @@ fn a_fault_of_the_file_shows_the_files_line() {
         &[source],
         Notes::Folded,
         &expect![[r#"
-        ✗ Failed a.ipynb  at development
+            ✗ Failed a.ipynb  at development · not run
 
-        error[NB002]: this file is not valid JSON: expected `,`
-           ╭─[ a.ipynb:2:12 ]
-           │
-         2 │  "cells": x
-           │            ┬
-           │            ╰── not-a-notebook
-        ───╯
+            error[NB002]: this file is not valid JSON: expected `,`
+               ╭─[ a.ipynb:2:12 ]
+               │
+             2 │  "cells": x
+               │            ┬
+               │            ╰── not-a-notebook
+            ───╯
 
-        1 notebook: 1 failed · 1 error · 0.4 s
-        `nbvet explain NB002` tells more about a rule
-    "#]],
+            1 notebook: 1 failed · 1 error · 0.4 s
+            `nbvet explain NB002` tells more about a rule
+        "#]],
     );
 }
 
@@ -343,8 +343,8 @@ fn a_notebook_that_ended_itself_says_what_did_not_run() {
         &[source()],
         Notes::Folded,
         &expect![[r#"
-        ✓ Passed work/a.ipynb  at development · cell 2 ended the notebook (`exit`)
-        1 notebook: 1 passed · 0.4 s
-    "#]],
+            ✓ Passed work/a.ipynb  at development · not run · cell 2 ended the notebook (`exit`)
+            1 notebook: 1 passed · 0.4 s
+        "#]],
     );
 }

@@ -61,14 +61,21 @@ fn nothing_of_one_notebook_is_seen_by_the_next() {
 }
 
 #[test]
-fn a_notebook_that_kills_the_fork_server_takes_no_other_along() {
+fn a_notebook_that_kills_or_stops_the_fork_server_takes_no_other_along() {
+    for signal in ["SIGKILL", "SIGSTOP"] {
+        check_harmed_server(signal);
+    }
+}
+
+fn check_harmed_server(signal: &str) {
     let agent = agent();
     let kill = forked(
-        "import os, signal\nfor pid in filter(str.isdigit, os.listdir('/proc')):\n    try:\n        \
+        &"import os, signal\nfor pid in filter(str.isdigit, os.listdir('/proc')):\n    try:\n        \
          command, stat = open(f'/proc/{pid}/cmdline').read(), open(f'/proc/{pid}/stat').read()\n    \
          except OSError: continue\n    parent = int(stat.rpartition(')')[2].split()[1])\n    \
          if parent == os.getppid() and int(pid) != os.getpid() and 'fork-server' in command:\n        \
-         os.kill(int(pid), signal.SIGKILL); print('killed')",
+         os.kill(int(pid), signal.SIGNAL); print('killed')"
+            .replace("SIGNAL", signal),
     );
     assert_eq!(printed(&kill, &agent), "killed\n");
     let mut next = forked(ROLE);

@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use expect_test::expect;
 use nbvet_host::{RunEvent, run};
-use nbvet_report::{CellOutcome, FailureKind};
+use nbvet_report::{AfterCellOrigin, CellOutcome, Fact, FailureKind, RunEnd};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::{Bench, agent, check, endpoint, marked, wait_until};
@@ -278,4 +278,25 @@ fn when_the_host_is_killed_nothing_lives_on() {
         "the agent ends by itself, in good order"
     );
     assert_eq!(marked(&bench.mark), [] as [String; 0]);
+}
+
+#[test]
+fn a_crash_when_the_process_ends_is_told_with_the_last_cell() {
+    for (code, said) in [
+        (
+            "import atexit, os; atexit.register(os.abort)",
+            "ended by signal 6",
+        ),
+        (
+            "import atexit, os; atexit.register(os._exit, 3)",
+            "ended with status 3",
+        ),
+    ] {
+        let outcome = Bench::new(&["1", code]).run();
+        assert_eq!(outcome.end, Some(RunEnd::Completed));
+        let told = outcome.cells[1].facts.iter().any(|fact| {
+            matches!(fact, Fact::AfterCell { origin: AfterCellOrigin::Exit, error } if error.value.contains(said))
+        });
+        assert!(told, "{outcome:?}");
+    }
 }

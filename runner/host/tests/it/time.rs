@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use expect_test::expect;
-use nbvet_report::RunEnd;
+use nbvet_report::{FailureKind, RunEnd};
 
-use crate::support::{Bench, agent};
+use crate::support::{Bench, agent, marked};
 
 #[test]
 fn a_cell_that_never_ends_is_interrupted() {
@@ -137,4 +137,25 @@ fn a_run_that_is_cancelled_ends_at_once() {
         Some(RunEnd::Cancelled),
         "and so is every later one"
     );
+}
+
+#[test]
+fn a_process_that_left_its_group_is_killed_all_the_same() {
+    let code = "import os, time\nos.setpgid(0, os.getpgid(os.getppid()))\nwhile True:\n    try: time.sleep(1000)\n    \
+                except BaseException: pass";
+    let bench = Bench::new(&[code]).cell_limit(500);
+    let since = Instant::now();
+    bench.run();
+    assert!(since.elapsed() < Duration::from_secs(12), "{:?}", since.elapsed());
+    assert_eq!(marked(&bench.mark), [] as [String; 0], "nothing lives on");
+}
+
+#[test]
+fn a_stopped_agent_is_lost_and_not_the_next_notebooks_fault() {
+    let agent = agent();
+    let mut bench = Bench::new(&["import os, signal; os.kill(os.getppid(), signal.SIGSTOP)"]).cell_limit(500);
+    bench.job.limits.silence = Duration::from_secs(1);
+    let failure = bench.run_over(&agent).failure.expect("there is no verdict");
+    assert_eq!(failure.kind, FailureKind::AgentLost);
+    assert!(agent.is_lost());
 }

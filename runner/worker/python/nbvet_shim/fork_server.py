@@ -18,7 +18,6 @@ _LATER = (
     "IPython.core.pylabtools",
     "IPython.core.usage",
     "IPython.utils.wildcard",
-    "bdb",
     "getpass",
     "nbvet_shim.runner",
     "nbvet_shim.shell",

@@ -12,7 +12,7 @@ from nbvet_shim.cells import Cells
 from nbvet_shim.commands import Commands
 from nbvet_shim.loop import Loop
 from nbvet_shim.streams import Stream
-from nbvet_shim.watch import Watch
+from nbvet_shim.watch import Watch, plain
 
 _HOOKS = ("post_execute", "post_run_cell")
 
@@ -84,7 +84,7 @@ class Runner:
         shell = self.shell
         self.cells.begin(source)
         self.commands.begin(shell, source)
-        shell.shown, shell.assigned, shell.exit_request = [], [], None
+        shell.shown, shell.assigned, shell.exit_request, shell.raised = [], [], None, None
         shell.depth, shell.in_hook, shell.hides_result = 0, False, False
         shell.displayhook.last = []
         self.interrupted = False
@@ -99,7 +99,7 @@ class Runner:
         except BaseException as error:
             # What breaks once the cell has an outcome is the loop: the spin below makes a new one.
             stray = error if self.outcome is None else None
-        error = stray if stray is not None else _error(self.outcome)
+        error = stray if stray is not None else shell.raised or _error(self.outcome)
         if self.session.forked:
             self._leave_child(error)
         self._report(index, source, count, error)
@@ -240,9 +240,11 @@ def _exit_code(code):
     if isinstance(code, int):
         return str(int(code))
     try:
-        return str(code)
+        text = plain(str(code))
     except Exception:
         return "<code without text>"
+    # Python ends with status 1 for every text: "0" is not 0.
+    return repr(text) if text.strip().lstrip("-").isdigit() else text
 
 
 def _has(module):

@@ -74,6 +74,8 @@ class ZMQInteractiveShell(InteractiveShell):
     exit_request = Any()
     # Names that the cell's own statements bind at its top level, without a condition.
     assigned = Any()
+    # What ended the cell's own code, if anything did.
+    raised = Any()
     # Tracebacks shown: (exception, class name, lines).
     shown = Any()
     # Called with an exception shown while the cell's own code is not running.
@@ -134,6 +136,13 @@ class ZMQInteractiveShell(InteractiveShell):
             return await super().run_ast_nodes(nodelist, cell_name, *args, **keywords)
         finally:
             self.depth -= 1
+
+    async def run_code(self, code_obj, result=None, *, async_=False):
+        failed = await super().run_code(code_obj, result, async_=async_)
+        # Taken where it is known: hooks that run later may clear it from the result.
+        if failed and self.depth == 1 and result is not None:
+            self.raised = result.error_in_exec
+        return failed
 
     def system_piped(self, cmd):
         self.commands.system(self, cmd, self.var_expand(cmd, depth=1))

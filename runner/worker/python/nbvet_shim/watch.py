@@ -6,6 +6,11 @@ import traceback
 import warnings
 
 
+def plain(text):
+    """The text with escapes for halves of surrogate pairs, as `print` to a file shows them: no message can hold them."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 class Watch:
     """Stands between the interpreter's hooks and what was there before, and tells the session."""
 
@@ -94,4 +99,5 @@ class Watch:
             except BaseException:
                 lines = []
         line = self._cells.line_of_error(error) if isinstance(error, BaseException) else None
-        return (str(type.__dict__["__name__"].__get__(kind)), str(text), [str(part) for part in lines], line)
+        name = type.__dict__["__name__"].__get__(kind)
+        return (plain(str(name)), plain(str(text)), [plain(str(part)) for part in lines], line)
