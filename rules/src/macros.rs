@@ -8,6 +8,7 @@ macro_rules! rule {
         $id:literal $name:literal,
         group: $group:ident,
         row: $row:expr,
+        $(stands_lower: $lower:literal,)?
         $(raised_by: $flag:ident,)?
         $(twins: $twins:expr,)?
         $(foresees_exception: $foresees:expr,)?
@@ -21,6 +22,7 @@ macro_rules! rule {
                 name: $name,
                 group: nbvet_engine::Group::$group,
                 row: $row,
+                stands_lower: rule!(@lower $($lower)?),
                 raised_by: rule!(@flag $($flag)?),
                 twins: rule!(@twins $($twins)?),
                 foresees_exception: rule!(@foresees $($foresees)?),
@@ -30,6 +32,8 @@ macro_rules! rule {
             check: $check,
         };
     };
+    (@lower) => { false };
+    (@lower $lower:literal) => { $lower };
     (@flag) => { None };
     (@flag $flag:ident) => { Some(nbvet_engine::Flag::$flag) };
     (@foresees) => { false };

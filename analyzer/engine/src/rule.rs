@@ -3,7 +3,7 @@
 
 use bitflags::bitflags;
 use nbvet_notebook::ProblemKind;
-use nbvet_report::{CellRun, Edit, Fix, Label, Location, Severity};
+use nbvet_report::{CellRun, Edit, Fix, Label, Level, Location, Severity};
 use ruff_python_ast::{
     ExprCall, ExprCompare, IpyEscapeKind, StmtAnnAssign, StmtAssign, StmtExpr, StmtFunctionDef, StmtTry,
 };
@@ -35,6 +35,8 @@ pub struct RuleMeta {
     pub group: Group,
     /// The row of the severity table.
     pub row: Row,
+    /// Too many of its hits in real notebooks are false: it stands lower than its row until that is mended.
+    pub stands_lower: bool,
     /// The switch that makes it an error.
     pub raised_by: Option<Flag>,
     /// Ids of static rules that see the same fault before the notebook runs; one diagnostic is given for both.
@@ -48,6 +50,24 @@ pub struct RuleMeta {
 }
 
 impl RuleMeta {
+    /// The severities at learning, development, staging and production: those of its row, or lower.
+    pub fn severities(&self) -> [Severity; 4] {
+        let row = self.row.severities();
+        if !self.stands_lower {
+            return row;
+        }
+        let mut lower = Row::LOWER;
+        for (severity, of_row) in lower.iter_mut().zip(row) {
+            *severity = of_row.min(*severity);
+        }
+        lower
+    }
+
+    /// The severity at one level.
+    pub fn severity_at(&self, level: Level) -> Severity {
+        self.severities()[level as usize]
+    }
+
     /// The first line of the page.
     pub fn summary(&self) -> &'static str {
         self.doc.lines().next().unwrap_or_default().trim()

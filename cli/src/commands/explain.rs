@@ -1,6 +1,6 @@
 //! `nbvet explain RULE`: a rule's page.
 
-use nbvet_report::{ExitCode, Level};
+use nbvet_report::{ExitCode, Level, Severity};
 
 use crate::{args::ExplainArgs, catalogue, markdown, output, usage::UsageError};
 
@@ -11,10 +11,18 @@ pub(crate) fn explain(args: &ExplainArgs) -> Result<ExitCode, UsageError> {
     })?;
     let severities: Vec<String> = Level::ALL
         .iter()
-        .map(|&level| format!("{level}: {}", rule.meta.row.at(level)))
+        .map(|&level| format!("{level}: {}", rule.meta.severity_at(level)))
         .collect();
+    let lower = if rule.meta.stands_lower {
+        format!(
+            " It stands lower than its row ({}) until at least 80 % of its hits in real notebooks are true.",
+            rule.meta.row.severities().map(Severity::as_str).join(", "),
+        )
+    } else {
+        String::new()
+    };
     let head = format!(
-        "# {} {}\n\nGroup {}; {}.\n\n",
+        "# {} {}\n\nGroup {}; {}.{lower}\n\n",
         rule.meta.id,
         rule.meta.name,
         rule.meta.group.as_str(),

@@ -22,7 +22,9 @@ fn every_rule_has_three_pairs_and_half_of_its_faults_are_mutants() {
         let id = rule.meta.id;
         let file = files.iter().find(|file| file.rule == id);
         let file = file.unwrap_or_else(|| panic!("{id} has a file in fixtures/pairs"));
-        let (pairs, mutants) = (file.pairs.len(), file.mutants.len());
+        // Pairs with severities of their own show where the rule ends; they are not its faults.
+        let pairs = file.pairs.iter().filter(|pair| pair.expect.is_none()).count();
+        let mutants = file.mutants.len();
         assert!(pairs + mutants >= 3, "{id}: {pairs} pairs and {mutants} mutants");
         assert!(mutants >= pairs, "{id}: {pairs} pairs and {mutants} mutants");
         assert_eq!(file.name, format!("{id}-{}", rule.meta.name));

@@ -1,8 +1,8 @@
-//! What an exception handler does with what it catches, and how much that matters.
+//! What an exception handler does with what it catches.
 
 use nbvet_engine::{
     Model,
-    ast::{self, ExceptHandler, ExceptHandlerExceptHandler, Expr, Ranged, Stmt, StmtTry, Visitor, visitor},
+    ast::{self, ExceptHandler, ExceptHandlerExceptHandler, Expr, Ranged, Stmt, Visitor, visitor},
 };
 
 /// What becomes of the exception.
@@ -63,7 +63,7 @@ pub(crate) fn reaction(handler: &ExceptHandler) -> Reaction {
     reaction
 }
 
-fn statement_reaction(statement: &Stmt) -> Reaction {
+pub(crate) fn statement_reaction(statement: &Stmt) -> Reaction {
     match statement {
         Stmt::Pass(_) | Stmt::Continue(_) => Reaction::Pass,
         Stmt::Expr(expression) => match &*expression.value {
@@ -98,7 +98,7 @@ fn is_names(target: &Expr) -> bool {
 }
 
 /// `print`, `display`, a logger's methods, `traceback.print_exc` and their like.
-fn is_print(call: &ast::ExprCall) -> bool {
+pub(crate) fn is_print(call: &ast::ExprCall) -> bool {
     match &*call.func {
         Expr::Name(name) => matches!(name.id.as_str(), "print" | "display" | "pprint"),
         Expr::Attribute(attribute) => {
@@ -121,7 +121,7 @@ fn is_print(call: &ast::ExprCall) -> bool {
 }
 
 /// A literal, an empty container, a NaN: nothing that was computed.
-fn is_constant(value: &Expr) -> bool {
+pub(crate) fn is_constant(value: &Expr) -> bool {
     match value {
         Expr::NoneLiteral(_)
         | Expr::BooleanLiteral(_)
@@ -173,137 +173,6 @@ fn raises(body: &[Stmt]) -> bool {
     let mut finder = Finder(false);
     finder.visit_body(body);
     finder.0
-}
-
-/// Losing this exception does little harm: the `try` only cleans up, only asks a yes/no question, only looks
-/// whether something can be imported, or does nothing that the rest of the notebook could miss.
-pub(crate) fn does_little_harm(attempt: &StmtTry, handler: &ExceptHandler) -> bool {
-    is_cleanup(&attempt.body)
-        || is_probe(attempt, handler)
-        || is_import(&attempt.body)
-        || is_show(&attempt.body)
-}
-
-const CLEANUP: &[&str] = &[
-    "close",
-    "closeall",
-    "cleanup",
-    "clean_up",
-    "delete",
-    "destroy",
-    "disconnect",
-    "kill",
-    "quit",
-    "release",
-    "remove",
-    "rmdir",
-    "rmtree",
-    "shutdown",
-    "stop",
-    "teardown",
-    "terminate",
-    "undeploy",
-    "undeploy_all",
-    "unlink",
-    "unmount",
-    "cancel",
-    "drop",
-    "clear",
-];
-
-fn is_cleanup(body: &[Stmt]) -> bool {
-    let is_cleanup_call = |call: &ast::ExprCall| {
-        let name = match &*call.func {
-            Expr::Name(name) => name.id.as_str(),
-            Expr::Attribute(attribute) => attribute.attr.as_str(),
-            _ => return false,
-        };
-        let starts =
-            |word: &&str| name == *word || name.strip_prefix(word).is_some_and(|rest| rest.starts_with('_'));
-        CLEANUP.iter().any(starts)
-    };
-    let mut cleans = false;
-    let harmless = body.iter().all(|statement| match statement {
-        Stmt::Delete(_) => {
-            cleans = true;
-            true
-        }
-        Stmt::Expr(expression) => match &*expression.value {
-            Expr::Call(call) if is_print(call) => true,
-            Expr::Call(call) => {
-                let cleanup = is_cleanup_call(call);
-                cleans |= cleanup;
-                cleanup
-            }
-            Expr::StringLiteral(_) => true,
-            _ => false,
-        },
-        // `resources = list(); for r in resources: r.delete()`
-        Stmt::For(repeat) => {
-            let inner = is_cleanup(&repeat.body);
-            cleans |= inner;
-            inner
-        }
-        Stmt::If(choice) => {
-            let inner = is_cleanup(&choice.body) && choice.elif_else_clauses.is_empty();
-            cleans |= inner;
-            inner
-        }
-        Stmt::Pass(_) => true,
-        _ => false,
-    });
-    harmless && cleans
-}
-
-/// The handler and the body yield only True or False.
-fn is_probe(attempt: &StmtTry, handler: &ExceptHandler) -> bool {
-    let answers = |statement: &Stmt| match statement {
-        Stmt::Return(returned) => returned
-            .value
-            .as_deref()
-            .is_some_and(Expr::is_boolean_literal_expr),
-        Stmt::Assign(assign) => assign.value.is_boolean_literal_expr(),
-        _ => false,
-    };
-    let body = &clause(handler).body;
-    body.iter().any(answers)
-        && body
-            .iter()
-            .all(|statement| answers(statement) || statement_reaction(statement) != Reaction::Default)
-        && attempt
-            .body
-            .iter()
-            .chain(&attempt.orelse)
-            .filter(|statement| statement.is_return_stmt())
-            .all(answers)
-}
-
-fn is_import(body: &[Stmt]) -> bool {
-    let is_import = |statement: &Stmt| matches!(statement, Stmt::Import(_) | Stmt::ImportFrom(_));
-    body.first().is_some_and(is_import)
-        && body
-            .iter()
-            .all(|statement| is_import(statement) || !binds_or_loops(statement))
-}
-
-fn binds_or_loops(statement: &Stmt) -> bool {
-    matches!(
-        statement,
-        Stmt::For(_) | Stmt::While(_) | Stmt::With(_) | Stmt::FunctionDef(_) | Stmt::ClassDef(_)
-    )
-}
-
-/// The body shows values or demonstrates an error, and binds nothing.
-fn is_show(body: &[Stmt]) -> bool {
-    body.iter().all(|statement| match statement {
-        Stmt::Expr(expression) => match &*expression.value {
-            Expr::Call(call) => is_print(call),
-            Expr::Await(_) | Expr::Yield(_) | Expr::YieldFrom(_) => false,
-            _ => true,
-        },
-        Stmt::Raise(_) | Stmt::Assert(_) | Stmt::Pass(_) => true,
-        _ => false,
-    })
 }
 
 /// Where the `except` clause itself stands: its first line without the body.

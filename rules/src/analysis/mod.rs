@@ -3,11 +3,16 @@
 
 pub(crate) mod arguments;
 pub(crate) mod assertions;
+pub(crate) mod calls;
+pub(crate) mod columns;
 pub(crate) mod commands;
+pub(crate) mod fallback;
 pub(crate) mod handlers;
+pub(crate) mod harm;
 pub(crate) mod learning;
 pub(crate) mod mending;
 pub(crate) mod metrics;
 pub(crate) mod missing_values;
 pub(crate) mod none_origin;
 pub(crate) mod numbers;
+pub(crate) mod reach;

@@ -7,7 +7,11 @@ use nbvet_engine::{
 use nbvet_report::{Applicability, Level};
 
 use crate::{
-    analysis::handlers::{self, Reaction},
+    analysis::{
+        fallback,
+        handlers::{self, Reaction},
+        harm,
+    },
     macros::rule,
 };
 
@@ -85,7 +89,9 @@ impl StaticRule for BareExcept {
                     Applicability::Unsafe,
                     vec![named],
                 )
-                .lowered_if(handlers::does_little_harm(attempt, handler)),
+                .lowered_if(
+                    harm::is_little(cx, attempt, handler) || fallback::is_another_way(cx, attempt, handler),
+                ),
             );
         }
     }

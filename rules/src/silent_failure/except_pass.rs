@@ -3,7 +3,10 @@
 use nbvet_engine::{Check, Context, Finding, Node, Row, StaticRule, Visits};
 
 use crate::{
-    analysis::handlers::{self, Reaction},
+    analysis::{
+        handlers::{self, Reaction},
+        harm,
+    },
     macros::rule,
 };
 
@@ -77,7 +80,7 @@ impl StaticRule for ExceptPass {
                 Finding::new(at, format!("`{spelling}` throws every error away"))
                     .because("What failed here is missing from everything that follows, and nothing says so.")
                     .help("catch the one exception that you expect, and collect what was skipped so that it can be checked")
-                    .lowered_if(handlers::does_little_harm(attempt, handler));
+                    .lowered_if(harm::is_little(cx, attempt, handler));
             cx.report(finding);
         }
     }

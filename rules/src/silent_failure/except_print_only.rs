@@ -6,7 +6,7 @@ use nbvet_report::Applicability;
 use crate::{
     analysis::{
         handlers::{self, Reaction},
-        mending,
+        harm, mending,
     },
     macros::rule,
 };
@@ -48,6 +48,7 @@ rule! {
     "NB203" "except-print-only",
     group: SilentFailure,
     row: Row::Hidden,
+    stands_lower: true,
     since: "0.1.0",
     check: Check::Static(&ExceptPrintOnly),
 }
@@ -67,6 +68,7 @@ impl StaticRule for ExceptPrintOnly {
             }
             let at = cx.at(handlers::head(cx.model(), cx.position(), handler));
             let spelling = handlers::spelling(handler);
+            let harmless = harm::is_little(cx, attempt, handler);
             let finding = Finding::new(
                 at,
                 format!("`{spelling}` prints the error and goes on as if nothing had happened"),
@@ -75,8 +77,7 @@ impl StaticRule for ExceptPrintOnly {
                 "The notebook ends well even when this step failed; the cells below work with what is left.",
             )
             .help("remove the `try`, or `raise` again after printing")
-            .lowered_if(handlers::does_little_harm(attempt, handler));
-            let harmless = handlers::does_little_harm(attempt, handler);
+            .lowered_if(harmless);
             let raise = mending::raise_again(cx, handler).filter(|_| !harmless);
             cx.report(match raise {
                 Some(edit) => finding.fix(mending::RAISE, Applicability::Unsafe, vec![edit]),

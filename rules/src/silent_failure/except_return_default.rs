@@ -1,9 +1,16 @@
 //! NB204 except-return-default.
 
-use nbvet_engine::{Check, Context, Finding, Node, Row, StaticRule, Visits};
+use nbvet_engine::{
+    Check, Context, Finding, Node, Row, StaticRule, Visits,
+    ast::{ExceptHandler, Expr, Stmt, StmtFunctionDef, StmtTry},
+};
 
 use crate::{
-    analysis::handlers::{self, Reaction},
+    analysis::{
+        calls, columns,
+        handlers::{self, Reaction},
+        harm,
+    },
     macros::rule,
 };
 
@@ -66,12 +73,63 @@ impl StaticRule for ExceptReturnDefault {
                 Finding::new(at, format!("`{spelling}` puts a constant in the place of the result"))
                     .because("Any error, a wrong path as much as a bug, now looks like an ordinary value.")
                     .help("let the error reach the caller, or catch only the exception for which this constant is right")
-                    .lowered_if(handlers::does_little_harm(attempt, handler));
+                    .lowered_if(harm::is_little(cx, attempt, handler) || is_missing_value(cx, attempt, handler));
             let finding = match cx.function() {
                 Some(function) => finding.about(format!("function:{}", function.name)),
                 None => finding,
             };
             cx.report(finding);
         }
+    }
+}
+
+/// `try: return text.split()[0]`, `except: return nan` in a function that fills a column: one expression on the
+/// function's parameter, and in its place the value that columns have for what is missing.
+fn is_missing_value(cx: &Context<'_, '_>, attempt: &StmtTry, handler: &ExceptHandler) -> bool {
+    let Some(function) = cx.function() else {
+        return false;
+    };
+    let ([Stmt::Return(tried)], [Stmt::Return(given)]) = (&*attempt.body, &*handlers::clause(handler).body)
+    else {
+        return false;
+    };
+    let is_missing = match given.value.as_deref() {
+        None => true,
+        Some(value) => is_missing_literal(value),
+    };
+    is_missing
+        && tried
+            .value
+            .as_deref()
+            .is_some_and(|value| is_of_parameter(function, value))
+        && columns::only_fills(cx.model(), function)
+}
+
+fn is_missing_literal(value: &Expr) -> bool {
+    match value {
+        Expr::NoneLiteral(_) => true,
+        Expr::Attribute(attribute) => matches!(attribute.attr.as_str(), "nan" | "NaN" | "NA" | "NaT"),
+        Expr::Call(call) => calls::name(call) == "float",
+        _ => false,
+    }
+}
+
+/// Methods and items of a parameter, and conversions of them.
+fn is_of_parameter(function: &StmtFunctionDef, value: &Expr) -> bool {
+    match value {
+        Expr::Name(name) => {
+            (function.parameters.iter()).any(|parameter| parameter.name().as_str() == name.id.as_str())
+        }
+        Expr::Attribute(attribute) => is_of_parameter(function, &attribute.value),
+        Expr::Subscript(subscript) => is_of_parameter(function, &subscript.value),
+        Expr::Call(call) => match (&*call.func, &*call.arguments.args) {
+            (Expr::Attribute(method), _) => is_of_parameter(function, &method.value),
+            (Expr::Name(conversion), [argument]) => {
+                matches!(conversion.id.as_str(), "float" | "int" | "str" | "len")
+                    && is_of_parameter(function, argument)
+            }
+            _ => false,
+        },
+        _ => false,
     }
 }

@@ -2,12 +2,15 @@
 
 use nbvet_engine::{
     Check, Context, Finding, Model, Node, Row, StaticRule, Visits,
-    ast::{ExceptHandler, Expr, Ranged, Stmt, StmtFunctionDef, TextRange, Visitor, visitor},
-    model::{FunctionSummary, NonePathKind, summarize},
+    ast::{ExceptHandler, Expr, Ranged, Stmt, StmtFunctionDef, TextRange, UnaryOp, Visitor, visitor},
+    model::{BindingKind, FunctionSummary, NonePathKind, summarize},
 };
 use nbvet_report::{Applicability, Level};
 
-use crate::{analysis::mending, macros::rule};
+use crate::{
+    analysis::{columns, mending},
+    macros::rule,
+};
 
 rule! {
     /// A function that returns a value on some paths and falls off its end on others.
@@ -50,6 +53,7 @@ rule! {
     "NB205" "implicit-none-return",
     group: SilentFailure,
     row: Row::From(Level::Development),
+    stands_lower: true,
     since: "0.1.0",
     check: Check::Static(&ImplicitNoneReturn),
 }
@@ -93,6 +97,7 @@ impl StaticRule for ImplicitNoneReturn {
             .because("The caller gets None in the cases that reach the function's end, and nothing says so.")
             .help("end every path with `return …` or `raise`; if None is meant, write `return None`")
             .lowered_if(!cx.model().value_is_used(function) && !is_method_used(cx.model(), function))
+            .lowered_if(columns::only_fills(cx.model(), function) || is_always_asked(cx.model(), function))
             .about(format!("function:{name}"));
         if let Some(shown) = shown {
             finding = finding.label(shown, "here it returns a value");
@@ -175,6 +180,79 @@ fn first_line(cx: &Context<'_, '_>, range: TextRange) -> TextRange {
         .len();
     let length = nbvet_engine::ast::TextSize::try_from(length).unwrap_or_default();
     TextRange::at(range.start(), length)
+}
+
+/// Every use of the function is a call that asks whether there is a value: `f(x) or ""`, `if f(x):`, `f(x) is None`.
+fn is_always_asked(model: &Model<'_>, function: &StmtFunctionDef) -> bool {
+    let Some((id, _)) = model.bindings().find(
+        |(_, binding)| matches!(binding.kind, BindingKind::Function(found) if std::ptr::eq(found, function)),
+    ) else {
+        return false;
+    };
+    let asked: Vec<Vec<TextRange>> = (model.parsed().cells().iter())
+        .map(|cell| {
+            let mut finder = Asked(Vec::new());
+            finder.visit_body(cell.body());
+            finder.0
+        })
+        .collect();
+    let mut uses = model.uses_of(id).peekable();
+    uses.peek().is_some()
+        && uses.all(|reference| asked[reference.place.cell].contains(&reference.place.range()))
+}
+
+/// Names of functions whose result is asked for being there.
+struct Asked(Vec<TextRange>);
+
+impl Asked {
+    fn ask(&mut self, condition: &Expr) {
+        match condition {
+            Expr::Call(call) => self.0.push(call.func.range()),
+            Expr::UnaryOp(operation) if operation.op == UnaryOp::Not => self.ask(&operation.operand),
+            Expr::Named(named) => self.ask(&named.value),
+            _ => {}
+        }
+    }
+}
+
+impl<'a> Visitor<'a> for Asked {
+    fn visit_stmt(&mut self, statement: &'a Stmt) {
+        match statement {
+            Stmt::If(choice) => {
+                self.ask(&choice.test);
+                let clauses = choice.elif_else_clauses.iter();
+                clauses
+                    .filter_map(|clause| clause.test.as_ref())
+                    .for_each(|test| self.ask(test));
+            }
+            Stmt::While(repeat) => self.ask(&repeat.test),
+            Stmt::Assert(assertion) => self.ask(&assertion.test),
+            _ => {}
+        }
+        visitor::walk_stmt(self, statement);
+    }
+
+    fn visit_expr(&mut self, expression: &'a Expr) {
+        match expression {
+            Expr::BoolOp(operation) => {
+                let (_, asked) = operation.values.split_last().unwrap_or((expression, &[]));
+                for value in asked {
+                    self.ask(value);
+                }
+            }
+            Expr::If(choice) => self.ask(&choice.test),
+            Expr::Compare(comparison) if comparison.comparators.iter().any(Expr::is_none_literal_expr) => {
+                self.ask(&comparison.left);
+            }
+            Expr::ListComp(comprehension) => comprehension
+                .generators
+                .iter()
+                .flat_map(|generator| &generator.ifs)
+                .for_each(|condition| self.ask(condition)),
+            _ => {}
+        }
+        visitor::walk_expr(self, expression);
+    }
 }
 
 /// The annotation allows `None`.

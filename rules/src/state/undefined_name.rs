@@ -7,8 +7,9 @@ use nbvet_engine::{
     model::{Reference, Resolution, ScopeId},
 };
 use nbvet_notebook::Output;
+use nbvet_report::Severity;
 
-use crate::macros::rule;
+use crate::{analysis::reach, macros::rule};
 
 rule! {
     /// A name that no cell of the notebook binds.
@@ -20,7 +21,7 @@ rule! {
     ///
     /// Names that magics, `from x import *`, `exec` or the kernel may bind are left alone; so is a name within a
     /// `try` that catches `NameError`. In a function's body, or on a path that may not be taken, it counts one
-    /// severity less.
+    /// severity less; in a function or class that no cell uses it is a note.
     ///
     /// ## Examples
     ///
@@ -57,8 +58,8 @@ impl StaticRule for UndefinedName {
             if is_undefined(cx, reference) {
                 let entry = first.entry(reference.name).or_insert((reference, 0));
                 entry.1 += 1;
-                // A use that surely runs says more than one that may not.
-                if entry.0.conditional && !reference.conditional {
+                // A use that surely runs says more than one that may not, and that more than one that never does.
+                if likelihood(cx, reference) > likelihood(cx, entry.0) {
                     entry.0 = reference;
                 }
             }
@@ -86,6 +87,26 @@ fn is_undefined(cx: &Context<'_, '_>, reference: &Reference<'_>) -> bool {
     nowhere && !reference.guarded && (local || reference.resolution == Resolution::Deleted)
 }
 
+/// How likely a run reaches the use.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Likelihood {
+    /// It stands in a function or class that no cell uses.
+    Never,
+    /// On a path that may not be taken.
+    Maybe,
+    Surely,
+}
+
+fn likelihood(cx: &Context<'_, '_>, reference: &Reference<'_>) -> Likelihood {
+    if !reference.conditional {
+        Likelihood::Surely
+    } else if reach::is_reached(cx.model(), reference.place) {
+        Likelihood::Maybe
+    } else {
+        Likelihood::Never
+    }
+}
+
 fn finding(cx: &Context<'_, '_>, name: &str, reference: &Reference<'_>, uses: usize) -> Finding {
     let at = cx.model().location_of(reference.place);
     let message = if reference.resolution == Resolution::Deleted {
@@ -103,13 +124,22 @@ fn finding(cx: &Context<'_, '_>, name: &str, reference: &Reference<'_>, uses: us
     } else {
         ""
     };
-    Finding::new(at, message)
-        .because(format!(
-            "Run from top to bottom, this raises NameError.{more}{stale}"
-        ))
+    let is_never = likelihood(cx, reference) == Likelihood::Never;
+    let because = if is_never {
+        "No cell uses the function or class in which it stands; the first call raises NameError."
+    } else {
+        "Run from top to bottom, this raises NameError."
+    };
+    let found = Finding::new(at, message)
+        .because(format!("{because}{more}{stale}"))
         .help(advice(name))
         .lowered_if(reference.conditional || reference.in_annotation)
-        .about(format!("name:{name}"))
+        .about(format!("name:{name}"));
+    if is_never {
+        found.at_most(Severity::Note)
+    } else {
+        found
+    }
 }
 
 /// The cell surely uses the name, and ran to its end when it was stored: it has a value, and no error.
