@@ -104,6 +104,19 @@ fn s2_a_hidden_error_is_a_note_a_warning_an_error_and_an_error() {
 }
 
 #[test]
+fn s2_a_rule_that_misses_the_gate_stands_lower_than_its_row_and_keeps_it() {
+    let rule = nbvet_rules::find("NB203").unwrap();
+    let [note, warning, error] = [Severity::Note, Severity::Warning, Severity::Error];
+    assert!(rule.meta.stands_lower);
+    assert_eq!(rule.meta.row.severities(), [note, warning, error, error]);
+    assert_eq!(rule.meta.severities(), [note, note, warning, warning]);
+    let prints =
+        "for path in paths:\n    try:\n        load(path)\n    except Exception as e:\n        print(e)\n";
+    let found = Level::ALL.map(|level| severity_of("NB203", prints, &at(level)).unwrap());
+    assert_eq!(found, rule.meta.severities());
+}
+
+#[test]
 fn s2_clean_up_calls_count_one_severity_less() {
     let source = "try:\n    endpoint.delete()\nexcept Exception:\n    pass\n";
     assert_eq!(
