@@ -62,7 +62,7 @@ fn index() -> String {
 
 /// At the four levels, errors marked.
 fn severities(meta: &RuleMeta) -> [String; 4] {
-    meta.row.severities().map(|severity| match severity {
+    meta.severities().map(|severity| match severity {
         Severity::Error => "**error**".to_owned(),
         other => other.to_string(),
     })
@@ -115,6 +115,12 @@ fn line_of(line: &str, out: &mut String) {
 fn remarks(rule: &Rule) -> Vec<String> {
     let meta = &rule.meta;
     let mut remarks = Vec::new();
+    if meta.stands_lower {
+        remarks.push(format!(
+            "It stands lower than its row ({}) until at least 80 % of its hits in real notebooks are true.",
+            meta.row.severities().map(Severity::as_str).join(", ")
+        ));
+    }
     if meta.row == Row::Fault {
         remarks.push("It fails the notebook at every level and cannot be switched off.".to_owned());
     }
