@@ -44,8 +44,8 @@ false hits that the labels' reasons name. Each class has a general reason and a 
 right on notebooks that nobody has read is for repositories not looked at yet to tell.
 
 "share met" is a census of fewer than 50 hits; the gate then also wants five mutants proven by execution, of which
-fixtures/pairs has as many as the table says. A rule that misses the gate and stands lower than its row is a note at development: its warnings are
-those it would give in its row.
+fixtures/pairs has as many as the table says. A rule that misses the gate and stands lower than its row is a note at
+development: its warnings are those it would give in its row.
 
 {table}"""
 
@@ -222,7 +222,7 @@ def table(nbvet):
                 share, interval = f"{right / labelled:.2f}", f"{low:.2f}-{high:.2f}"
             said = verdict(count, labelled, right, severity)
             if said == "met, with mutants":
-                said = f"share met, {mutants(name)} of {MUTANTS} mutants"
+                said = "met" if mutants(name) >= MUTANTS else f"share met, {mutants(name)} of {MUTANTS} mutants"
             if said.startswith("MISSED") and name in lower:
                 said += "; stands lower until it meets it"
             else:
