@@ -3,16 +3,17 @@
 //! among them.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
 };
 
-use nbvet_report::{Diagnostic, NotebookReport, Suppression, SuppressionKind};
+use nbvet_engine::{Check, Settings};
+use nbvet_report::{Diagnostic, NotebookReport, RunEnd, Suppression, SuppressionKind};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    executed,
+    catalogue, executed,
     usage::{UsageError, shown},
 };
 
@@ -49,8 +50,8 @@ pub(crate) enum Known {
     /// There is none.
     #[default]
     Nothing,
-    /// These fingerprints.
-    Findings(BTreeSet<String>),
+    /// These.
+    Findings(Findings),
     /// Everything: the baseline is being written.
     Everything,
 }
@@ -64,7 +65,7 @@ impl Known {
         {
             let known = match self {
                 Self::Nothing => false,
-                Self::Findings(known) => known.contains(&found.fingerprint),
+                Self::Findings(known) => known.contains_key(&found.fingerprint),
                 Self::Everything => true,
             };
             found.suppression = known.then_some(Suppression {
@@ -72,6 +73,27 @@ impl Known {
                 reason: None,
             });
         }
+    }
+
+    /// How many of the baseline's findings a notebook no longer has, of rules that could have told them.
+    pub(crate) fn gone(&self, report: &NotebookReport, settings: &Settings) -> usize {
+        let Self::Findings(known) = self else { return 0 };
+        if report.failure.is_some() {
+            return 0;
+        }
+        let there = findings(report);
+        let could_tell = |label: &str| {
+            let id = label.split(' ').next().unwrap_or_default();
+            catalogue::find(id).is_ok_and(|rule| {
+                // A run that ended early has not seen everything.
+                let ran = report.end == Some(RunEnd::Completed);
+                (ran || !matches!(rule.check, Check::Run(_))) && settings.is_on(rule)
+            })
+        };
+        known
+            .iter()
+            .filter(|(fingerprint, label)| !there.contains_key(*fingerprint) && could_tell(label))
+            .count()
     }
 }
 
@@ -87,9 +109,7 @@ impl Baselines {
         }
         let baseline = &self.by_path[path];
         let found = baseline.notebooks.get(&baseline.key(notebook));
-        Ok(Known::Findings(
-            found.into_iter().flat_map(BTreeMap::keys).cloned().collect(),
-        ))
+        Ok(Known::Findings(found.cloned().unwrap_or_default()))
     }
 
     /// Writes the baselines anew from what was found. What they say about notebooks that were not looked at stays, as
@@ -119,7 +139,7 @@ impl Baselines {
     }
 }
 
-fn count(number: usize, noun: &str) -> String {
+pub(crate) fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 

@@ -18,7 +18,7 @@ use nbvet_report::{ExitCode, FailureKind, Level, NotebookReport, Report, RunFail
 
 use crate::{
     args::{Format, InputArgs, JudgeArgs, RunArgs},
-    baseline::{Baselines, Known},
+    baseline::{self, Baselines, Known},
     catalogue,
     fixing::{self, Fixes},
     guard,
@@ -198,18 +198,29 @@ impl Batch {
             Format::Markdown => markdown(&report, &sources),
         });
         count.print_mended();
-        report.exit_code.max(self.write_baselines(&report))
+        report.exit_code.max(self.settle_baselines(&report))
     }
 
-    /// Where the baseline was to be written: what the reports have put into it.
-    fn write_baselines(&self, report: &Report) -> ExitCode {
-        let Some(baselines) = &self.baselines else {
-            return ExitCode::Passed;
-        };
+    /// Where the baseline was to be written: what the reports have put into it. Elsewhere it is said what it holds in
+    /// vain.
+    fn settle_baselines(&self, report: &Report) -> ExitCode {
         let by_path: BTreeMap<String, &Item> =
             self.items.iter().map(|item| (shown(&item.path), item)).collect();
-        let judged = report.notebooks.iter().filter_map(|notebook| {
-            let item = by_path.get(&notebook.path)?;
+        let judged = report.notebooks.iter();
+        let judged = judged.filter_map(|notebook| Some((*by_path.get(&notebook.path)?, notebook)));
+        let Some(baselines) = &self.baselines else {
+            let gone = judged.map(|(item, notebook)| item.known.gone(notebook, &item.settings.engine));
+            let gone: usize = gone.sum();
+            if gone > 0 {
+                let gone = baseline::count(gone, "finding");
+                output::note(
+                    "baseline",
+                    &format!("{gone} in it no more; `--write-baseline` takes that out"),
+                );
+            }
+            return ExitCode::Passed;
+        };
+        let judged = judged.filter_map(|(item, notebook)| {
             Some((item.settings.baseline.as_deref()?, item.path.as_path(), notebook))
         });
         match baselines.write(judged) {

@@ -135,7 +135,7 @@ pub struct Settings {
 
 impl Settings {
     /// Whether a rule's findings are told at all.
-    pub(crate) fn is_on(&self, rule: &Rule) -> bool {
+    pub fn is_on(&self, rule: &Rule) -> bool {
         self.severity(rule, false, false) != Severity::Off
     }
 

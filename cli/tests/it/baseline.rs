@@ -4,7 +4,10 @@ use std::fs;
 
 use expect_test::expect;
 
-use crate::sandbox::{Sandbox, notebook};
+use crate::{
+    python::python,
+    sandbox::{Sandbox, notebook},
+};
 
 const NONE: &str = "scores = [3, 1]\nscores = scores.sort()\nassert scores is None";
 const OTHER: &str = "names = ['b']\nnames = names.reverse()\nassert names is None";
@@ -183,4 +186,61 @@ fn a_baseline_that_cannot_be_used_is_told_and_only_an_old_one_is_overwritten() {
     let output = sandbox.output(&[&call[..], &["--write-baseline"]].concat());
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(sandbox.output(&call).status.code(), Some(0));
+}
+
+#[test]
+fn findings_that_are_gone_are_told_where_their_rule_could_have_told_them() {
+    let sandbox = written(&[("a.ipynb", NONE)]).file("a.ipynb", &notebook(&["x = 1\nassert x"]));
+    sandbox.check(
+        &["lint", ".", "--baseline", "known.json"],
+        &expect![[r#"
+        exit 0
+        --- stdout
+        ✓ Passed a.ipynb  at development · not run
+        1 notebook: 1 passed · [s]
+        --- stderr
+        baseline: 1 finding in it no more; `--write-baseline` takes that out
+    "#]],
+    );
+    let output = sandbox.output(&["lint", ".", "--baseline", "known.json", "--select", "NB2"]);
+    assert_eq!(output.stderr, b"");
+}
+
+#[test]
+fn a_run_that_fails_is_never_hidden_and_findings_of_runs_are_not_missed_by_lint() {
+    let Some(python) = python() else { return };
+    let sandbox = Sandbox::new()
+        .file(
+            "raises.ipynb",
+            &notebook(&["rates = {}\nassert not rates\nrates['usd']"]),
+        )
+        .file(
+            "nan.ipynb",
+            &notebook(&[
+                "import numpy as np\nvalues = np.array([1.0])\nmean = values[values > 5].mean()\nprint(mean)",
+            ]),
+        );
+    let validate = ["validate", ".", "--baseline", "known.json", "--python", &python];
+    let codes = |arguments: &[&str]| -> Vec<String> {
+        let output = sandbox.output(&[arguments, &["--format", "json"]].concat());
+        assert_eq!(
+            String::from_utf8_lossy(&output.stderr).matches("no more").count(),
+            0
+        );
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let notebooks = report["notebooks"].as_array().unwrap();
+        let codes = notebooks.iter().map(|notebook| &notebook["verdict"]["exitCode"]);
+        codes.map(|code| code.as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(
+        codes(&[&validate[..], &["--write-baseline"]].concat()),
+        ["passed", "failed"]
+    );
+    assert_eq!(codes(&validate), ["passed", "failed"]);
+    let file = fs::read_to_string(sandbox.path("known.json")).unwrap();
+    assert!(file.contains("NB312") && !file.contains("NB001"), "{file}");
+    assert_eq!(
+        codes(&["lint", ".", "--baseline", "known.json"]),
+        ["passed", "passed"]
+    );
 }

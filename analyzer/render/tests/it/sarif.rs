@@ -35,7 +35,12 @@ fn a_log_is_valid_and_keeps_what_was_found() {
         message: "none".to_owned(),
         hint: Some("h".to_owned()),
     };
-    let one = notebook("work/ä.ipynb", diagnostics(), Vec::new(), None, None);
+    let mut all = diagnostics();
+    all[2].suppression = Some(Suppression {
+        kind: SuppressionKind::Baseline,
+        reason: None,
+    });
+    let one = notebook("work/ä.ipynb", all, Vec::new(), None, None);
     let lost = notebook("/b c.ipynb", Vec::new(), Vec::new(), None, Some(failure));
     let log = log(vec![one, lost], &[source()]);
     let run = &log["runs"][0];
@@ -61,6 +66,7 @@ fn a_log_is_valid_and_keeps_what_was_found() {
         run["results"][3]["suppressions"][0]["justification"],
         "comment: known"
     );
+    assert_eq!(run["results"][2]["suppressions"][0]["kind"], "external");
     assert_eq!(run["invocations"][0]["executionSuccessful"], false);
     assert_eq!(
         run["invocations"][0]["toolExecutionNotifications"][0]["message"]["text"],
