@@ -65,7 +65,14 @@ pub(crate) struct Batch {
 
 impl Batch {
     /// Finds the notebooks and their settings. Whatever is wrong with the call is found here, before any work.
-    pub(crate) fn new(input: &InputArgs, judge: &JudgeArgs, run: &RunArgs) -> Result<Self, UsageError> {
+    /// Without `judge` only execution faults will count: then no baseline has a say.
+    pub(crate) fn new(
+        input: &InputArgs,
+        judge: Option<&JudgeArgs>,
+        run: &RunArgs,
+    ) -> Result<Self, UsageError> {
+        let is_judged = judge.is_some();
+        let judge = judge.cloned().unwrap_or_default();
         let started = Instant::now();
         let found = paths::collect(&input.paths)?;
         for folder in &found.empty {
@@ -79,7 +86,7 @@ impl Batch {
                 "`--strict` is level production and wins over `--level {level}`"
             ));
         }
-        let mut resolver = Resolver::new(judge, run)?;
+        let mut resolver = Resolver::new(&judge, run)?;
         let mut baselines = Baselines::default();
         let items = found
             .notebooks
@@ -87,9 +94,9 @@ impl Batch {
             .map(|path| {
                 let settings = resolver.for_notebook(&path)?;
                 let known = match &settings.baseline {
-                    Some(file) => baselines.known(file, &path, judge.write_baseline)?,
+                    Some(file) if is_judged => baselines.known(file, &path, judge.write_baseline)?,
                     None if judge.write_baseline => return Err(UsageError::NowhereForBaseline),
-                    None => Known::Nothing,
+                    Some(_) | None => Known::Nothing,
                 };
                 Ok(Item {
                     path,
@@ -310,7 +317,7 @@ mod tests {
             unreachable!("it was asked for")
         };
         guard::install();
-        let batch = Batch::new(&args.input, &args.judge, &args.run).unwrap();
+        let batch = Batch::new(&args.input, Some(&args.judge), &args.run).unwrap();
         let progress = Progress::new(2);
         let work = |item: &Item, _: &Progress| {
             assert!(item.path.ends_with("b.ipynb"), "the table has no rows");

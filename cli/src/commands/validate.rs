@@ -16,18 +16,18 @@ use crate::{
 
 /// Everything counts: how the run ended, what it showed, and what reading shows.
 pub(crate) fn validate(args: &ValidateArgs) -> Result<ExitCode, UsageError> {
-    execute(&args.input, &args.judge, &args.run, Judged::Everything)
+    execute(&args.input, Some(&args.judge), &args.run, Judged::Everything)
 }
 
 /// Only whether notebooks get to their end counts.
 pub(crate) fn run(args: &RunOnlyArgs) -> Result<ExitCode, UsageError> {
-    execute(&args.input, &JudgeArgs::default(), &args.run, Judged::Faults)
+    execute(&args.input, None, &args.run, Judged::Faults)
 }
 
 /// One notebook at a time unless told otherwise: notebooks of a folder may write the same files.
 fn execute(
     input: &InputArgs,
-    judge: &JudgeArgs,
+    judge: Option<&JudgeArgs>,
     args: &RunArgs,
     judged: Judged,
 ) -> Result<ExitCode, UsageError> {

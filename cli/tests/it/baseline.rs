@@ -244,3 +244,13 @@ fn a_run_that_fails_is_never_hidden_and_findings_of_runs_are_not_missed_by_lint(
         ["passed", "passed"]
     );
 }
+
+#[test]
+fn run_does_not_ask_the_baseline() {
+    let Some(python) = python() else { return };
+    let sandbox = written(&[("a.ipynb", NONE)]).file("nbvet.toml", "baseline = \"known.json\"");
+    let run = || sandbox.output(&["run", "a.ipynb", "--python", &python]);
+    assert_eq!((run().status.code(), run().stderr), (Some(0), Vec::new()));
+    fs::remove_file(sandbox.path("known.json")).unwrap();
+    assert_eq!(run().status.code(), Some(0));
+}
