@@ -202,6 +202,12 @@ def test_a_worker_imports_no_large_package_that_ipython_does_not(worker):
     assert large & set(ours) <= set(theirs)
 
 
+@pytest.mark.parametrize("magic", ["autosave 60", "clear", "less x", "man ls", "more x", "qtconsole"])
+def test_magics_of_a_front_end_do_nothing_and_no_harm(worker, magic):
+    cell = worker.run("%" + magic)
+    assert cell.kind == "ok" and cell.outputs == []
+
+
 def test_a_magic_about_the_connection_of_a_kernel_does_no_harm(worker):
     cell = worker.run("%connect_info")
     assert cell.kind == "ok"

@@ -55,6 +55,14 @@ class FrontendMagics(Magics):
         """Shows a manual page in the front end's pager."""
 
     @line_magic
+    def clear(self, line):
+        """Clears a terminal."""
+
+    @line_magic
+    def qtconsole(self, line):
+        """Opens another window on the kernel."""
+
+    @line_magic
     def connect_info(self, line):
         """Says how to connect; here nobody can."""
         print("This notebook runs without a kernel of its own: there is nothing to connect to.")

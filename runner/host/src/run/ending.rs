@@ -1,0 +1,122 @@
+//! The end of a run: its process goes, in good order where that can be, and what is left undone is told.
+
+use std::time::Instant;
+
+use nbvet_protocol::{FromAgent, ToAgent};
+use nbvet_report::{AfterCellOrigin, CellError, CellOutcome, CellRun, Fact, RunEnd};
+
+use super::{Run, RunOutcome, Stop, entry};
+use crate::{event::RunEvent, job::Limits, session::Next};
+
+impl Run<'_> {
+    /// Ends the process, and gives what came of it all.
+    pub(super) fn finish(mut self, stop: Stop) -> RunOutcome {
+        self.end_process(&stop);
+        for cell in &self.job.cells[self.cells.len()..] {
+            self.record(entry(cell, CellOutcome::NotRun));
+        }
+        self.count_late_output();
+        let (end, failure) = match stop {
+            Stop::End(end) => (Some(end), None),
+            Stop::Failure(failure) => (None, Some(failure)),
+        };
+        (self.events)(RunEvent::Ended {
+            end: end.as_ref(),
+            failure: failure.as_ref(),
+        });
+        RunOutcome {
+            cells: self.cells,
+            end,
+            failure,
+            interpreter: self.interpreter,
+            outputs: self.outputs,
+            peak_memory: self.peak_memory,
+            cpu_seconds: self.cpu_seconds,
+        }
+    }
+
+    /// Waits until the process is gone: in good order where the notebook was not stopped, else at once.
+    fn end_process(&mut self, stop: &Stop) {
+        if self.session.is_over() {
+            return;
+        }
+        let Limits { grace, silence, .. } = self.job.limits;
+        let gently = matches!(
+            stop,
+            Stop::End(
+                RunEnd::Completed | RunEnd::Exited { .. } | RunEnd::ExitedWith { .. } | RunEnd::Raised { .. }
+            )
+        );
+        let mut killed = !gently;
+        let mut until = Instant::now() + if gently { grace } else { silence };
+        if gently {
+            self.session.send(&ToAgent::Finish {
+                session: self.session.number(),
+            });
+        } else {
+            self.session.kill();
+        }
+        while !self.session.is_over() {
+            match self.session.next(Some(until)) {
+                next @ (Next::Deadline | Next::Cancelled) if !killed => {
+                    self.session.kill();
+                    killed = true;
+                    until = Instant::now() + silence;
+                    if matches!(next, Next::Deadline) {
+                        self.note_exit(
+                            "the process did not end when all cells were done, and was killed".to_owned(),
+                        );
+                    }
+                }
+                Next::Deadline => self.session.abandon(),
+                Next::Said(FromAgent::Exited {
+                    status,
+                    signal,
+                    peak_memory,
+                    cpu_seconds,
+                    ..
+                }) => {
+                    self.note_use(peak_memory, cpu_seconds);
+                    if !killed {
+                        self.note_bad_exit(status, signal);
+                    }
+                }
+                // The verdict stands: what comes after it is output, or nothing.
+                Next::Said(message) => _ = self.put_out(message),
+                Next::Cancelled | Next::Lost(_) => {}
+            }
+        }
+    }
+
+    /// The process was to end and did, but not well: the last cell that ran is told so.
+    fn note_bad_exit(&mut self, status: Option<i32>, signal: Option<i32>) {
+        match (status, signal) {
+            (_, Some(signal)) => self.note_exit(format!("the process was ended by signal {signal}")),
+            (Some(status), None) if status != 0 => {
+                self.note_exit(format!("the process ended with status {status}"));
+            }
+            _ => {}
+        }
+    }
+
+    fn note_exit(&mut self, value: String) {
+        let ran = |run: &&mut CellRun| !matches!(run.outcome, CellOutcome::Skipped | CellOutcome::NotRun);
+        if let Some(run) = self.cells.iter_mut().rev().find(ran) {
+            let error = CellError {
+                name: "Exit".to_owned(),
+                value,
+                traceback: Vec::new(),
+                line: None,
+            };
+            let origin = AfterCellOrigin::Exit;
+            run.facts.push(Fact::AfterCell { origin, error });
+        }
+    }
+
+    /// What threads printed after their cell was recorded counts for it too.
+    fn count_late_output(&mut self) {
+        for run in &mut self.cells {
+            run.output_bytes_cut = self.outputs.cut(run.cell);
+        }
+    }
+}
