@@ -62,6 +62,10 @@ pub fn summary(report: &Report, options: &TextOptions) -> String {
     summary::summary(report, options)
 }
 
+/// Diagnostics of one notebook that are drawn with their lines; further ones name their place. A drawing costs as much
+/// as its cell is long, and nobody reads thousands.
+const MOST_DRAWN: usize = 500;
+
 /// One notebook's part of [`text`]: its headline, and a block for each thing to say, set off by empty lines.
 pub fn notebook_text(
     notebook: &NotebookReport,
@@ -78,7 +82,11 @@ pub fn notebook_text(
         .iter()
         .filter(|found| found.counts())
         .filter(|found| found.severity > Severity::Note || options.notes == Notes::Shown)
-        .map(|found| diagnostic::block(notebook, source, found, options));
+        .enumerate()
+        .map(|(index, found)| {
+            let source = source.filter(|_| index < MOST_DRAWN);
+            diagnostic::block(notebook, source, found, options)
+        });
     let blocks: Vec<String> = failure.chain(shown).collect();
     for block in &blocks {
         let _ = write!(out, "\n{block}");

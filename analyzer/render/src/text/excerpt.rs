@@ -38,7 +38,15 @@ impl Excerpt {
             lines: Vec::new(),
         };
         let mut start = 0;
+        // Lines that are not drawn are empty here: they only count.
+        let first = places.iter().map(|place| offset(place.line)).min();
+        let last = places
+            .iter()
+            .map(|place| offset(place.end_line.max(place.line)))
+            .max();
+        let drawn = first.unwrap_or(0)..=last.unwrap_or(0);
         for (index, line) in source.split('\n').enumerate() {
+            let line = if drawn.contains(&index) { line } else { "" };
             let column = places
                 .iter()
                 .find(|place| offset(place.line) == index)

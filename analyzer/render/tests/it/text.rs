@@ -348,3 +348,17 @@ fn a_notebook_that_ended_itself_says_what_did_not_run() {
         "#]],
     );
 }
+
+#[test]
+fn of_thousands_of_diagnostics_the_first_are_drawn_and_all_are_told() {
+    let found: Vec<Diagnostic> = (0..2000).map(|_| diagnostics().remove(0)).collect();
+    let options = TextOptions {
+        width: 90,
+        notes: Notes::Shown,
+        seconds: None,
+    };
+    let found = notebook("work/a.ipynb", found, Vec::new(), None, None);
+    let shown = plain(&text(&report(vec![found]), &[source()], &options));
+    assert_eq!(shown.matches("╭─[").count(), 500);
+    assert_eq!(shown.matches("[NB").count(), 2000);
+}
