@@ -1,6 +1,6 @@
 //! A notebook, perhaps its run, and a list of rules, to diagnostics: severities, twins and suppressions included.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashMap};
 
 use nbvet_notebook::{Notebook, Problem, Reading};
 use nbvet_report::{CellOutcome, CellRun, Diagnostic, Location, RuleRef, RunEnd, Severity};
@@ -12,7 +12,7 @@ use crate::{
     parse::ParsedNotebook,
     rule::{Check, Finding, Rule, RunContext, StaticRule},
     severity::{Row, Settings},
-    suppression,
+    suppression::{self, Named},
     unused::{Spoken, Unused},
     walk,
 };
@@ -263,13 +263,14 @@ fn diagnostic(rule: &Rule, finding: Finding, settings: &Settings) -> Diagnostic 
 
 fn suppress(diagnostics: &mut [Diagnostic], reading: &Reading, settings: &Settings) {
     let Some(notebook) = &reading.notebook else { return };
+    // A cell is read once for all its diagnostics.
+    let mut named: HashMap<u32, Vec<Named<'_>>> = HashMap::new();
     for diagnostic in diagnostics.iter_mut().filter(|diagnostic| !diagnostic.fault) {
-        let cell = diagnostic
-            .location
-            .cell
-            .and_then(|cell| notebook.cells().get(cell as usize));
-        if let Some(cell) = cell {
-            diagnostic.suppression = suppression::find(cell, diagnostic, settings.level);
+        let index = diagnostic.location.cell;
+        let cell = index.and_then(|index| Some((index, notebook.cells().get(index as usize)?)));
+        if let Some((index, cell)) = cell {
+            let named = named.entry(index).or_insert_with(|| suppression::named(cell));
+            diagnostic.suppression = suppression::find(named, diagnostic, settings.level);
         }
     }
 }

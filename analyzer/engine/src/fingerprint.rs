@@ -21,8 +21,19 @@ const KEPT: usize = 8;
 /// Gives each diagnostic its fingerprint. They stand in the order of their places.
 pub(crate) fn assign(diagnostics: &mut [Diagnostic], notebook: Option<&Notebook>) {
     let mut seen: HashMap<String, u32> = HashMap::new();
+    // The lines of the cell that the one before was in: most have the same.
+    let mut current: (Option<u32>, Vec<&str>) = (None, Vec::new());
     for diagnostic in diagnostics {
-        let lines = notebook.map_or_else(String::new, |notebook| lines(notebook, &diagnostic.location));
+        let cell = diagnostic.location.cell;
+        if current.0 != cell {
+            let found = notebook.zip(cell);
+            let found = found.and_then(|(notebook, cell)| notebook.cells().get(cell as usize));
+            current = (
+                cell,
+                found.map_or_else(Vec::new, |cell| cell.source.lines().collect()),
+            );
+        }
+        let lines = lines(&current.1, &diagnostic.location);
         let digest = digest(&diagnostic.rule.id, &lines);
         let number = seen.entry(digest.clone()).or_default();
         *number += 1;
@@ -39,15 +50,12 @@ fn digest(rule: &str, lines: &str) -> String {
 }
 
 /// The lines of a location, whole, as far as they count; nothing for a place outside the cells.
-fn lines(notebook: &Notebook, location: &Location) -> String {
-    let cell = location.cell.and_then(|cell| notebook.cells().get(cell as usize));
-    let first = location.line.saturating_sub(1) as usize;
-    let last = location.end_line.max(location.line) as usize;
-    cell.map_or("", |cell| &cell.source)
-        .lines()
-        .take(last)
-        .skip(first)
-        .map(normalised)
+fn lines(cell: &[&str], location: &Location) -> String {
+    let last = (location.end_line.max(location.line) as usize).min(cell.len());
+    let first = (location.line.saturating_sub(1) as usize).min(last);
+    cell[first..last]
+        .iter()
+        .map(|line| normalised(line))
         .filter(|line| !line.is_empty())
         .collect::<Vec<_>>()
         .join("\n")

@@ -70,11 +70,10 @@ pub(crate) fn misspelt(source: &str) -> Vec<Range<usize>> {
     found
 }
 
-/// What switches a diagnostic of this cell off, if anything does.
-pub(crate) fn find(cell: &Cell, diagnostic: &Diagnostic, level: Level) -> Option<Suppression> {
+/// Which of a cell's suppressions switches a diagnostic of that cell off, if one does.
+pub(crate) fn find(named: &[Named<'_>], diagnostic: &Diagnostic, level: Level) -> Option<Suppression> {
     let strict = level == Level::Production;
     let (id, name) = (&diagnostic.rule.id, &diagnostic.rule.name);
-    let named = named(cell);
     let found = named
         .iter()
         .filter(|named| named.covers(id, name, &diagnostic.location))
