@@ -14,7 +14,11 @@ pub(crate) fn with_stack_for<'a, R>(sources: impl IntoIterator<Item = &'a str>, 
     const LEVEL: usize = if cfg!(debug_assertions) { 8 * 1024 } else { 1024 };
     /// Less than any thread has.
     const ENOUGH: usize = 1024 * 1024;
-    let deepest = sources.into_iter().map(deepest).max().unwrap_or(0);
+    // A short cell is not even looked at: no text is deeper than it is long.
+    let long = sources
+        .into_iter()
+        .filter(|source| source.len() * LEVEL >= ENOUGH);
+    let deepest = long.map(deepest).max().unwrap_or(0);
     let need = deepest.min(MAX_DEPTH) * LEVEL;
     if need < ENOUGH {
         f()

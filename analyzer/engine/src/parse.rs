@@ -83,7 +83,7 @@ impl<'a> ParsedCell<'a> {
         let CellCode::Python(text) = &parsed.code else {
             return parsed;
         };
-        if !python || foreign || deepest(&text.text) > MAX_DEPTH {
+        if !python || foreign || text.text.len() > MAX_DEPTH && deepest(&text.text) > MAX_DEPTH {
             return parsed;
         }
         let options = ParseOptions::from(Mode::Ipython);
