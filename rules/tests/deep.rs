@@ -16,6 +16,8 @@ fn no_depth_of_a_cell_overflows_the_stack() {
         "f".to_owned() + &"[0]".repeat(DEPTH),
         "1".to_owned() + &" if x else 1".repeat(DEPTH),
         "lambda:".repeat(DEPTH) + "1",
+        "'a'if'b'else".repeat(DEPTH) + "'c'",
+        "not\\\r".repeat(DEPTH) + "1",
         vec!["x"; DEPTH].join(" = "),
         vec!["x"; DEPTH].join(" ** "),
         vec!["f(1, 2)"; DEPTH].join(" + "),

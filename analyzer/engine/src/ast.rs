@@ -10,7 +10,7 @@ pub use ruff_python_ast::visitor::{self, Visitor};
 /// Runs `f` with enough stack for the syntax trees of these cells. The parser and the trees' own destructors recurse
 /// without looking at the stack, and `1+1+…` is as deep as it is long.
 pub(crate) fn with_stack_for<'a, R>(sources: impl IntoIterator<Item = &'a str>, f: impl FnOnce() -> R) -> R {
-    /// What one level may take, over all functions that recurse: tests go to the limit.
+    /// What one level may take, over all functions that recurse.
     const LEVEL: usize = if cfg!(debug_assertions) { 8 * 1024 } else { 1024 };
     /// Less than any thread has.
     const ENOUGH: usize = 1024 * 1024;
@@ -30,8 +30,8 @@ pub(crate) fn with_stack_for<'a, R>(sources: impl IntoIterator<Item = &'a str>, 
 /// A cell that may be deeper is not parsed: it has many megabytes of signs, and its stack would have gigabytes.
 pub(crate) const MAX_DEPTH: usize = 4_000_000;
 
-/// No tree of the text is deeper: every level takes a sign, or a word behind white space, of its own. Much too high
-/// for long tables, which costs address space and no memory.
+/// No tree of the text is deeper: every level takes a sign, a quote (`"a"if"b"else…`) or a word behind white space of
+/// its own. Much too high for long tables, which costs address space and no memory.
 pub(crate) fn deepest(source: &str) -> usize {
     let is_white = |byte: u8| matches!(byte, b' ' | b'\t' | b'\n' | 0x0c);
     let mut after_white = true;
@@ -40,7 +40,7 @@ pub(crate) fn deepest(source: &str) -> usize {
         .filter(|byte| {
             let begins_white = is_white(*byte) && !after_white;
             after_white = is_white(*byte);
-            begins_white || b"([{.-+*/%@&|^~<>=!:".contains(byte)
+            begins_white || b"([{.-+*/%@&|^~<>=!:\"'\\".contains(byte)
         })
         .count()
 }
@@ -63,6 +63,8 @@ mod tests {
             ("x".to_owned() + &".y".repeat(7), 7),
             ("x".to_owned() + &" if x else x".repeat(7), 7),
             ("lambda:".repeat(7) + "1", 7),
+            ("'a'if'b'else".repeat(7) + "'c'", 7),
+            ("not\\\r".repeat(7) + "1", 7),
         ] {
             assert!(deepest(&deep) >= depth, "{deep}");
         }

@@ -216,6 +216,23 @@ fn a_notebook_that_takes_the_agent_down_spoils_no_other() {
 }
 
 #[test]
+fn what_a_killed_agent_left_in_a_session_of_its_own_is_ended_too() {
+    let Some(python) = python() else { return };
+    // Neither its parents, nor its group, nor its environment tell whose it is.
+    let hide = "import os, signal, time\nread, write = os.pipe()\nif os.fork() == 0:\n    os.setsid()\n    \
+                pid = os.fork()\n    if pid == 0: os.execve('/bin/sleep', ['sleep', '300'], {})\n    \
+                os.write(write, str(pid).encode()); os._exit(0)\n\
+                open('pid', 'w').write(os.read(read, 20).decode())\ntime.sleep(0.3)\n\
+                os.kill(os.getppid(), signal.SIGKILL); time.sleep(60)";
+    let sandbox = Sandbox::new().file("a.ipynb", &notebook(&[hide]));
+    let output = sandbox.output(&["validate", "a.ipynb", "--python", &python]);
+    assert_eq!(output.status.code(), Some(2));
+    let pid = fs::read_to_string(sandbox.path("pid")).unwrap();
+    let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    assert!(!command.starts_with(b"sleep"), "{pid} lives on");
+}
+
+#[test]
 fn the_executed_notebook_says_which_python_ran_it() {
     let Some(python) = python() else { return };
     let text = notebook(&["import platform\nprint(platform.python_version())"])
