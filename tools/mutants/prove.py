@@ -1,9 +1,18 @@
-"""Applies the operators to notebooks of the corpus and executes the proofs; prints the mutants that stood them.
+"""Applies a group's operators to notebooks of the measuring repositories and executes the proofs.
 
-Usage: prove.py RULE NOTEBOOK... (paths below the corpus). Output: [[mutant]] tables for fixtures/pairs. A notebook is
-run cell by cell with IPython in an empty folder, as far as the proof needs. Its own errors below that do not matter.
+    prove.py GROUP [--rule ID] [--operator NAME] [--notebook PATH]... [--pairs]
+
+GROUP names a file of operators beside this one. Every operator is tried on the notebooks of the measuring
+repositories, in an order that nobody chose, until 8 of its mutants stood their proof or 40 places were tried. They are
+written to proven/GROUP.tsv, which recall.py reads; why others did not is told on stderr. --pairs prints [[mutant]]
+tables for fixtures/pairs instead. A notebook is run cell by cell with IPython in an empty folder, as far as the proof
+needs. Its own errors below that do not matter.
 """
 
+import argparse
+import csv
+import hashlib
+import importlib
 import json
 import os
 import subprocess
@@ -11,9 +20,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from operators import LEAKAGE
+import common
 
-ROOT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+PROVEN = HERE / "proven"
+COLUMNS = ["rule", "operator", "notebook", "proof"]
+WANTED = 8
+TRIED = 40
 LIMIT = 120
 RUN = """
 import json, sys
@@ -30,27 +44,36 @@ for index, source in json.load(sys.stdin):
 
 def corpus():
     shared = os.environ.get("NBVET_SHARED") or ROOT.parent / "shared"
-    return Path(shared) / "corpus" / "notebooks"
+    return Path(shared) / "corpus"
 
 
-def code_cells(path):
-    notebook = json.loads(path.read_text(encoding="utf-8"))
-    return [
-        (index, "".join(cell["source"])) for index, cell in enumerate(notebook["cells"]) if cell["cell_type"] == "code"
-    ]
+def rows(path):
+    with path.open(encoding="utf-8", newline="") as file:
+        lines = [line for line in file if not line.startswith("#")]
+    return list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
 
 
-def changed(cells, change):
-    def apply(source):
-        if "replace" in change:
-            assert source.count(change["replace"]) == 1, "the text is in the cell once"
-            source = source.replace(change["replace"], change["with"])
-        return source + ("\n" + change["append"] if "append" in change else "")
+def measuring():
+    """Paths of the notebooks of the measuring repositories, in an order that nobody chose."""
+    repositories = rows(ROOT / "rules" / "labels" / "repositories.tsv")
+    folder = corpus() / "notebooks"
+    named = [folder / row["repository"] for row in repositories if row["used for"] == "measuring"]
+    paths = [str(path.relative_to(folder)) for repository in named for path in repository.rglob("*.ipynb")]
+    return sorted(paths, key=lambda path: hashlib.sha256(path.encode()).digest())
 
-    return [(index, apply(source) if index == change["cell"] else source) for index, source in cells]
+
+def read(path):
+    """A notebook of the corpus in JSON; None where it is no notebook of format 4 in Python."""
+    try:
+        notebook = json.loads((corpus() / "notebooks" / path).read_text(encoding="utf-8"))
+    except ValueError:
+        return None
+    language = notebook.get("metadata", {}).get("kernelspec", {}).get("language", "python")
+    return notebook if "cells" in notebook and language == "python" else None
 
 
 def run(cells):
+    """Executes cells one after the other; what the first error was, or None."""
     with tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ, "MPLBACKEND": "Agg", "PYTHONWARNINGS": "ignore"}
         done = subprocess.run(
@@ -66,18 +89,33 @@ def run(cells):
     return None if done.returncode == 0 else (done.stderr.strip().splitlines() or ["no message"])[-1]
 
 
-def prove(path, operator):
-    """The edit, once its proof has been executed; else why there is none."""
-    cells = code_cells(path)
-    edit = operator(cells)
-    if edit is None:
-        return None, "no place for it"
+def prove(notebook, edit):
+    """None once the edit's proof has been executed, else why it did not stand."""
     try:
-        mutated = [cell for cell in changed(cells, edit.change) if cell[0] <= edit.until]
-        fault = run([*mutated, (-1, edit.check)])
-    except (AssertionError, subprocess.TimeoutExpired) as error:
-        return None, str(error)
-    return (None, fault) if fault else (edit, "")
+        mutant = common.code_cells(common.apply(notebook, edit.change))
+        wanted = edit.cells
+        ran = [cell for cell in mutant if (cell[0] <= edit.until if wanted is None else cell[0] in wanted)]
+        return run([(-2, edit.before), *ran, (-1, edit.check)])
+    except (ValueError, subprocess.TimeoutExpired) as error:
+        return str(error)[:200]
+
+
+def proven_by(operator, paths):
+    """(path, edit) of the mutants of one operator that stood their proof."""
+    tried, stood = 0, 0
+    for path in paths:
+        notebook = read(path)
+        edit = notebook and operator(common.code_cells(notebook))
+        if not edit:
+            continue
+        fault = prove(notebook, edit)
+        tried, stood = tried + 1, stood + (fault is None)
+        if fault is None:
+            yield path, edit
+        else:
+            print(f"{path}: {operator.__name__}: {fault}", file=sys.stderr, flush=True)
+        if tried == TRIED or stood == WANTED:
+            return
 
 
 def toml(value):
@@ -86,18 +124,50 @@ def toml(value):
     return f"'''\n{value}'''" if "\n" in value else json.dumps(value, ensure_ascii=False)
 
 
+def print_pair(operator, name, edit):
+    print(f"[[mutant]]\nname = {toml(operator.__name__.replace('_', ' '))}\nnotebook = {toml(name)}")
+    for key, value in edit.change.items():
+        print(f"{key} = {toml(value)}")
+    print(f"at = {toml(edit.at)}\nproof = {toml(edit.proof)}\n", flush=True)
+
+
+def write(path, kept, proven):
+    PROVEN.mkdir(exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        options = {"delimiter": "\t", "quoting": csv.QUOTE_NONE, "quotechar": None, "lineterminator": "\n"}
+        writer = csv.DictWriter(file, COLUMNS, **options)
+        writer.writeheader()
+        writer.writerows(sorted(kept + proven, key=lambda row: list(row.values())))
+    print(f"{path.relative_to(ROOT)}: {len(proven)} proven now, {len(kept)} kept")
+
+
 def main():
-    rule, *notebooks = sys.argv[1:]
-    for name in notebooks:
-        for operator in LEAKAGE[rule]:
-            edit, why = prove(corpus() / name, operator)
-            if edit is None:
-                print(f"{name}: {operator.__name__}: {why}", file=sys.stderr)
-                continue
-            print(f"[[mutant]]\nname = {toml(operator.__name__.replace('_', ' '))}\nnotebook = {toml(name)}")
-            for key, value in edit.change.items():
-                print(f"{key} = {toml(value)}")
-            print(f"at = {toml(edit.at)}\nproof = {toml(edit.proof)}\n", flush=True)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("group")
+    parser.add_argument("--rule")
+    parser.add_argument("--operator")
+    parser.add_argument("--notebook", action="append")
+    parser.add_argument("--pairs", action="store_true")
+    arguments = parser.parse_args()
+    path = PROVEN / f"{arguments.group}.tsv"
+    wanted = [
+        (rule, operator)
+        for rule, operators in importlib.import_module(arguments.group).OPERATORS.items()
+        for operator in operators
+        if arguments.rule in (None, rule) and arguments.operator in (None, operator.__name__)
+    ]
+    names = {(rule, operator.__name__) for rule, operator in wanted}
+    # What is not tried anew stays.
+    known = rows(path) if path.is_file() else []
+    kept = [row for row in known if (row["rule"], row["operator"]) not in names]
+    proven = []
+    for rule, operator in wanted:
+        for name, edit in proven_by(operator, arguments.notebook or measuring()):
+            if arguments.pairs:
+                print_pair(operator, name, edit)
+            proven.append(dict(zip(COLUMNS, [rule, operator.__name__, name, edit.proof], strict=True)))
+    if not arguments.pairs:
+        write(path, kept, proven)
 
 
 if __name__ == "__main__":

@@ -1,22 +1,9 @@
-"""Faults that can be put into a clean notebook mechanically, each with a proof to be executed behind it.
-
-An operator finds its place in the code by itself and gives an Edit: what is changed in which cell, in the terms of
-fixtures/pairs, and `check`, code that runs after the cell `until` and raises AssertionError unless the fault is real.
-"""
+"""Faults of the flow of data into models that can be put into a clean notebook mechanically."""
 
 import ast
 from dataclasses import dataclass
 
-
-@dataclass
-class Edit:
-    """A change of one cell, and the code that proves that it does harm."""
-
-    change: dict
-    at: str
-    until: int
-    check: str
-    proof: str
+from common import Edit, named, trees
 
 
 @dataclass
@@ -37,19 +24,6 @@ class Score:
     cell: int
     line: str
     text: str
-
-
-def trees(cells):
-    for index, source in cells:
-        lines = [line if not line.lstrip().startswith(("%", "!")) else "pass" for line in source.split("\n")]
-        try:
-            yield index, source, ast.parse("\n".join(lines))
-        except SyntaxError:
-            continue
-
-
-def named(node):
-    return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", None)
 
 
 def find_split(cells):
@@ -86,9 +60,8 @@ def find_score(cells, split):
 
 def before_split(split, lines, at, check, proof):
     """Lines put above the split."""
-    return Edit(
-        {"cell": split.cell, "replace": split.line, "with": f"{lines}\n{split.line}"}, at, split.cell, check, proof
-    )
+    change = {"cell": split.cell, "replace": split.line, "with": f"{lines}\n{split.line}"}
+    return Edit(change, at, split.cell, check, proof)
 
 
 def scaled_before_split(cells):
@@ -292,7 +265,7 @@ def lagged_and_shuffled(cells):
     )
 
 
-LEAKAGE = {
+OPERATORS = {
     "NB501": [scaled_before_split, selected_before_split],
     "NB502": [resampled_before_split, fitted_on_everything],
     "NB503": [chosen_by_test],
