@@ -31,7 +31,6 @@ use crate::{
     usage::UsageError,
 };
 
-#[cfg(target_env = "musl")]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

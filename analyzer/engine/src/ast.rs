@@ -33,16 +33,29 @@ pub(crate) const MAX_DEPTH: usize = 4_000_000;
 /// No tree of the text is deeper: every level takes a sign, a quote (`"a"if"b"else…`) or a word behind white space of
 /// its own. Much too high for long tables, which costs address space and no memory.
 pub(crate) fn deepest(source: &str) -> usize {
-    let is_white = |byte: u8| matches!(byte, b' ' | b'\t' | b'\n' | 0x0c);
-    let mut after_white = true;
-    source
-        .bytes()
-        .filter(|byte| {
-            let begins_white = is_white(*byte) && !after_white;
-            after_white = is_white(*byte);
-            begins_white || b"([{.-+*/%@&|^~<>=!:\"'\\".contains(byte)
-        })
-        .count()
+    /// For each byte: 1, a level by itself; 2, white space.
+    const KINDS: [u8; 256] = {
+        let (mut kinds, signs, white) = ([0; 256], b"([{.-+*/%@&|^~<>=!:\"'\\", b" \t\n\x0c");
+        let mut index = 0;
+        while index < signs.len() {
+            kinds[signs[index] as usize] = 1;
+            index += 1;
+        }
+        index = 0;
+        while index < white.len() {
+            kinds[white[index] as usize] = 2;
+            index += 1;
+        }
+        kinds
+    };
+    let (mut depth, mut before) = (0, 2);
+    for byte in source.bytes() {
+        let kind = KINDS[byte as usize];
+        // White space counts once for all that stands together.
+        depth += usize::from(kind == 1 || (kind == 2 && before != 2));
+        before = kind;
+    }
+    depth
 }
 
 /// Runs `f` with enough stack, however deep the tree is in which it recurses.

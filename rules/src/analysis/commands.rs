@@ -120,9 +120,7 @@ pub(crate) fn is_install(line: &str) -> bool {
 
 /// The notebook reads `_exit_code` somewhere.
 pub(crate) fn status_is_read(model: &Model<'_>) -> bool {
-    model
-        .references()
-        .any(|(_, reference)| reference.name == "_exit_code")
+    model.references_named("_exit_code").next().is_some()
 }
 
 /// A status of 1 that is an answer: `grep` that found nothing.

@@ -138,11 +138,9 @@ fn collects(cx: &Context<'_, '_>, attempt: &StmtTry, handler: &ExceptHandler) ->
         .into_iter()
         .filter(|name| !tried.contains(name))
         .any(|list| {
-            let model = cx.model();
-            model.references().any(|(_, reference)| {
-                reference.name == list
-                    && !(reference.place.cell == cx.position()
-                        && attempt.range().contains_range(reference.place.range()))
+            cx.model().references_named(list).any(|reference| {
+                !(reference.place.cell == cx.position()
+                    && attempt.range().contains_range(reference.place.range()))
             })
         })
 }

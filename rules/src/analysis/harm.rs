@@ -265,9 +265,9 @@ pub(crate) fn read_elsewhere<'m>(cx: &Context<'_, 'm>, attempt: &StmtTry) -> Vec
         .flatten()
         .collect();
     let model = cx.model();
-    model
-        .bindings()
-        .filter(|(_, binding)| parts.iter().any(|part| is_within(cx, *part, binding.place)))
+    parts
+        .iter()
+        .flat_map(|part| model.bindings_within(cx.position(), *part))
         .filter(|(id, _)| {
             model
                 .uses_of(*id)

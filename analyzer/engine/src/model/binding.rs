@@ -1,5 +1,7 @@
 //! Scopes, the names bound in them, and the references to those names: the vocabulary of the model.
 
+use std::{ops::Deref, sync::Arc};
+
 use ruff_python_ast::{Alias, Expr, StmtClassDef, StmtFunctionDef};
 use ruff_text_size::TextRange;
 use smallvec::SmallVec;
@@ -139,13 +141,43 @@ pub struct Reference<'a> {
 /// Bindings that can reach a place. One is by far the most frequent.
 pub type BindingIds = SmallVec<[BindingId; 2]>;
 
+/// The bindings that can reach a place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reached {
+    /// As the flow has met them.
+    Few(BindingIds),
+    /// All bindings of a name in a scope, in order; kept once for all who see them.
+    Shared(Arc<[BindingId]>),
+}
+
+impl Reached {
+    /// The binding is among them.
+    pub fn has(&self, id: BindingId) -> bool {
+        match self {
+            Self::Few(ids) => ids.contains(&id),
+            Self::Shared(ids) => ids.binary_search(&id).is_ok(),
+        }
+    }
+}
+
+impl Deref for Reached {
+    type Target = [BindingId];
+
+    fn deref(&self) -> &[BindingId] {
+        match self {
+            Self::Few(ids) => ids,
+            Self::Shared(ids) => ids,
+        }
+    }
+}
+
 /// What a name can mean at a place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Resolution {
     /// One of these bindings; every path that reaches the place has passed one of them, or perhaps none.
     Bindings {
         /// The bindings that reach the place.
-        ids: BindingIds,
+        ids: Reached,
         /// Others of the same name in the same scope may reach it too (loops, code that runs later).
         widened: bool,
     },

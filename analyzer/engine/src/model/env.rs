@@ -6,6 +6,10 @@ use smallvec::smallvec;
 
 use super::binding::{BindingId, BindingIds};
 
+/// So many bindings of one name are told apart where paths meet; what comes after them widens. A thousand `if`s
+/// that each bind the name cost no more than that for every use of it.
+const MOST_REACHING: usize = 128;
+
 /// What reaches the current point for one name.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Reaching {
@@ -27,11 +31,20 @@ impl Reaching {
         }
     }
 
+    fn add(&mut self, id: BindingId) {
+        if self.ids.contains(&id) {
+            return;
+        }
+        if self.ids.len() < MOST_REACHING {
+            self.ids.push(id);
+        } else {
+            self.widened = true;
+        }
+    }
+
     fn join(&mut self, other: &Self) {
         for id in &other.ids {
-            if !self.ids.contains(id) {
-                self.ids.push(*id);
-            }
+            self.add(*id);
         }
         self.unbound |= other.unbound;
         self.deleted |= other.deleted;
@@ -101,9 +114,7 @@ impl<'a> Env<'a> {
             .get(name)
             .cloned()
             .unwrap_or_else(Reaching::never_bound);
-        if !reaching.ids.contains(&id) {
-            reaching.ids.push(id);
-        }
+        reaching.add(id);
         self.set(name, reaching);
     }
 

@@ -1,19 +1,25 @@
 //! Follows expressions: references, and the few calls that change which names there are.
 
+use std::rc::Rc;
+
 use ruff_python_ast::{
     self as ast, Expr,
     visitor::{self, Visitor},
 };
 use ruff_text_size::Ranged;
+use smallvec::{SmallVec, smallvec};
 
 use super::{
-    BindingIds, BindingKind, Place, PrematureUse, Reference, ReferenceId, Resolution, ScopeId, ScopeKind,
-    address,
+    BindingId, BindingKind, Place, PrematureUse, Reached, Reference, ReferenceId, Resolution, ScopeId,
+    ScopeKind, address,
     assign::Source,
     builtins,
     flow::{Flow, predefined},
     functions, index_u32, magics,
 };
+
+/// So many functions are followed from one call: what the first ones need is what matters to its reader.
+const MOST_FOLLOWED: usize = 32;
 
 impl<'a> Flow<'a, '_> {
     pub(super) fn expression(&mut self, expression: &'a Expr) {
@@ -145,13 +151,13 @@ impl<'a> Flow<'a, '_> {
         self.model.by_expression.insert(address(expression), id);
     }
 
-    fn resolve(&self, name: &str) -> Resolution {
+    fn resolve(&mut self, name: &'a str) -> Resolution {
         if !self.env.live {
             return Resolution::Unreachable;
         }
         if let Some(ids) = self.in_layers(name) {
             return Resolution::Bindings {
-                ids: ids.clone(),
+                ids: Reached::Few(ids.clone()),
                 widened: ids.len() > 1,
             };
         }
@@ -169,7 +175,7 @@ impl<'a> Flow<'a, '_> {
             Some(reaching) if !reaching.ids.is_empty() => {
                 let widened = reaching.widened || (reaching.unbound && self.env.open);
                 return Resolution::Bindings {
-                    ids: reaching.ids.clone(),
+                    ids: Reached::Few(reaching.ids.clone()),
                     widened,
                 };
             }
@@ -189,7 +195,7 @@ impl<'a> Flow<'a, '_> {
     fn resolve_local(&self, name: &str) -> Resolution {
         match self.env.get(name) {
             Some(reaching) if !reaching.ids.is_empty() => Resolution::Bindings {
-                ids: reaching.ids.clone(),
+                ids: Reached::Few(reaching.ids.clone()),
                 widened: reaching.widened,
             },
             Some(reaching) if reaching.widened => Resolution::Unknown,
@@ -199,7 +205,7 @@ impl<'a> Flow<'a, '_> {
     }
 
     /// What a body sees of the scopes around it: every binding of the name in the nearest one that has any.
-    fn resolve_around(&self, name: &str) -> Resolution {
+    fn resolve_around(&mut self, name: &'a str) -> Resolution {
         let mut scope = if self.declares_global(name) {
             Some(ScopeId::NOTEBOOK)
         } else {
@@ -210,7 +216,7 @@ impl<'a> Flow<'a, '_> {
             let hidden = matches!(self.model.scope(id).kind, ScopeKind::Class(_));
             if !ids.is_empty() && !hidden {
                 return Resolution::Bindings {
-                    ids: BindingIds::from_slice(ids),
+                    ids: self.model.all_bindings(id, name),
                     widened: builtins::is_builtin(name),
                 };
             }
@@ -231,8 +237,8 @@ impl<'a> Flow<'a, '_> {
         if self.env.open {
             return;
         }
-        let mut seen = vec![];
-        let mut waiting = vec![callee.id.as_str()];
+        let mut seen: SmallVec<[BindingId; 4]> = SmallVec::new();
+        let mut waiting: SmallVec<[&'a str; 4]> = smallvec![callee.id.as_str()];
         while let Some(name) = waiting.pop() {
             let Some(function) = self.only_function(name) else {
                 continue;
@@ -240,12 +246,17 @@ impl<'a> Flow<'a, '_> {
             if seen.contains(&function) {
                 continue;
             }
+            if seen.len() == MOST_FOLLOWED {
+                return;
+            }
             seen.push(function);
             let BindingKind::Function(definition) = self.model.binding(function).kind else {
                 continue;
             };
             let home = self.model.binding(function).place.cell;
-            for needed in functions::certain_reads(definition) {
+            let reads = self.reads.entry(function);
+            let reads = reads.or_insert_with(|| functions::certain_reads(definition).into());
+            for needed in Rc::clone(reads).iter() {
                 let name = needed.id.as_str();
                 if self.env.get(name).is_some() {
                     waiting.push(name);
@@ -266,7 +277,7 @@ impl<'a> Flow<'a, '_> {
         }
     }
 
-    fn only_function(&self, name: &str) -> Option<super::BindingId> {
+    fn only_function(&self, name: &str) -> Option<BindingId> {
         let reaching = self.env.get(name)?;
         let [id] = reaching.ids.as_slice() else {
             return None;

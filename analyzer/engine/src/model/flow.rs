@@ -2,7 +2,7 @@
 //! known, the bodies of functions. What a body sees of the scopes around it is every binding of the name, since
 //! nobody knows when it is called.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, rc::Rc};
 
 use nbvet_notebook::magics::CellCode;
 use ruff_python_ast::{
@@ -64,6 +64,8 @@ pub(super) struct Flow<'a, 'm> {
     pub(super) conditions: u32,
     pub(super) in_annotation: bool,
     pub(super) probed: FxHashSet<&'a str>,
+    /// What functions that were called surely read.
+    pub(super) reads: FxHashMap<BindingId, Rc<[&'a ast::ExprName]>>,
 }
 
 /// Walks the whole notebook.
@@ -139,6 +141,7 @@ impl<'a, 'm> Flow<'a, 'm> {
             conditions: 0,
             in_annotation: false,
             probed: FxHashSet::default(),
+            reads: FxHashMap::default(),
         }
     }
 

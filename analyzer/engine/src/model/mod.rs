@@ -14,6 +14,9 @@ mod magics;
 mod names;
 mod targets;
 mod types;
+mod uses;
+
+use std::sync::Arc;
 
 use nbvet_report::Location;
 use ruff_python_ast::{Expr, ExprName, StmtFunctionDef};
@@ -21,8 +24,8 @@ use ruff_text_size::TextRange;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 pub use binding::{
-    Binding, BindingId, BindingIds, BindingKind, Place, PrematureUse, Reference, ReferenceId, Resolution,
-    Scope, ScopeId, ScopeKind,
+    Binding, BindingId, BindingIds, BindingKind, Place, PrematureUse, Reached, Reference, ReferenceId,
+    Resolution, Scope, ScopeId, ScopeKind,
 };
 pub use functions::{FunctionSummary, NonePath, NonePathKind, falls_through, summarize};
 pub use learning::Learning;
@@ -37,6 +40,7 @@ pub struct Model<'a> {
     scopes: Vec<Scope<'a>>,
     bindings: Vec<Binding<'a>>,
     references: Vec<Reference<'a>>,
+    shared: FxHashMap<(ScopeId, &'a str), Arc<[BindingId]>>,
     by_name: FxHashMap<ScopeId, FxHashMap<&'a str, BindingIds>>,
     by_expression: FxHashMap<usize, ReferenceId>,
     premature: Vec<PrematureUse<'a>>,
@@ -47,6 +51,7 @@ pub struct Model<'a> {
     /// Something in the notebook binds names that cannot be known.
     open: bool,
     learning: Learning<'a>,
+    uses: uses::Uses,
 }
 
 impl<'a> Model<'a> {
@@ -60,6 +65,7 @@ impl<'a> Model<'a> {
             }],
             bindings: Vec::new(),
             references: Vec::new(),
+            shared: FxHashMap::default(),
             by_name: FxHashMap::default(),
             by_expression: FxHashMap::default(),
             premature: Vec::new(),
@@ -67,6 +73,7 @@ impl<'a> Model<'a> {
             declared_global: targets::declared_global(parsed),
             open: false,
             learning: Learning::default(),
+            uses: uses::Uses::default(),
         };
         flow::run(&mut model);
         model.settle_premature();
@@ -193,67 +200,24 @@ impl<'a> Model<'a> {
         }
     }
 
-    /// References that may see a binding, in the order of the flow.
-    pub fn uses_of(&self, id: BindingId) -> impl Iterator<Item = &Reference<'a>> {
-        let name = self.binding(id).name;
-        self.references.iter().filter(move |reference| {
-            reference.name == name
-                && matches!(&reference.resolution, Resolution::Bindings { ids, .. } if ids.contains(&id))
-        })
-    }
-
-    /// Somebody uses what a function of the notebook gives back: a call of it stands where its value counts, or
-    /// the function itself is handed on.
-    pub fn value_is_used(&self, function: &StmtFunctionDef) -> bool {
-        let defined = self.bindings().find(|(_, binding)| {
-            matches!(binding.kind, BindingKind::Function(found) if std::ptr::eq(found, function))
-        });
-        defined.is_none_or(|(id, _)| self.uses_of(id).any(|reference| !self.is_bare_call(reference)))
-    }
-
-    /// The reference is the callee of a call that is a statement of its own.
-    fn is_bare_call(&self, reference: &Reference<'a>) -> bool {
-        use ruff_python_ast::{
-            Stmt,
-            statement_visitor::{StatementVisitor, walk_stmt},
-        };
-        struct Finder {
-            range: TextRange,
-            found: bool,
+    /// All bindings of a name in a scope, shared by those who see them. Of very many, some that came late may be
+    /// missing: then functions bind it with `global`, each between two that use it.
+    fn all_bindings(&mut self, scope: ScopeId, name: &'a str) -> Reached {
+        /// Up to here a list is made anew for whoever sees more than the last one.
+        const EXACT: usize = 1000;
+        let ids = self.bindings_named(scope, name);
+        if ids.len() <= BindingIds::new().inline_size() {
+            return Reached::Few(BindingIds::from_slice(ids));
         }
-        impl<'b> StatementVisitor<'b> for Finder {
-            fn visit_stmt(&mut self, statement: &'b Stmt) {
-                if let Stmt::Expr(expression) = statement
-                    && let Expr::Call(call) = &*expression.value
-                    && let Expr::Name(name) = &*call.func
-                {
-                    self.found |= name.range == self.range;
-                }
-                walk_stmt(self, statement);
-            }
+        let known = self.shared.get(&(scope, name));
+        if let Some(known) = known
+            && (known.len() == ids.len() || (ids.len() > EXACT && ids.len() < 2 * known.len()))
+        {
+            return Reached::Shared(Arc::clone(known));
         }
-        let mut finder = Finder {
-            range: reference.place.range(),
-            found: false,
-        };
-        finder.visit_body(self.cell(reference.place.cell).body());
-        finder.found
-    }
-
-    /// Something of which `is_wanted` holds is stored into a part of the named object: `name[…] = value`,
-    /// `name.loc[…] = value`, `name.part = value`.
-    pub fn is_written_into(&self, name: &str, is_wanted: impl Fn(&'a Expr) -> bool) -> bool {
-        self.parsed
-            .cells()
-            .iter()
-            .flat_map(ParsedCell::body)
-            .any(|statement| {
-                let ruff_python_ast::Stmt::Assign(assign) = statement else {
-                    return false;
-                };
-                let stores = |target: &Expr| !target.is_name_expr() && root_name(target) == Some(name);
-                assign.targets.iter().any(stores) && is_wanted(&assign.value)
-            })
+        let ids: Arc<[BindingId]> = Arc::from(ids);
+        self.shared.insert((scope, name), Arc::clone(&ids));
+        Reached::Shared(ids)
     }
 
     fn settle_premature(&mut self) {
@@ -262,16 +226,6 @@ impl<'a> Model<'a> {
             .into_iter()
             .filter(|candidate| !self.bindings_named(ScopeId::NOTEBOOK, candidate.name).is_empty())
             .collect();
-    }
-}
-
-/// The name at the root of `name.loc[…].part`.
-fn root_name(expression: &Expr) -> Option<&str> {
-    match expression {
-        Expr::Name(name) => Some(name.id.as_str()),
-        Expr::Attribute(attribute) => root_name(&attribute.value),
-        Expr::Subscript(subscript) => root_name(&subscript.value),
-        _ => None,
     }
 }
 

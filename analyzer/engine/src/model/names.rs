@@ -20,7 +20,9 @@ impl<'a> QualifiedName<'a> {
 
     /// It is exactly this dotted path.
     pub fn is(&self, path: &str) -> bool {
-        path.split('.').eq(self.0.iter().copied())
+        // Lengths first: nearly every path that is asked for is another one.
+        let length = self.0.iter().map(|part| part.len() + 1).sum::<usize>();
+        path.len() + 1 == length && path.split('.').eq(self.0.iter().copied())
     }
 
     /// It is one of these dotted paths.

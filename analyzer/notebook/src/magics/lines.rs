@@ -25,6 +25,9 @@ pub(super) fn is_space(character: char) -> bool {
 
 /// The lines of a text, each with its end.
 pub(super) fn split(source: &str) -> Vec<Line> {
+    if is_plain(source) {
+        return split_plain(source);
+    }
     let mut lines = Vec::new();
     let mut start = 0;
     let mut characters = source.char_indices().peekable();
@@ -41,6 +44,26 @@ pub(super) fn split(source: &str) -> Vec<Line> {
             start,
             end: source.len(),
         });
+    }
+    lines
+}
+
+/// Only `\n` ends a line of it, as in nearly every cell.
+fn is_plain(source: &str) -> bool {
+    let is_plain = |byte: u8| matches!(byte, b' '..=b'~' | b'\t' | b'\n');
+    // Without a way out in the middle this is done many bytes at a time.
+    source.bytes().fold(true, |plain, byte| plain & is_plain(byte))
+}
+
+fn split_plain(source: &str) -> Vec<Line> {
+    let ends = memchr::memchr_iter(b'\n', source.as_bytes()).map(|newline| newline + 1);
+    let mut lines = Vec::new();
+    let mut start = 0;
+    for end in ends.chain([source.len()]).filter(|end| *end > 0) {
+        if start < end {
+            lines.push(Line { start, end });
+        }
+        start = end;
     }
     lines
 }
