@@ -10,6 +10,7 @@ use similar::TextDiff;
 
 use crate::{
     batch::{Done, Item, without_verdict},
+    beside,
     output::{self, Reader},
     pipeline::{Judged, Opened, Ran},
     replace::{self, ReplaceError},
@@ -30,7 +31,7 @@ pub(crate) struct Fixes {
 /// Mends a notebook's file and judges what it then holds. A file that cannot be written stays as it is, and its
 /// notebook has no verdict.
 pub(crate) fn fix(item: &Item, least: Applicability) -> Done {
-    let opened = match Opened::new(&item.path) {
+    let opened = match Opened::new(&item.path, None) {
         Ok(opened) => opened,
         Err(failure) => return without_verdict(&item.path, item.settings.engine.level, failure),
     };
@@ -40,7 +41,11 @@ pub(crate) fn fix(item: &Item, least: Applicability) -> Done {
     }
     match replace::replace(&item.path, &opened.bytes, &mended.bytes) {
         Ok(replaced) => {
-            let done = Opened::of(mended.bytes).report(item, Ran::default(), Judged::Everything);
+            let done = Opened::of(mended.bytes, beside::folder_of(&item.path)).report(
+                item,
+                Ran::default(),
+                Judged::Everything,
+            );
             let path = shown(&item.path);
             let warning = replaced.is_link.then(|| {
                 let file = shown(&replaced.path);
@@ -67,7 +72,7 @@ fn unwritten(item: &Item, error: &ReplaceError) -> RunFailure {
 
 /// What fixes would change in a notebook.
 pub(crate) fn diff(item: &Item, least: Applicability) -> Done {
-    let opened = match Opened::new(&item.path) {
+    let opened = match Opened::new(&item.path, None) {
         Ok(opened) => opened,
         Err(failure) => return without_verdict(&item.path, item.settings.engine.level, failure),
     };
@@ -87,7 +92,13 @@ pub(crate) fn diff(item: &Item, least: Applicability) -> Done {
 }
 
 fn mended(item: &Item, opened: &Opened, least: Applicability) -> Mended {
-    mend(&opened.bytes, nbvet_rules::ALL, &item.settings.engine, least)
+    mend(
+        &opened.bytes,
+        &opened.beside,
+        nbvet_rules::ALL,
+        &item.settings.engine,
+        least,
+    )
 }
 
 /// The changes cell by cell; where something else than sources has changed, those of the file.

@@ -5,6 +5,7 @@ mod agents;
 mod args;
 mod baseline;
 mod batch;
+mod beside;
 mod catalogue;
 mod commands;
 mod config;

@@ -6,7 +6,7 @@ use std::{
     path::{Path, absolute},
 };
 
-use nbvet_engine::{Run, check};
+use nbvet_engine::{Beside, Run, check};
 use nbvet_host::{Job, JobCell, Limits, RunEvent, RunOutcome};
 use nbvet_notebook::{Language, Notebook, Reading};
 use nbvet_protocol::{Isolation, PythonRequest, StartSpec};
@@ -18,6 +18,7 @@ use nbvet_report::{
 use crate::{
     agents::Agents,
     batch::{Done, Item, without_verdict},
+    beside,
     executed::{self, Destination},
     fixing::Fixes,
     progress::Progress,
@@ -44,7 +45,7 @@ pub(crate) enum Judged {
 
 /// Judges a notebook by reading it.
 pub(crate) fn lint(item: &Item) -> Done {
-    match Opened::new(&item.path) {
+    match Opened::new(&item.path, None) {
         Ok(opened) => opened.report(item, Ran::default(), Judged::Everything),
         Err(failure) => without_verdict(&item.path, item.settings.engine.level, failure),
     }
@@ -56,7 +57,7 @@ pub(crate) fn validate(item: &Item, running: &Running<'_>, progress: &Progress) 
         let failure = interrupted("interrupted before this notebook was run".to_owned());
         return without_verdict(&item.path, item.settings.engine.level, failure);
     }
-    let opened = match Opened::new(&item.path) {
+    let opened = match Opened::new(&item.path, running.working_directory) {
         Ok(opened) => opened,
         Err(failure) => return without_verdict(&item.path, item.settings.engine.level, failure),
     };
@@ -91,11 +92,13 @@ impl Ran {
 pub(crate) struct Opened {
     pub(crate) bytes: Vec<u8>,
     pub(crate) reading: Reading,
+    /// What files bind that the notebook runs.
+    pub(crate) beside: Beside,
 }
 
 impl Opened {
-    /// Fails where nobody could have judged the file.
-    pub(crate) fn new(path: &Path) -> Result<Self, RunFailure> {
+    /// Fails where nobody could have judged the file. `folder`: where relative paths begin, if not beside it.
+    pub(crate) fn new(path: &Path, folder: Option<&Path>) -> Result<Self, RunFailure> {
         // A pipe or a device may never end.
         let special = fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir());
         if special {
@@ -111,13 +114,18 @@ impl Opened {
             hint: (error.kind() == io::ErrorKind::PermissionDenied)
                 .then(|| "the file's permissions do not let you read it".to_owned()),
         })?;
-        Ok(Self::of(bytes))
+        Ok(Self::of(bytes, folder.unwrap_or(beside::folder_of(path))))
     }
 
     /// A file with these bytes.
-    pub(crate) fn of(bytes: Vec<u8>) -> Self {
+    pub(crate) fn of(bytes: Vec<u8>, folder: &Path) -> Self {
         let reading = nbvet_notebook::read(&bytes);
-        Self { bytes, reading }
+        let beside = beside::find(&reading, folder);
+        Self {
+            bytes,
+            reading,
+            beside,
+        }
     }
 
     pub(crate) fn report(&self, item: &Item, ran: Ran, judged: Judged) -> Done {
@@ -134,7 +142,13 @@ impl Opened {
             folder: folder.as_deref(),
         });
         let settings = &item.settings;
-        let mut diagnostics = check(&self.reading, run, nbvet_rules::ALL, &settings.engine);
+        let mut diagnostics = check(
+            &self.reading,
+            &self.beside,
+            run,
+            nbvet_rules::ALL,
+            &settings.engine,
+        );
         if judged == Judged::Faults {
             diagnostics.retain(|found| found.fault);
         }

@@ -1,6 +1,6 @@
 //! Expressions as deep as they are long: judged or refused, never the end of the program.
 
-use nbvet_engine::{Settings, check};
+use nbvet_engine::{Beside, Settings, check};
 use nbvet_notebook::read;
 use serde_json::json;
 
@@ -32,6 +32,7 @@ fn no_depth_of_a_cell_overflows_the_stack() {
             .spawn(move || {
                 check(
                     &read(file.as_bytes()),
+                    &Beside::default(),
                     None,
                     nbvet_rules::ALL,
                     &Settings::default(),

@@ -2,7 +2,7 @@
 //! does. Examples of run rules are executed by the tests of the command line, which can run notebooks.
 #![expect(clippy::unwrap_used, reason = "a test may fail by panic")]
 
-use nbvet_engine::{Check, Rule, Settings, check};
+use nbvet_engine::{Beside, Check, Rule, Settings, check};
 use nbvet_report::Level;
 use nbvet_rules::ALL;
 
@@ -57,7 +57,7 @@ fn ids(cells: &[String]) -> Vec<String> {
         level: Level::Production,
         ..Settings::default()
     };
-    check(&reading, None, ALL, &settings)
+    check(&reading, &Beside::default(), None, ALL, &settings)
         .into_iter()
         .map(|found| found.rule.id.into_owned())
         .collect()

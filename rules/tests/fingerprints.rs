@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use nbvet_engine::{Settings, check};
+use nbvet_engine::{Beside, Settings, check};
 use nbvet_rules::ALL;
 
 const SWALLOWS: &str =
@@ -21,7 +21,7 @@ fn fingerprints(cells: &[(&str, &str)]) -> BTreeSet<String> {
         .collect();
     let notebook = serde_json::json!({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells});
     let reading = nbvet_notebook::read(&serde_json::to_vec(&notebook).unwrap());
-    let found = check(&reading, None, ALL, &Settings::default());
+    let found = check(&reading, &Beside::default(), None, ALL, &Settings::default());
     let all: BTreeSet<String> = found.iter().map(|found| found.fingerprint.clone()).collect();
     assert_eq!(all.len(), found.len(), "two share one: {found:#?}");
     all

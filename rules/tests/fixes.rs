@@ -9,7 +9,7 @@ use std::{
     thread,
 };
 
-use nbvet_engine::{Settings, check, mend};
+use nbvet_engine::{Beside, Settings, check, mend};
 use nbvet_notebook::read;
 use nbvet_report::{Applicability, Diagnostic, Level};
 use nbvet_rules::ALL;
@@ -27,9 +27,9 @@ fn mended(cells: &str, least: Applicability) -> String {
         .collect();
     let file =
         serde_json::json!({"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": sources}).to_string();
-    let bytes = mend(file.as_bytes(), ALL, &settings(), least).bytes;
+    let bytes = mend(file.as_bytes(), &Beside::default(), ALL, &settings(), least).bytes;
     assert_eq!(
-        mend(&bytes, ALL, &settings(), least).bytes,
+        mend(&bytes, &Beside::default(), ALL, &settings(), least).bytes,
         bytes,
         "the second time changes nothing"
     );
@@ -228,7 +228,7 @@ fn nb207_the_status_is_checked_below_the_command() {
 /// The file of a notebook with these members, mended.
 fn mended_file(cells: &str, least: Applicability) -> String {
     let file = format!("{{\n \"cells\": [{cells}],\n \"nbformat\": 4, \"nbformat_minor\": 5}}\n");
-    String::from_utf8(mend(file.as_bytes(), ALL, &settings(), least).bytes).unwrap()
+    String::from_utf8(mend(file.as_bytes(), &Beside::default(), ALL, &settings(), least).bytes).unwrap()
 }
 
 #[test]
@@ -317,7 +317,7 @@ fn corpus() -> Vec<PathBuf> {
 }
 
 fn diagnostics(bytes: &[u8]) -> Vec<Diagnostic> {
-    check(&read(bytes), None, ALL, &settings())
+    check(&read(bytes), &Beside::default(), None, ALL, &settings())
 }
 
 fn by_rule(diagnostics: &[Diagnostic]) -> BTreeMap<String, usize> {
@@ -342,7 +342,7 @@ fn check_notebook(path: &Path, bytes: &[u8]) -> BTreeMap<String, usize> {
     if fixable.is_empty() {
         return BTreeMap::new();
     }
-    let mended = mend(bytes, ALL, &settings(), Applicability::Unsafe);
+    let mended = mend(bytes, &Beside::default(), ALL, &settings(), Applicability::Unsafe);
     let place = path.display();
     let (before, after) = (by_rule(&before), by_rule(&diagnostics(&mended.bytes)));
     for (rule, fixes) in by_rule(&fixable) {
@@ -353,7 +353,13 @@ fn check_notebook(path: &Path, bytes: &[u8]) -> BTreeMap<String, usize> {
         let earlier = before.get(rule).copied().unwrap_or_default();
         assert!(*count <= earlier, "{place}: {rule} came with a fix");
     }
-    let again = mend(&mended.bytes, ALL, &settings(), Applicability::Unsafe);
+    let again = mend(
+        &mended.bytes,
+        &Beside::default(),
+        ALL,
+        &settings(),
+        Applicability::Unsafe,
+    );
     assert!(again.applied.is_empty() && again.bytes == mended.bytes, "{place}");
     assert_rest_is_the_same(&place.to_string(), bytes, &mended.bytes, mended.applied.len());
     let mut applied = BTreeMap::new();

@@ -2,7 +2,7 @@
 //! is shown where real notebooks run.
 #![expect(clippy::unwrap_used, reason = "a test may fail by panic")]
 
-use nbvet_engine::{Run, Settings, check};
+use nbvet_engine::{Beside, Run, Settings, check};
 use nbvet_report::{
     CellOutcome, CellRun, CommandKind, Diagnostic, Fact, ItemCount, Level, NonFinite, Number, RunEnd,
     Severity, ValueFacts,
@@ -251,7 +251,7 @@ fn judge_end(source: &str, raised: Option<(&str, &str, u32)>, end: &RunEnd) -> D
         end: Some(end),
         folder: Some("/work/reports"),
     };
-    let mut found = check(&reading, Some(run), ALL, &Settings::default());
+    let mut found = check(&reading, &Beside::default(), Some(run), ALL, &Settings::default());
     assert_eq!(found.len(), 1, "{:?}", ids(&found));
     found.remove(0)
 }

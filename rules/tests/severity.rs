@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use expect_test::expect;
-use nbvet_engine::{Flags, Settings, check};
+use nbvet_engine::{Beside, Flags, Settings, check};
 use nbvet_report::{Diagnostic, Level, Severity, SuppressionKind};
 use nbvet_rules::ALL;
 
@@ -13,7 +13,7 @@ fn diagnostics_of(source: &str, tags: &[&str], settings: &Settings) -> Vec<Diagn
         "execution_count": null, "source": source});
     let notebook = serde_json::json!({"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": [cell]});
     let reading = nbvet_notebook::read(&serde_json::to_vec(&notebook).unwrap());
-    check(&reading, None, ALL, settings)
+    check(&reading, &Beside::default(), None, ALL, settings)
 }
 
 fn at(level: Level) -> Settings {
@@ -283,7 +283,7 @@ fn a_stored_result_shows_that_a_missing_name_came_from_a_cell_that_is_gone() {
         let notebook =
             serde_json::json!({"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": [cell]});
         let reading = nbvet_notebook::read(&serde_json::to_vec(&notebook).unwrap());
-        let found = check(&reading, None, ALL, &at(Level::Development));
+        let found = check(&reading, &Beside::default(), None, ALL, &at(Level::Development));
         let found = found.into_iter().find(|found| found.rule.id == "NB601").unwrap();
         found.explanation.unwrap().contains("deleted or changed")
     };

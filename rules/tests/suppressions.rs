@@ -1,7 +1,7 @@
 //! Comments and tags that switch nothing off are told of, where their rule could have spoken.
 #![expect(clippy::unwrap_used, reason = "a test may fail by panic")]
 
-use nbvet_engine::{Run, Settings, check};
+use nbvet_engine::{Beside, Run, Settings, check};
 use nbvet_report::{CellOutcome, CellRun, Diagnostic, RunEnd, Severity};
 use nbvet_rules::ALL;
 
@@ -34,7 +34,7 @@ fn diagnostics(
         end: Some(&RunEnd::Completed),
         folder: None,
     });
-    check(&reading, run, ALL, settings)
+    check(&reading, &Beside::default(), run, ALL, settings)
 }
 
 /// What is said about the suppressions of a notebook of one cell: line, column and message.

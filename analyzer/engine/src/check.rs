@@ -7,6 +7,7 @@ use nbvet_report::{CellOutcome, CellRun, Diagnostic, Location, RuleRef, RunEnd, 
 
 use crate::{
     ast::with_stack_for,
+    beside::Beside,
     fingerprint,
     model::Model,
     parse::ParsedNotebook,
@@ -28,28 +29,31 @@ pub struct Run<'a> {
     pub folder: Option<&'a str>,
 }
 
-/// Applies the rules to a notebook as it was read and, where it was run, to its run.
+/// Applies the rules to a notebook as it was read and, where it was run, to its run. `beside`: what files bind that
+/// the notebook runs.
 pub fn check(
     reading: &Reading,
+    beside: &Beside,
     run: Option<Run<'_>>,
     rules: &[Rule],
     settings: &Settings,
 ) -> Vec<Diagnostic> {
     let cells = reading.notebook.iter().flat_map(Notebook::cells);
     with_stack_for(cells.map(|cell| cell.source.as_str()), || {
-        check_here(reading, run, rules, settings)
+        check_here(reading, beside, run, rules, settings)
     })
 }
 
 fn check_here(
     reading: &Reading,
+    beside: &Beside,
     run: Option<Run<'_>>,
     rules: &[Rule],
     settings: &Settings,
 ) -> Vec<Diagnostic> {
     let mut found = problems(&reading.problems, rules);
     if let Some(notebook) = &reading.notebook {
-        let parsed = ParsedNotebook::new(notebook);
+        let parsed = ParsedNotebook::with_others(notebook, beside);
         let model = Model::new(&parsed);
         found.extend(static_findings(&model, rules));
         let mut spoken = places(&found, rules);

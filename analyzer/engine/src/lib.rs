@@ -2,6 +2,7 @@
 //! a list of rules into diagnostics. Knows no single rule, and runs nothing.
 
 pub mod ast;
+mod beside;
 mod check;
 mod fingerprint;
 mod mend;
@@ -14,6 +15,7 @@ mod suppression;
 mod unused;
 mod walk;
 
+pub use beside::Beside;
 pub use check::{Run, check};
 pub use mend::{Mended, mend};
 pub use model::Model;

@@ -6,7 +6,9 @@ use std::collections::BTreeSet;
 use nbvet_notebook::{Notebook, Reading, read};
 use nbvet_report::{Applicability, Diagnostic, Fix, RuleRef};
 
-use crate::{ast::with_stack_for, check::check, parse::ParsedNotebook, rule::Rule, severity::Settings};
+use crate::{
+    ast::with_stack_for, beside::Beside, check::check, parse::ParsedNotebook, rule::Rule, severity::Settings,
+};
 
 /// Fixes that overlap wait for the next pass, and one may make room for another. No notebook known needs more than
 /// three.
@@ -29,7 +31,13 @@ pub struct Mended {
 /// # Panics
 ///
 /// If a fix makes a cell that Python would compile into one that it would not, or if fixes undo each other.
-pub fn mend(bytes: &[u8], rules: &[Rule], settings: &Settings, least: Applicability) -> Mended {
+pub fn mend(
+    bytes: &[u8],
+    beside: &Beside,
+    rules: &[Rule],
+    settings: &Settings,
+    least: Applicability,
+) -> Mended {
     let mut mended = Mended {
         bytes: bytes.to_vec(),
         applied: Vec::new(),
@@ -40,7 +48,7 @@ pub fn mend(bytes: &[u8], rules: &[Rule], settings: &Settings, least: Applicabil
         let Some(notebook) = &reading.notebook else {
             return mended;
         };
-        let diagnostics = check(&reading, None, rules, settings);
+        let diagnostics = check(&reading, beside, None, rules, settings);
         let chosen = choose(notebook, &diagnostics, least);
         if chosen.is_empty() {
             return mended;

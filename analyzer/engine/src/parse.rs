@@ -2,7 +2,10 @@
 
 use std::ops::Range;
 
-use crate::ast::{MAX_DEPTH, deepest};
+use crate::{
+    ast::{MAX_DEPTH, deepest},
+    beside::{Beside, Exports},
+};
 use nbvet_notebook::{
     Cell, CellKind, Notebook,
     magics::{self, CellCode, PythonText},
@@ -18,6 +21,7 @@ const MAX_BRACKET_DEPTH: usize = 200;
 pub struct ParsedNotebook<'a> {
     notebook: &'a Notebook,
     cells: Vec<ParsedCell<'a>>,
+    beside: Option<&'a Beside>,
 }
 
 impl<'a> ParsedNotebook<'a> {
@@ -30,7 +34,25 @@ impl<'a> ParsedNotebook<'a> {
             .filter(|cell| cell.kind == CellKind::Code)
             .map(|cell| ParsedCell::new(cell, python))
             .collect();
-        Self { notebook, cells }
+        Self {
+            notebook,
+            cells,
+            beside: None,
+        }
+    }
+
+    /// The same, where it is known what other files bind that the notebook runs.
+    pub fn with_others(notebook: &'a Notebook, beside: &'a Beside) -> Self {
+        let parsed = Self::new(notebook);
+        Self {
+            beside: Some(beside),
+            ..parsed
+        }
+    }
+
+    /// What a file binds that the notebook runs, where that is known.
+    pub(crate) fn exports(&self, file: &str) -> Option<&'a Exports> {
+        self.beside?.exports(file)
     }
 
     /// The notebook as it was read.

@@ -1,13 +1,13 @@
 //! Bindings and references across cells, on fixture cells: what each use of a name can mean when the notebook runs
 //! from top to bottom.
-#![expect(clippy::unwrap_used, reason = "a test may fail by panic")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail by panic")]
 
-use std::fmt::Write;
+use std::{fmt::Write, sync::Arc};
 
 use expect_test::{Expect, expect};
 use nbvet_engine::{
-    Model, ParsedNotebook,
-    model::{Resolution, ScopeId},
+    Beside, Model, ParsedNotebook,
+    model::{BindingId, Reached, Resolution, ScopeId},
 };
 
 /// A notebook of code cells, separated by `# %%`.
@@ -425,4 +425,168 @@ fn a_return_outside_a_function_and_a_break_outside_a_loop_are_refused() {
     let cells = "def f():\n    return 1\nfor i in []:\n    break\n# %%\nif True:\n    return 1\n# %%\nclass A:\n    for i in []:\n        continue\n# %%\nbreak\n";
     let refused = refused(cells);
     expect!["1 'return' outside function\n3 'break' outside loop\n"].assert_eq(&refused);
+}
+
+/// Prints what each use means in the notebook, with files beside it.
+fn check_beside(cells: &str, files: &[(&str, Vec<u8>)], expected: Expect) {
+    let reading = read(cells);
+    let beside = Beside::of(&reading, |wanted| {
+        let found = files.iter().find(|(name, _)| *name == wanted);
+        found.map(|(_, bytes)| bytes.clone())
+    });
+    let notebook = reading.notebook.unwrap();
+    let parsed = ParsedNotebook::with_others(&notebook, &beside);
+    let model = Model::new(&parsed);
+    let mut printed = String::new();
+    for (_, reference) in model.references() {
+        let meaning = match &reference.resolution {
+            Resolution::Builtin => continue,
+            Resolution::Bindings { widened, .. } => format!("bound{}", if *widened { "+" } else { "" }),
+            other => format!("{other:?}").to_lowercase(),
+        };
+        writeln!(
+            printed,
+            "{} {} <- {meaning}",
+            reference.place.cell, reference.name
+        )
+        .unwrap();
+    }
+    expected.assert_eq(&printed);
+}
+
+fn file(cells: &str) -> Vec<u8> {
+    let sources: Vec<_> = cells.split("# %%\n").collect();
+    let cells: Vec<_> = sources
+        .iter()
+        .map(|source| {
+            serde_json::json!({"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": null,
+                "source": source})
+        })
+        .collect();
+    serde_json::json!({"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": cells})
+        .to_string()
+        .into_bytes()
+}
+
+#[test]
+fn a_notebook_that_is_run_binds_its_names_and_no_others() {
+    let helpers = file("import numpy as np\n# %%\ndef load(path):\n    inner = path\n    return inner\n");
+    check_beside(
+        "%run helpers.ipynb\n# %%\nload('x')\nnp.zeros(3)\ninner\n",
+        &[("helpers.ipynb", helpers)],
+        expect![[r#"
+            1 load <- bound
+            1 np <- bound
+            1 inner <- unbound
+        "#]],
+    );
+}
+
+#[test]
+fn a_script_is_run_with_options_quotes_and_without_its_ending() {
+    for line in [
+        "%run -i utils",
+        "%run 'utils.py'",
+        "%run -n -e utils.py --fast",
+        "run utils",
+    ] {
+        check_beside(
+            &format!("{line}\n# %%\nwidth\nheight\n"),
+            &[("utils.py", b"width = 3\n".to_vec())],
+            expect![[r#"
+                1 width <- bound
+                1 height <- unbound
+            "#]],
+        );
+    }
+}
+
+#[test]
+fn what_a_file_runs_itself_is_followed_and_a_circle_ends() {
+    check_beside(
+        "%run a.ipynb\n# %%\nx\ny\nz\n",
+        &[
+            ("a.ipynb", file("%run b.ipynb\nx = 1\n")),
+            ("b.ipynb", file("y = 2\n")),
+        ],
+        expect![[r#"
+            1 x <- bound
+            1 y <- bound
+            1 z <- unbound
+        "#]],
+    );
+    check_beside(
+        "%run a.ipynb\n# %%\nx\nz\n",
+        &[("a.ipynb", file("%run a.ipynb\nx = 1\n"))],
+        expect![[r#"
+            1 x <- bound+
+            1 z <- unknown
+        "#]],
+    );
+}
+
+#[test]
+fn a_file_that_is_not_there_or_does_not_parse_may_bind_anything() {
+    for (line, bytes) in [
+        ("%run gone.ipynb", b"".to_vec()),
+        ("%run {folder}/a.py", b"".to_vec()),
+        ("%run -m package.module", b"".to_vec()),
+        ("%run bad.py", b"x = (\n".to_vec()),
+        ("%run stars.py", b"from numpy import *\n".to_vec()),
+        ("%run none.ipynb", b"{}".to_vec()),
+    ] {
+        let files = [
+            ("bad.py", bytes.clone()),
+            ("stars.py", bytes.clone()),
+            ("none.ipynb", bytes),
+        ];
+        check_beside(
+            &format!("{line}\n# %%\nname\n"),
+            &files,
+            expect![[r#"
+                1 name <- unknown
+            "#]],
+        );
+    }
+}
+
+#[test]
+fn bodies_that_see_every_binding_of_a_name_share_one_list() {
+    let many: String = (0..40).fold(String::new(), |mut text, number| {
+        writeln!(text, "x = {number}\ndef f{number}():\n    return x").unwrap();
+        text
+    });
+    let notebook = read(&many).notebook.unwrap();
+    let parsed = ParsedNotebook::new(&notebook);
+    let model = Model::new(&parsed);
+    let lists: Vec<&Arc<[BindingId]>> = model
+        .references_named("x")
+        .map(|reference| match &reference.resolution {
+            Resolution::Bindings {
+                ids: Reached::Shared(ids),
+                ..
+            } => ids,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!((lists.len(), lists[0].len()), (40, 40));
+    assert!(lists.iter().all(|list| Arc::ptr_eq(list, lists[0])));
+    let (first, _) = model.bindings().find(|(_, binding)| binding.name == "x").unwrap();
+    assert_eq!(model.uses_of(first).count(), 40);
+}
+
+#[test]
+fn a_name_that_a_thousand_ifs_bind_is_followed_so_far_and_then_open() {
+    let many: String = (0..1000).fold(String::new(), |mut text, number| {
+        writeln!(text, "if input():\n    x = {number}").unwrap();
+        text
+    });
+    let notebook = read(&format!("x = 0\n{many}x\n")).notebook.unwrap();
+    let parsed = ParsedNotebook::new(&notebook);
+    let model = Model::new(&parsed);
+    let last = model.references_named("x").last().unwrap();
+    match &last.resolution {
+        Resolution::Bindings { ids, widened } => assert_eq!((ids.len(), *widened), (128, true)),
+        other => panic!("{other:?}"),
+    }
 }

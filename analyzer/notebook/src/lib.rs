@@ -20,4 +20,4 @@ pub use edit::Editor;
 pub use model::{Cell, CellKind, Language, Notebook};
 pub use outputs::Output;
 pub use problem::{Problem, ProblemKind};
-pub use read::{Reading, read};
+pub use read::{Reading, read, read_script};

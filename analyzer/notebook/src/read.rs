@@ -39,6 +39,14 @@ pub fn read(bytes: &[u8]) -> Reading {
     }
 }
 
+/// Reads a Python script as a notebook of one cell.
+pub fn read_script(text: &str) -> Reading {
+    let cell = serde_json::json!({"cell_type": "code", "execution_count": null, "metadata": {}, "outputs": [],
+        "source": text});
+    let notebook = serde_json::json!({"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": [cell]});
+    read(notebook.to_string().as_bytes())
+}
+
 fn skim_and_build(text: &str) -> Result<Reading, Problem> {
     match serde_json::from_str(text) {
         Ok(raw) => build(text, text, raw, &lenient::lone_surrogates(text)),

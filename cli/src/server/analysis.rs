@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use nbvet_engine::{Settings, check};
+use nbvet_engine::{Beside, Settings, check};
 use nbvet_report::Diagnostic;
 use serde_json::{Value, json};
 
@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     args::{JudgeArgs, RunArgs},
+    beside,
     settings::Resolver,
 };
 
@@ -25,6 +26,8 @@ pub(crate) struct Judged {
     pub(crate) diagnostics: Vec<Diagnostic>,
     /// The notebook's file, as it was made from the cells.
     pub(crate) bytes: Vec<u8>,
+    /// What files bind that the notebook runs.
+    pub(crate) beside: Beside,
     pub(crate) settings: Settings,
     /// What kept the settings from being read.
     pub(crate) remark: Option<String>,
@@ -63,9 +66,14 @@ impl Judged {
             Snapshot::Text(_) => return Self::default(),
         };
         let (settings, remark) = settings(uri);
+        let reading = nbvet_notebook::read(&bytes);
+        let beside = path(uri).map_or_else(Beside::default, |path| {
+            beside::find(&reading, beside::folder_of(&path))
+        });
         Self {
-            diagnostics: check(&nbvet_notebook::read(&bytes), None, nbvet_rules::ALL, &settings),
+            diagnostics: check(&reading, &beside, None, nbvet_rules::ALL, &settings),
             texts,
+            beside,
             in_file,
             bytes,
             settings,

@@ -222,6 +222,7 @@ fn changes(judged: &Judged, fix: &Fix) -> Option<BTreeMap<String, Vec<Value>>> {
 fn fix_all(judged: &Judged) -> Option<Value> {
     let mended = mend(
         &judged.bytes,
+        &judged.beside,
         nbvet_rules::ALL,
         &judged.settings,
         Applicability::Safe,

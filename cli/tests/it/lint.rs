@@ -296,3 +296,41 @@ fn every_format_for_machines_is_one_document_with_the_cells_own_lines() {
         );
     }
 }
+
+#[test]
+fn a_notebook_that_another_one_runs_is_asked_which_names_it_binds() {
+    let cells = ["%run shared/helpers.ipynb", "table = load('x')\ntable = lod('y')"];
+    let sandbox = Sandbox::new()
+        .file("a.ipynb", &notebook(&cells))
+        .file("shared/helpers.ipynb", &notebook(&["def load(path):\n    return path"]));
+    sandbox.check(
+        &["lint", "a.ipynb", "--select", "NB601"],
+        &expect![[r#"
+            exit 1
+            --- stdout
+            ✗ Failed a.ipynb  at development · not run
+
+            error[NB601]: no cell defines `lod`
+               ╭─[ a.ipynb:21 · cell 1:2:9 ]
+               │
+             2 │ table = lod('y')
+               │         ─┬─
+               │          ╰─── undefined-name
+            ───╯
+              help: define or import `lod` in a cell above
+
+            1 notebook: 1 failed · 1 error · [s]
+            `nbvet explain NB601` tells more about a rule
+        "#]],
+    );
+    fs::remove_file(sandbox.path("shared/helpers.ipynb")).unwrap();
+    sandbox.check(
+        &["lint", "a.ipynb", "--select", "NB601"],
+        &expect![[r#"
+            exit 0
+            --- stdout
+            ✓ Passed a.ipynb  at development · not run
+            1 notebook: 1 passed · [s]
+        "#]],
+    );
+}

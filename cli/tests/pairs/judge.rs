@@ -1,6 +1,6 @@
 //! Whether the diagnostics of a notebook are those that its pair says.
 
-use nbvet_engine::{Run, Settings, check};
+use nbvet_engine::{Beside, Run, Settings, check};
 use nbvet_report::{Diagnostic, Level, Severity};
 use serde_json::Value;
 
@@ -108,7 +108,13 @@ fn diagnostics(bytes: &[u8], run: Option<Run<'_>>, level: Level) -> Vec<Diagnost
         level,
         ..Settings::default()
     };
-    check(&nbvet_notebook::read(bytes), run, nbvet_rules::ALL, &settings)
+    check(
+        &nbvet_notebook::read(bytes),
+        &Beside::default(),
+        run,
+        nbvet_rules::ALL,
+        &settings,
+    )
 }
 
 fn of_rule<'d>(all: &'d [Diagnostic], rule: &str) -> Vec<&'d Diagnostic> {

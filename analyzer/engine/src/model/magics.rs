@@ -5,6 +5,7 @@ use ruff_python_ast::{IpyEscapeKind, visitor::Visitor};
 use ruff_text_size::TextRange;
 
 use super::flow::Flow;
+use crate::beside;
 
 /// Line magics of IPython, ipykernel and common extensions that bind no name of the notebook.
 const HARMLESS_LINE_MAGICS: &[&str] = &[
@@ -189,6 +190,7 @@ pub(super) fn line_magic<'a>(flow: &mut Flow<'a, '_>, line: &'a str, range: Opti
             flow.env.open |= arguments.trim() == "-r";
         }
         "sql" => bind_sql(flow, arguments),
+        "run" => run_file(flow, arguments, range),
         "reset" => flow.env.open = true,
         _ if HARMLESS_LINE_MAGICS.contains(&name) => {}
         _ => flow.env.open = true,
@@ -208,6 +210,16 @@ fn run_embedded(flow: &mut Flow<'_, '_>, name: &str, range: Option<TextRange>) {
         let mark = flow.env.mark();
         flow.visit_body(body);
         flow.env.rewind(&mark);
+    }
+}
+
+/// `%run helpers.ipynb` binds what that file binds, where it could be read, else perhaps anything.
+fn run_file(flow: &mut Flow<'_, '_>, arguments: &str, range: Option<TextRange>) {
+    let parsed = flow.model.parsed();
+    let exports = beside::run_target(arguments).and_then(|file| parsed.exports(&file));
+    flow.env.open |= exports.is_none_or(|exports| exports.open);
+    for name in exports.into_iter().flat_map(|exports| &exports.names) {
+        flow.bind_by_magic(name, range.unwrap_or_default());
     }
 }
 

@@ -117,6 +117,11 @@ impl<'a> Model<'a> {
         self.location(place.cell, place.range())
     }
 
+    /// Something in the notebook binds names that cannot be known.
+    pub(crate) fn is_open(&self) -> bool {
+        self.open
+    }
+
     /// All bindings, in the order in which the flow meets them.
     pub fn bindings(&self) -> impl Iterator<Item = (BindingId, &Binding<'a>)> {
         self.bindings
