@@ -1,7 +1,7 @@
 //! Other files whose code a notebook runs in its own namespace, `%run helpers.ipynb`: which names they bind. Reading
 //! them is the caller's business.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{borrow::Cow, collections::BTreeMap, path::Path};
 
 use nbvet_notebook::{Notebook, Reading, magics::CellCode};
 
@@ -91,7 +91,7 @@ pub(crate) fn run_target(arguments: &str) -> Option<Cow<'_, str>> {
     if file.is_empty() || file.contains(['$', '{', '*', '\\']) {
         return None;
     }
-    if file.ends_with(".ipynb") || is_script(file) {
+    if has_extension(file, "ipynb") || is_script(file) {
         Some(Cow::Borrowed(file))
     } else {
         Some(Cow::Owned(format!("{file}.py")))
@@ -99,7 +99,13 @@ pub(crate) fn run_target(arguments: &str) -> Option<Cow<'_, str>> {
 }
 
 fn is_script(file: &str) -> bool {
-    file.ends_with(".py")
+    has_extension(file, "py")
+}
+
+fn has_extension(file: &str, wanted: &str) -> bool {
+    Path::new(file)
+        .extension()
+        .is_some_and(|extension| extension == wanted)
 }
 
 /// The files that a notebook's cells run, in order, each once.
