@@ -1,6 +1,6 @@
 //! Bindings and references across cells, on fixture cells: what each use of a name can mean when the notebook runs
 //! from top to bottom.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail by panic")]
+#![expect(clippy::unwrap_used, reason = "a test may fail by panic")]
 
 use std::{fmt::Write, sync::Arc};
 
@@ -428,6 +428,7 @@ fn a_return_outside_a_function_and_a_break_outside_a_loop_are_refused() {
 }
 
 /// Prints what each use means in the notebook, with files beside it.
+#[expect(clippy::needless_pass_by_value, reason = "reads better at the call")]
 fn check_beside(cells: &str, files: &[(&str, Vec<u8>)], expected: Expect) {
     let reading = read(cells);
     let beside = Beside::of(&reading, |wanted| {
