@@ -300,9 +300,10 @@ fn every_format_for_machines_is_one_document_with_the_cells_own_lines() {
 #[test]
 fn a_notebook_that_another_one_runs_is_asked_which_names_it_binds() {
     let cells = ["%run shared/helpers.ipynb", "table = load('x')\ntable = lod('y')"];
-    let sandbox = Sandbox::new()
-        .file("a.ipynb", &notebook(&cells))
-        .file("shared/helpers.ipynb", &notebook(&["def load(path):\n    return path"]));
+    let sandbox = Sandbox::new().file("a.ipynb", &notebook(&cells)).file(
+        "shared/helpers.ipynb",
+        &notebook(&["def load(path):\n    return path"]),
+    );
     sandbox.check(
         &["lint", "a.ipynb", "--select", "NB601"],
         &expect![[r#"
