@@ -170,7 +170,7 @@ fn explained(found: &Diagnostic) -> String {
 /// The fixes of the diagnostics in a range; all that need no look, where they are asked for.
 pub(crate) fn code_actions(judged: &BTreeMap<String, Judged>, asked: &ActionsAsked) -> Value {
     let uri = asked.text_document.uri.as_str();
-    let Some(judged) = owner(judged, uri).filter(|judged| !judged.in_file) else {
+    let Some(judged) = owner(judged, uri) else {
         return json!([]);
     };
     let wants = |kind: &str| match &asked.context.only {
@@ -207,8 +207,16 @@ fn quick_fix(judged: &Judged, found: &Diagnostic) -> Option<Value> {
     }))
 }
 
-/// `None` where an edit lies outside of the cells.
+/// `None` where an edit lies outside of the cells that the editor has.
 fn changes(judged: &Judged, fix: &Fix) -> Option<BTreeMap<String, Vec<Value>>> {
+    if judged.in_file {
+        let notebook = nbvet_notebook::read(&judged.bytes).notebook?;
+        let mut editor = notebook.edit();
+        for edit in &fix.edits {
+            editor.apply(edit);
+        }
+        return file_change(judged, editor.finish());
+    }
     let mut changes: BTreeMap<String, Vec<Value>> = BTreeMap::new();
     for edit in &fix.edits {
         edit.location.cell?;
@@ -217,6 +225,41 @@ fn changes(judged: &Judged, fix: &Fix) -> Option<BTreeMap<String, Vec<Value>>> {
         changes.entry(uri).or_default().push(change);
     }
     Some(changes)
+}
+
+/// The change of a document that is the notebook's file: what lies between the beginning and the end that the old
+/// and the new text share.
+fn file_change(judged: &Judged, new: Vec<u8>) -> Option<BTreeMap<String, Vec<Value>>> {
+    let (document, new) = (judged.texts.first()?, String::from_utf8(new).ok()?);
+    let old = document.text.as_str();
+    let same = |(old, new): &(u8, u8)| old == new;
+    let start = old.bytes().zip(new.bytes()).take_while(same).count();
+    let start = old.floor_char_boundary(start);
+    let ends = old.as_bytes()[start..]
+        .iter()
+        .rev()
+        .zip(new.as_bytes()[start..].iter().rev());
+    let shared = ends.take_while(|(old, new)| old == new).count();
+    let end = old.ceil_char_boundary(old.len() - shared);
+    let new_end = new.len() - (old.len() - end);
+    let range = Range {
+        start: point(old, start),
+        end: point(old, end),
+    };
+    let change = json!({ "range": range, "newText": &new[start..new_end] });
+    Some(BTreeMap::from([(document.uri.clone(), vec![change])]))
+}
+
+/// An offset in a text as the protocol counts.
+fn point(text: &str, offset: usize) -> Position {
+    let before = &text[..offset];
+    let line = before.matches('\n').count();
+    let line_start = before.rfind('\n').map_or(0, |end| end + 1);
+    let units = before[line_start..].chars().map(char::len_utf16).sum::<usize>();
+    Position {
+        line: u32::try_from(line).unwrap_or(u32::MAX),
+        character: u32::try_from(units).unwrap_or(u32::MAX),
+    }
 }
 
 fn fix_all(judged: &Judged) -> Option<Value> {
@@ -229,6 +272,10 @@ fn fix_all(judged: &Judged) -> Option<Value> {
     );
     if mended.applied.is_empty() {
         return None;
+    }
+    let answer = |changes: Value| json!({ "title": "nbvet: mend all", "kind": FIX_ALL, "edit": { "changes": changes } });
+    if judged.in_file {
+        return file_change(judged, mended.bytes).map(|changes| answer(json!(changes)));
     }
     let notebook = nbvet_notebook::read(&mended.bytes).notebook?;
     let cells = judged.texts.iter().zip(notebook.cells());
@@ -243,5 +290,5 @@ fn fix_all(judged: &Judged) -> Option<Value> {
             (old.uri.as_str(), json!([{ "range": all, "newText": new.source }]))
         })
         .collect();
-    Some(json!({ "title": "nbvet: mend all", "kind": FIX_ALL, "edit": { "changes": changes } }))
+    Some(answer(json!(changes)))
 }

@@ -259,6 +259,37 @@ fn a_diagnostic_is_explained_and_mended() {
 }
 
 #[test]
+fn a_file_that_is_open_as_text_is_mended_in_its_own_text() {
+    let sandbox = Sandbox::new();
+    let mut editor = Editor::new(&sandbox);
+    let file = notebook(&[SORTED]);
+    let uri = "file:///work/file.ipynb";
+    let document = json!({ "uri": uri, "languageId": "json", "version": 1, "text": file });
+    editor.tell("textDocument/didOpen", json!({ "textDocument": document }));
+    editor.published();
+    let line = u32::try_from(file.lines().position(|line| line.contains("sort()")).unwrap()).unwrap();
+    for only in [json!(["quickfix"]), json!(["source.fixAll"])] {
+        let actions = editor.ask(
+            "textDocument/codeAction",
+            json!({ "textDocument": { "uri": uri }, "range": range([line, 0], [line, 1]),
+                "context": { "diagnostics": [], "only": only } }),
+        );
+        let change = &actions[0]["edit"]["changes"][uri][0];
+        assert_eq!(change["newText"], "", "{actions}");
+        let text = file.lines().nth(line as usize).unwrap();
+        let units: Vec<u16> = text.encode_utf16().collect();
+        let offset =
+            |end: &str| usize::try_from(change["range"][end]["character"].as_u64().unwrap()).unwrap();
+        let kept = [&units[..offset("start")], &units[offset("end")..]].concat();
+        assert_eq!(
+            String::from_utf16(&kept).unwrap(),
+            text.replace("x = x.sort()", "x.sort()")
+        );
+    }
+    editor.close();
+}
+
+#[test]
 fn the_settings_are_those_beside_the_notebook() {
     let sandbox = Sandbox::new().file("a b/nbvet.toml", "[rules]\nNB401 = \"off\"\n");
     let uri = format!(
