@@ -1,9 +1,10 @@
-"""Writes the seeds of the notebook crate's tests as corpora for the fuzz targets."""
+"""Writes the seeds of the notebook crate's tests, and the settings of `nbvet init`, as corpora for the fuzz targets."""
 
 import json
 from pathlib import Path
 
 FUZZ = Path(__file__).parent
+TEMPLATE = FUZZ.parent / "cli/src/commands/init.toml"
 SEEDS = FUZZ.parent / "analyzer/notebook/tests/seeds/cells.jsonl"
 
 
@@ -19,13 +20,19 @@ def notebook(number: int, source: str) -> dict:
 
 
 def main() -> None:
-    for target in ("notebook", "cell"):
+    for target in ("notebook", "cell", "lint", "config"):
         (FUZZ / "corpus" / target).mkdir(parents=True, exist_ok=True)
     for number, line in enumerate(SEEDS.read_text(encoding="utf-8").splitlines()):
         source = json.loads(line)["source"]
         (FUZZ / f"corpus/cell/seed{number}").write_text(source, encoding="utf-8")
         file = json.dumps(notebook(number, source), indent=number % 2 or None)
         (FUZZ / f"corpus/notebook/seed{number}").write_text(file, encoding="utf-8")
+        (FUZZ / f"corpus/lint/seed{number}").write_text(file, encoding="utf-8")
+    settings = TEMPLATE.read_text(encoding="utf-8").splitlines()
+    for number, line in enumerate(settings):
+        (FUZZ / f"corpus/config/seed{number}").write_text(line.removeprefix("# "), encoding="utf-8")
+    whole = "\n".join(line.removeprefix("# ") for line in settings)
+    (FUZZ / "corpus/config/whole").write_text(whole, encoding="utf-8")
 
 
 if __name__ == "__main__":

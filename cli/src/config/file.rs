@@ -446,4 +446,67 @@ mod tests {
         let error = parse_project(path, "[project]\n[tool.nbvet]\nlvel = 1\n").unwrap_err();
         assert_eq!(error.to_string(), "pyproject.toml:3: there is no setting `lvel`");
     }
+
+    /// Mutated settings: whatever stands in a file, it is taken or refused with its name and one of its lines.
+    #[test]
+    fn any_text_is_settings_or_is_refused_by_its_line() {
+        const PARTS: [&str; 16] = [
+            "[",
+            "]",
+            "=",
+            "\"",
+            "'",
+            "\n",
+            "#",
+            "-1",
+            "true",
+            "1e999",
+            "\u{feff}",
+            "é",
+            "[[per-file]]\n",
+            "rules.",
+            "{",
+            "\0",
+        ];
+        let on: String = TEMPLATE
+            .lines()
+            .map(|line| line.strip_prefix("# ").unwrap_or(line).to_owned() + "\n")
+            .collect();
+        let mut state: u64 = 20_261_124;
+        let mut below = |bound: usize| {
+            // xorshift64: the same numbers everywhere.
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            usize::try_from(state >> 33).unwrap() % bound.max(1)
+        };
+        let mut refused = 0;
+        for seed in 0..400 {
+            let mut text = if seed % 2 == 0 {
+                on.clone()
+            } else {
+                TEMPLATE.to_owned()
+            };
+            for _ in 0..=below(6) {
+                let start = text.floor_char_boundary(below(text.len()));
+                let end = text.ceil_char_boundary(start + below(12));
+                text.replace_range(start..end, PARTS[below(PARTS.len())]);
+            }
+            for name in ["p/nbvet.toml", "p/pyproject.toml"] {
+                let Err(error) = super::super::read_text(Path::new(name), &text) else {
+                    continue;
+                };
+                refused += 1;
+                let said = error.to_string();
+                let line = said.strip_prefix(name).and_then(|rest| rest.strip_prefix(':'));
+                let line = line.and_then(|rest| rest.split(':').next()?.parse::<usize>().ok());
+                let lines = text.split('\n').count();
+                assert!(
+                    line.is_some_and(|line| (1..=lines).contains(&line)),
+                    "{said}\n{text}"
+                );
+            }
+        }
+        assert!(refused > 100, "the mutations do harm: {refused}");
+    }
 }

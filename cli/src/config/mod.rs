@@ -240,11 +240,16 @@ fn read(path: &Path) -> Result<Option<Config>, UsageError> {
             });
         }
     };
+    read_text(path, &text)
+}
+
+/// What a file with this text says; of a `pyproject.toml` its `[tool.nbvet]`, if there is one.
+pub(crate) fn read_text(path: &Path, text: &str) -> Result<Option<Config>, UsageError> {
     if path.file_name().is_none_or(|name| name != "pyproject.toml") {
-        return file::parse(path, &text).map(Some);
+        return file::parse(path, text).map(Some);
     }
     if text.contains("nbvet") {
-        file::parse_project(path, &text)
+        file::parse_project(path, text)
     } else {
         Ok(None)
     }
