@@ -40,6 +40,7 @@ fn judge(cells: &[&str], facts: Vec<Vec<Fact>>, settings: &Settings) -> Vec<Diag
     let end = RunEnd::Completed;
     check(
         &reading,
+        &Beside::default(),
         Some(Run {
             cells: &runs,
             end: Some(&end),
