@@ -3,6 +3,7 @@
 import ast
 from dataclasses import dataclass
 
+import standin
 from common import Edit, named, trees
 
 
@@ -58,10 +59,50 @@ def find_score(cells, split):
     return None
 
 
-def before_split(split, lines, at, check, proof):
-    """Lines put above the split."""
+def run_alone(cells, split, edit, *more):
+    """The edit, its proof run on the split's cell (and `more`) alone, on data that stand in for the notebook's."""
+    edit.cells = sorted({split.cell, *more})
+    edit.before = standin.before(cells, edit.cells, split.features, split.target)
+    if edit.before is None:
+        edit.before, edit.cells = "", None
+    return edit
+
+
+def before_split(cells, split, lines, at, check, proof, after=""):
+    """Lines put above the split, and others below its cell."""
+    if dict(cells)[split.cell].count(split.line) != 1 or split.line != split.line.lstrip():
+        return None
     change = {"cell": split.cell, "replace": split.line, "with": f"{lines}\n{split.line}"}
-    return Edit(change, at, split.cell, check, proof)
+    if after:
+        change["append"] = after
+    return run_alone(cells, split, Edit(change, at, split.cell, check, proof))
+
+
+def below_split(cells, split, lines, at, check, proof):
+    """Lines put below the cell of the split."""
+    change = {"cell": split.cell, "append": lines}
+    return run_alone(cells, split, Edit(change, at, split.cell, check, proof))
+
+
+def labels(cells):
+    """What the notebook predicts, as the end of a class's name."""
+    return "Classifier" if any("Classifier" in s or "Logistic" in s for _, s in cells) else "Regressor"
+
+
+NEIGHBOURS = """from sklearn.neighbors import KNeighbors{kind}
+neighbours = KNeighbors{kind}(n_neighbors=5)
+neighbours.fit({0}, {2})
+print(neighbours.score({1}, {3}))"""
+SENSITIVE = ("KNeighbors", "SVC(", "SVR(", "LogisticRegression(", "Ridge(", "Lasso(", "MLP", "SGD")
+
+
+def scored(cells, split):
+    """A model that minds how its columns are scaled, and its score; nothing where the notebook has one itself."""
+    rest = "\n".join(source for index, source in cells if index >= split.cell)
+    judged = any(f"{call}({split.parts[1]}" in rest for call in (".predict", ".score"))
+    if judged and f".fit({split.parts[0]}, {split.parts[2]})" in rest and any(name in rest for name in SENSITIVE):
+        return ""
+    return NEIGHBOURS.format(*split.parts, kind=labels(cells))
 
 
 def scaled_before_split(cells):
@@ -70,12 +111,14 @@ def scaled_before_split(cells):
         return None
     train, test = split.parts[:2]
     return before_split(
+        cells,
         split,
         "from sklearn.preprocessing import StandardScaler\nscaler = StandardScaler()\n"
         f"{split.features} = scaler.fit_transform({split.features})",
         "scaler.fit_transform(",
         f"assert scaler.n_samples_seen_ == len({train}) + len({test})",
         "executed: n_samples_seen_ of the scaler is the number of training and test rows together",
+        scored(cells, split),
     )
 
 
@@ -85,6 +128,7 @@ def selected_before_split(cells):
         return None
     train, test = split.parts[:2]
     return before_split(
+        cells,
         split,
         "from sklearn.feature_selection import SelectKBest\nselector = SelectKBest(k=1)\n"
         f"rows_seen = len({split.features})\n"
@@ -92,6 +136,47 @@ def selected_before_split(cells):
         "selector.fit_transform(",
         f"assert rows_seen == len({train}) + len({test}) and {train}.shape[1] == 1",
         "executed: the column was chosen on as many rows as training and test part have together",
+        scored(cells, split),
+    )
+
+
+def standardised_before_split(cells):
+    split = find_split(cells)
+    if not split:
+        return None
+    train, test = split.parts[:2]
+    return before_split(
+        cells,
+        split,
+        f"{split.features} = ({split.features} - {split.features}.mean(axis=0)) / {split.features}.std(axis=0)",
+        ".mean(axis=0)) /",
+        "import numpy\n"
+        f"_all = numpy.concatenate([{train}, {test}])\n"
+        f"assert numpy.allclose(_all.mean(axis=0), 0) and not numpy.allclose(numpy.asarray({train}).mean(axis=0), 0)",
+        "executed: training and test rows together have a mean of zero, the training rows alone have not",
+        scored(cells, split),
+    )
+
+
+SELECTED_FOR_FOLDS = """from sklearn.decomposition import PCA
+from sklearn.model_selection import cross_val_score
+components = PCA(n_components=1)
+reduced = components.fit_transform({features})
+print(cross_val_score(tree.DecisionTree{kind}(max_depth=3), reduced, {target}, cv=4).mean())"""
+
+
+def reduced_before_folds(cells):
+    split = find_split(cells)
+    if not split:
+        return None
+    text = "from sklearn import tree\n" + SELECTED_FOR_FOLDS
+    return below_split(
+        cells,
+        split,
+        text.format(features=split.features, target=split.target, kind=labels(cells)),
+        "components.fit_transform(",
+        f"assert components.n_samples_ == len({split.features})",
+        "executed: the component was fitted on as many rows as the folds have together",
     )
 
 
@@ -110,6 +195,7 @@ def resampled_before_split(cells):
         return None
     train, test = split.parts[:2]
     return before_split(
+        cells,
         split,
         "from sklearn.utils import resample\n"
         f"{split.features}, {split.target} = resample({split.features}, {split.target}, "
@@ -117,6 +203,7 @@ def resampled_before_split(cells):
         "train_test_split(",
         OVERLAPS.format(train=train, test=test),
         "executed: more than 30 % of the test rows are training rows too",
+        scored(cells, split),
     )
 
 
@@ -129,14 +216,42 @@ def fitted_on_everything(cells):
     wanted = f".fit({train}, {train_target})"
     for index, source in cells:
         if split.cell <= index <= score.cell and source.count(wanted) == 1:
-            return Edit(
+            edit = Edit(
                 {"cell": index, "replace": wanted, "with": f".fit({split.features}, {split.target})"},
                 score.text,
                 index,
                 OVERLAPS.format(train=split.features, test=test),
                 "executed: every test row is among the rows of the fit",
             )
+            return run_alone(cells, split, edit, index)
     return None
+
+
+REFITTED = """from sklearn.ensemble import RandomForest{kind}
+from sklearn.metrics import {metric}
+forest = RandomForest{kind}(n_estimators=10, random_state=0)
+forest.fit({features}, {target})
+guess = forest.predict({test})
+print("on the test set:", {metric}({answer}, guess))"""
+
+
+def refitted_on_everything(cells):
+    split = find_split(cells)
+    if not split:
+        return None
+    _, test, _, answer = split.parts
+    kind = labels(cells)
+    metric = "accuracy_score" if kind == "Classifier" else "r2_score"
+    return below_split(
+        cells,
+        split,
+        REFITTED.format(
+            kind=kind, metric=metric, features=split.features, target=split.target, test=test, answer=answer
+        ),
+        f"{metric}({answer}, guess)",
+        OVERLAPS.format(train=split.features, test=test),
+        "executed: every test row is among the rows of the fit",
+    )
 
 
 CHOICE = """from sklearn.neighbors import {model}
@@ -154,15 +269,82 @@ def chosen_by_test(cells):
     split = find_split(cells)
     if not split:
         return None
-    labels = "Classifier" if any("Classifier" in s or "Logistic" in s for _, s in cells) else "Regressor"
-    text = CHOICE.format(*split.parts, model=f"KNeighbors{labels}")
-    test, test_target = split.parts[1], split.parts[3]
-    return Edit(
-        {"cell": split.cell, "append": text},
+    test, answer = split.parts[1], split.parts[3]
+    return below_split(
+        cells,
+        split,
+        CHOICE.format(*split.parts, model=f"KNeighbors{labels(cells)}"),
         "scores.append(candidate.score(",
-        split.cell,
-        f"assert len(set(scores)) > 1 and final.score({test}, {test_target}) == max(scores)",
+        f"assert len(set(scores)) > 1 and final.score({test}, {answer}) == max(scores)",
         "executed: the reported score is the largest of eleven different ones on the same test rows",
+    )
+
+
+RECORD = """from sklearn import tree
+record, winner = float("-inf"), None
+for depth in (1, 2, 4, 8):
+    grown = tree.DecisionTree{kind}(max_depth=depth, random_state=0).fit({0}, {2})
+    reached = grown.score({1}, {3})
+    if reached > record:
+        record, winner = reached, grown
+print("the best depth is", winner.max_depth, "with", record)"""
+
+
+def best_kept(cells):
+    split = find_split(cells)
+    if not split:
+        return None
+    return below_split(
+        cells,
+        split,
+        RECORD.format(*split.parts, kind=labels(cells)),
+        "reached = grown.score(",
+        f"assert record == winner.score({split.parts[1]}, {split.parts[3]})",
+        "executed: the reported score is the one by which the depth was chosen",
+    )
+
+
+LAGS = """import pandas as pd
+{features} = pd.DataFrame({{"now": pd.Series({target}).reset_index(drop=True).shift(1).fillna(0),
+    "before": pd.Series({target}).reset_index(drop=True).shift(2).fillna(0)}})"""
+IN_TIME = "executed: the training part has rows that are later than test rows, and a test row's target is in them"
+
+
+def lagged_and_shuffled(cells):
+    split = find_split(cells)
+    if not split:
+        return None
+    train, test = split.parts[:2]
+    return before_split(
+        cells,
+        split,
+        LAGS.format(features=split.features, target=split.target),
+        "train_test_split(",
+        f"assert {train}.index.max() > {test}.index.min()",
+        IN_TIME,
+        scored(cells, split),
+    )
+
+
+ROLLED = """import pandas as pd
+series = pd.DataFrame({{"level": pd.Series({target}).reset_index(drop=True)}})
+series["usual"] = series["level"].rolling(3, min_periods=1).mean()
+{features}, {target} = series[["usual"]], series["level"]"""
+
+
+def rolled_and_shuffled(cells):
+    split = find_split(cells)
+    if not split:
+        return None
+    train, test = split.parts[:2]
+    return before_split(
+        cells,
+        split,
+        ROLLED.format(features=split.features, target=split.target),
+        "train_test_split(",
+        f"assert {train}.index.max() > {test}.index.min()",
+        IN_TIME,
+        scored(cells, split),
     )
 
 
@@ -180,15 +362,16 @@ def target_kept(cells):
             if dropped and node.lineno == node.end_lineno:
                 line = source.split("\n")[node.lineno - 1]
                 frame = line.split("=", 1)[1].split(".drop(")[0].strip()
-                return Edit(
+                edit = Edit(
                     {"cell": index, "replace": line, "with": f"{split.features} = {frame}"},
-                    f"{split.features} = {frame}",
+                    ".fit(",
                     split.cell,
                     "import numpy\n"
                     f"assert any(numpy.array_equal(numpy.asarray({train})[:, i], numpy.asarray({train_target}).ravel())"
                     f" for i in range({train}.shape[1]))",
                     "executed: one column of the features is equal to the target",
                 )
+                return run_alone(cells, split, edit, index)
     return None
 
 
@@ -198,12 +381,38 @@ def target_joined(cells):
         return None
     train, train_target = split.parts[0], split.parts[2]
     return before_split(
+        cells,
         split,
         f"import pandas as pd\ntable = pd.DataFrame({split.features})\ntable['target'] = {split.target}\n"
         f"{split.features}, {split.target} = table, table['target']",
         ".fit(",
         f"import numpy\nassert numpy.array_equal({train}['target'], {train_target})",
         "executed: one column of the features is equal to the target",
+        scored(cells, split),
+    )
+
+
+DERIVED = """import pandas as pd
+table = pd.DataFrame({features})
+table["amount"] = {target}
+table["is_large"] = (table["amount"] > table["amount"].mean()).astype(int)
+inputs = table.drop(columns=["is_large"])
+from sklearn.ensemble import ExtraTreesClassifier
+trees = ExtraTreesClassifier(n_estimators=5, random_state=0)
+trees.fit(inputs[:150], table["is_large"][:150])"""
+
+
+def derived_target(cells):
+    split = find_split(cells)
+    if not split:
+        return None
+    return below_split(
+        cells,
+        split,
+        DERIVED.format(features=split.features, target=split.target),
+        "trees.fit(",
+        'assert inputs["amount"][table["is_large"] == 1].min() > inputs["amount"][table["is_large"] == 0].max()',
+        "executed: one column of the features tells the target in every row",
     )
 
 
@@ -216,13 +425,13 @@ def judged_on_train(cells):
     split = find_split(cells)
     if not split:
         return None
-    labels = "Classifier" if any("Classifier" in s or "Logistic" in s for _, s in cells) else "Regressor"
-    test, test_target = split.parts[1], split.parts[3]
-    return Edit(
-        {"cell": split.cell, "append": JUDGED.format(*split.parts, kind=labels)},
+    train, test, answer, test_answer = split.parts
+    return below_split(
+        cells,
+        split,
+        JUDGED.format(*split.parts, kind=labels(cells)),
         "tree_model.score(",
-        split.cell,
-        f"assert tree_model.score({split.parts[0]}, {split.parts[2]}) > tree_model.score({test}, {test_target})",
+        f"assert tree_model.score({train}, {answer}) > tree_model.score({test}, {test_answer})",
         "executed: the printed score is higher than the one on the test rows",
     )
 
@@ -237,39 +446,49 @@ def scored_on_train(cells):
     changed = f"{model}.score({train}, {train_target})"
     if score.text not in score.line or dict(cells)[score.cell].count(score.text) != 1:
         return None
-    return Edit(
+    if any(f".{how}({test}" in source.replace(score.text, "") for _, source in cells for how in ("score", "predict")):
+        return None
+    fits = [index for index, source in cells if index <= score.cell and f".fit({train}, {train_target})" in source]
+    edit = Edit(
         {"cell": score.cell, "replace": score.text, "with": changed},
         changed,
         score.cell,
         f"assert {model}.score({train}, {train_target}) != {model}.score({test}, {test_target})",
         "executed: the score on the rows of the fit is another than on the test rows",
     )
+    return run_alone(cells, split, edit, score.cell, *fits[-1:])
 
 
-LAGS = """import pandas as pd
-{features} = pd.DataFrame({{"now": pd.Series({target}).reset_index(drop=True).shift(1).fillna(0),
-    "before": pd.Series({target}).reset_index(drop=True).shift(2).fillna(0)}})"""
+REMEMBERED = """from sklearn.metrics import {metric}
+from sklearn.neighbors import KNeighbors{kind}
+nearest = KNeighbors{kind}(n_neighbors=1)
+nearest.fit({0}, {2})
+remembered = nearest.predict({0})
+result = {metric}({2}, remembered)
+print("how good the model is:", result)"""
 
 
-def lagged_and_shuffled(cells):
+def compared_on_train(cells):
     split = find_split(cells)
     if not split:
         return None
-    train, test = split.parts[:2]
-    return before_split(
+    kind = labels(cells)
+    metric = "accuracy_score" if kind == "Classifier" else "mean_absolute_error"
+    return below_split(
+        cells,
         split,
-        LAGS.format(features=split.features, target=split.target),
-        "train_test_split(",
-        f"assert {train}.index.max() > {test}.index.min()",
-        "executed: the training part has rows that are later than test rows, and a test row's target is in them",
+        REMEMBERED.format(*split.parts, kind=kind, metric=metric),
+        f"result = {metric}(",
+        f"assert result != {metric}({split.parts[3]}, nearest.predict({split.parts[1]}))",
+        "executed: the printed figure is another than on the test rows",
     )
 
 
 OPERATORS = {
-    "NB501": [scaled_before_split, selected_before_split],
-    "NB502": [resampled_before_split, fitted_on_everything],
-    "NB503": [chosen_by_test],
-    "NB504": [lagged_and_shuffled],
-    "NB505": [target_kept, target_joined],
-    "NB506": [scored_on_train, judged_on_train],
+    "NB501": [scaled_before_split, selected_before_split, standardised_before_split, reduced_before_folds],
+    "NB502": [resampled_before_split, fitted_on_everything, refitted_on_everything],
+    "NB503": [chosen_by_test, best_kept],
+    "NB504": [lagged_and_shuffled, rolled_and_shuffled],
+    "NB505": [target_kept, target_joined, derived_target],
+    "NB506": [scored_on_train, judged_on_train, compared_on_train],
 }
