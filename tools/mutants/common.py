@@ -14,7 +14,7 @@ class Edit:
     """A change of a notebook, and the code that proves that it does harm."""
 
     # In the terms of fixtures/pairs: `cell` with `replace` and `with`, `prepend`, `append`, or `move_here`; also
-    # `counts`, execution counts by cell.
+    # `counts`, execution counts by cell, and `output`, one that the file keeps of `cell`.
     change: dict
     # Part of the line that is to be reported.
     at: str
@@ -65,6 +65,7 @@ def apply(notebook, change):
     elif "cell" in change:
         cell = cells[change["cell"]]
         cell["source"] = changed("".join(cell["source"]), change)
+        cell["outputs"] = cell.get("outputs", []) + ([change["output"]] if "output" in change else [])
     return notebook
 
 
