@@ -10,6 +10,7 @@ pub mod model;
 mod names;
 mod parse;
 mod rule;
+pub mod secrets;
 mod severity;
 mod suppression;
 mod unused;

@@ -1,0 +1,178 @@
+//! Tokens that begin with letters by which their service knows them.
+
+use std::ops::Range;
+
+use super::{
+    Secret,
+    chance::{is_mixed, is_random},
+};
+
+/// Shorter words are no token of any kind.
+const SHORTEST: usize = 20;
+
+/// What a kind of token looks like: what it begins with, how many characters follow, of which kinds.
+struct Shape {
+    kind: &'static str,
+    prefix: &'static str,
+    length: (usize, usize),
+    letters: Letters,
+}
+
+/// The characters behind the prefix.
+#[derive(Clone, Copy)]
+enum Letters {
+    /// Letters and digits.
+    Plain,
+    /// These, `-` and `_`.
+    Url,
+    /// Capitals and the digits 2 to 7.
+    Base32,
+    /// Small hexadecimal digits.
+    Hex,
+}
+
+const fn shape(kind: &'static str, prefix: &'static str, length: (usize, usize), letters: Letters) -> Shape {
+    Shape {
+        kind,
+        prefix,
+        length,
+        letters,
+    }
+}
+
+const GITHUB: &str = "a GitHub token";
+const OPENAI: &str = "an OpenAI key";
+const SLACK: &str = "a Slack token";
+const STRIPE: &str = "a Stripe key";
+const MANY: usize = 300;
+
+/// Longer prefixes stand before those that they begin with.
+const SHAPES: &[Shape] = &[
+    shape("an AWS access key", "AKIA", (16, 16), Letters::Base32),
+    shape(GITHUB, "ghp_", (36, 36), Letters::Plain),
+    shape(GITHUB, "gho_", (36, 36), Letters::Plain),
+    shape(GITHUB, "ghu_", (36, 36), Letters::Plain),
+    shape(GITHUB, "ghs_", (36, 36), Letters::Plain),
+    shape(GITHUB, "ghr_", (36, 76), Letters::Plain),
+    shape(GITHUB, "github_pat_", (82, 82), Letters::Url),
+    shape("a GitLab token", "glpat-", (20, 60), Letters::Url),
+    shape("an Anthropic key", "sk-ant-", (80, MANY), Letters::Url),
+    shape("an OpenRouter key", "sk-or-v1-", (64, 64), Letters::Hex),
+    shape("a LangSmith key", "lsv2_pt_", (43, 43), Letters::Url),
+    shape("a LangSmith key", "lsv2_sk_", (43, 43), Letters::Url),
+    shape(OPENAI, "sk-proj-", (40, MANY), Letters::Url),
+    shape(OPENAI, "sk-svcacct-", (40, MANY), Letters::Url),
+    shape(OPENAI, "sk-admin-", (40, MANY), Letters::Url),
+    shape(OPENAI, "sk-", (48, 48), Letters::Plain),
+    shape(SLACK, "xoxb-", (30, 90), Letters::Url),
+    shape(SLACK, "xoxp-", (30, 90), Letters::Url),
+    shape(SLACK, "xoxa-", (30, 90), Letters::Url),
+    shape(SLACK, "xoxs-", (30, 90), Letters::Url),
+    shape("a Google API key", "AIza", (35, 35), Letters::Url),
+    shape("a Google client secret", "GOCSPX-", (28, 28), Letters::Url),
+    shape(STRIPE, "sk_live_", (24, 120), Letters::Plain),
+    shape(STRIPE, "rk_live_", (24, 120), Letters::Plain),
+    shape("a Hugging Face token", "hf_", (34, 38), Letters::Plain),
+    shape("a Databricks token", "dapi", (32, 32), Letters::Hex),
+    shape("an NVIDIA key", "nvapi-", (60, 70), Letters::Url),
+    shape("a Groq key", "gsk_", (52, 52), Letters::Plain),
+    shape("a Replicate token", "r8_", (37, 37), Letters::Plain),
+    shape("a Pinecone key", "pcsk_", (60, 80), Letters::Url),
+    shape("an npm token", "npm_", (36, 36), Letters::Plain),
+    shape("a PyPI token", "pypi-AgEI", (60, MANY), Letters::Url),
+    shape("a DigitalOcean token", "dop_v1_", (64, 64), Letters::Hex),
+];
+
+/// Bytes that tokens are made of.
+const WORD: [bool; 256] = {
+    let mut word = [false; 256];
+    let mut byte = 0_usize;
+    while byte < 128 {
+        word[byte] = (byte as u8).is_ascii_alphanumeric() || byte == b'-' as usize || byte == b'_' as usize;
+        byte += 1;
+    }
+    word
+};
+
+pub(super) fn find(text: &str) -> Vec<Secret> {
+    let bytes = text.as_bytes();
+    let (mut found, mut at) = (Vec::new(), 0);
+    while at < bytes.len() {
+        // `\n` and its like, in a string of Python and in JSON: the letter is no part of a word.
+        if bytes[at] == b'\\' {
+            at += 2;
+            continue;
+        }
+        let start = at;
+        while at < bytes.len() && WORD[usize::from(bytes[at])] {
+            at += 1;
+        }
+        if at - start >= SHORTEST {
+            if let Some(secret) = token(&text[start..at], start) {
+                found.push(secret);
+            } else if let Some(end) = web_token(text, start..at) {
+                found.push(Secret {
+                    kind: "a web token (JWT)",
+                    hidden: start + 3..end,
+                    range: start..end,
+                });
+                at = end;
+            }
+        }
+        at = at.max(start + 1);
+    }
+    found
+}
+
+fn token(word: &str, start: usize) -> Option<Secret> {
+    let shape = SHAPES.iter().find(|shape| word.starts_with(shape.prefix))?;
+    let (value, from) = (&word[shape.prefix.len()..], start + shape.prefix.len());
+    let fits = (shape.length.0..=shape.length.1).contains(&value.len());
+    (fits && is_made_of(value, shape.letters) && is_random(value)).then(|| Secret {
+        kind: shape.kind,
+        hidden: from..start + word.len(),
+        range: start..start + word.len(),
+    })
+}
+
+fn is_made_of(value: &str, letters: Letters) -> bool {
+    let mut bytes = value.bytes();
+    let has_digit = value.bytes().any(|byte| byte.is_ascii_digit());
+    match letters {
+        // Some are of letters alone, but words of a language are not in both cases.
+        Letters::Plain => {
+            let has = |is: fn(&u8) -> bool| value.as_bytes().iter().any(is);
+            bytes.all(|byte| byte.is_ascii_alphanumeric())
+                && has(u8::is_ascii_lowercase)
+                && has(u8::is_ascii_uppercase)
+        }
+        Letters::Url => has_digit && value.split(['-', '_']).map(str::len).max().unwrap_or(0) >= 8,
+        Letters::Base32 => bytes.all(|byte| matches!(byte, b'A'..=b'Z' | b'2'..=b'7')),
+        Letters::Hex => has_digit && bytes.all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')),
+    }
+}
+
+/// `eyJ….eyJ….signature`: two objects of JSON in base64, and what proves them. Where it ends.
+fn web_token(text: &str, header: Range<usize>) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let part = |start: usize| {
+        let length = bytes
+            .get(start..)?
+            .iter()
+            .take_while(|byte| WORD[usize::from(**byte)])
+            .count();
+        Some(start..start + length)
+    };
+    if !text[header.clone()].starts_with("eyJ") || bytes.get(header.end) != Some(&b'.') {
+        return None;
+    }
+    let payload = part(header.end + 1)?;
+    if !text[payload.clone()].starts_with("eyJ") || bytes.get(payload.end) != Some(&b'.') {
+        return None;
+    }
+    let signature = part(payload.end + 1)?;
+    // Mapbox gives out keys to be seen by everybody: `pk.eyJ…`. They have two parts and are not met here.
+    let value = &text[signature.clone()];
+    let is_demo = text[payload].contains("IxMjM0NTY3ODkw");
+    (value.len() >= SHORTEST && is_mixed(value) && is_random(value) && !is_demo).then_some(signature.end)
+}
