@@ -1,7 +1,8 @@
-"""How often rules are right: precision over labelled hits in the corpus's measuring repositories.
+"""How often rules are right, and how much they find: labelled hits and proven mutants of the measuring repositories.
 
-    precision.py table NBVET            the table, one row a rule, with the gate's verdict
-    precision.py page NBVET             the same with what has to be known of it: rules/labels/PRECISION.md
+    precision.py table NBVET            the tables; exit status 1 where a gate is missed
+    precision.py page NBVET             the same with what has to be known of them: rules/labels/PRECISION.md; also
+                                        rules/labels/measured.tsv, which the program shows
     precision.py draw NBVET RULE...     writes the hits that are to be labelled to rules/labels/RULE.tsv
 
 The hits of a rule are what `nbvet lint` finds at development in notebooks of the repositories that
@@ -9,7 +10,7 @@ rules/labels/repositories.tsv sets apart for measuring, each severity by itself.
 labelled and their own share counts; with 50 and more a sample of 50 drawn by a fixed seed, of which the lower bound of
 the 95 % Wilson interval counts. A label is `true` (harm, as the rule's page defines it) or `false`, with a reason. What was drawn is committed
 with empty labels before anybody reads it. A severity of error needs 0.95 of a census or a bound of 0.85, a warning
-0.80 or 0.75.
+0.80 or 0.75. Recall is that of mutants/recall.py. A rule counts with five true hits or five proven mutants caught.
 """
 
 import argparse
@@ -26,26 +27,32 @@ from collections import defaultdict
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tools" / "mutants"))
+import recall
+
 LABELS = ROOT / "rules" / "labels"
 COLUMNS = ["notebook", "cell", "line", "severity", "message", "source", "label", "reason"]
+MEASURED = ["rule", "severity", "hits", "labelled", "true", "gate"]
+# Files beside the labels that hold none.
+NO_LABELS = ("repositories", "measured")
 SAMPLE = 50
 MUTANTS = 5
 SEED = 20261124
 GATES = {"error": (0.95, 0.85), "warning": (0.80, 0.75)}
 SEVERITIES = ["error", "warning", "note"]
-PAGE = """# Precision over the labels
+PAGE = """# Precision and recall
 
 Written by `tools/precision.py page`, with {version} built from commit {commit}. Hits at development in the
-repositories set apart for measuring; labels by a reader who did not write the rules.
+repositories set apart for measuring; labels by readers who did not write the rules, as README.md defines them.
 
 **The figures of bare-except, except-pass, except-print-only, except-return-default, implicit-none-return and of
 undefined-name's warnings are not blind.** These rules were narrowed after their labels were there, by the classes of
 false hits that the labels' reasons name. Each class has a general reason and a pair of its own, but how often they are
 right on notebooks that nobody has read is for repositories not looked at yet to tell.
 
-"share met" is a census of fewer than 50 hits; the gate then also wants five mutants proven by execution, of which
-fixtures/pairs has as many as the table says. A rule that misses the gate and stands lower than its row is a note at
-development: its warnings are those it would give in its row.
+"share met" is a census of fewer than 50 hits; the gate then also wants five mutants that were proven by execution and
+that the rule catches. A rule that misses the gate and stands lower than its row is a note at development: its warnings
+are those it would give in its row. A note has no gate.
 
 {table}"""
 
@@ -66,10 +73,10 @@ def read(path):
     return list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
 
 
-def write(path, rows):
+def write(path, rows, columns=COLUMNS):
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(
-            file, COLUMNS, delimiter="\t", quoting=csv.QUOTE_NONE, quotechar=None, lineterminator="\n"
+            file, columns, delimiter="\t", quoting=csv.QUOTE_NONE, quotechar=None, lineterminator="\n"
         )
         writer.writeheader()
         writer.writerows(rows)
@@ -197,57 +204,117 @@ def verdict(count, labelled, right, severity):
     return f"MISSED: {value:.2f} < {needed}"
 
 
-def mutants(name):
-    """How many mutants proven by execution the pairs of a rule have."""
-    files = (ROOT / "fixtures" / "pairs").glob(f"*-{name}.toml")
-    return sum(file.read_text(encoding="utf-8").count("[[mutant]]") for file in files)
-
-
-def table(nbvet):
-    """Prints the table; 1 where a rule misses its gate and does not stand lower."""
+def precision_rows(nbvet, found, caught):
+    """A row of figures for each rule and severity that has hits."""
     lower = standing_lower(nbvet)
-    found = hits(nbvet, corpus())
-    files = {path.stem: read(path) for path in sorted(LABELS.glob("*.tsv")) if path.stem != "repositories"}
-    print("| rule | severity | hits | labelled | true | precision | 95 % interval | gate |")
-    print("|---|---|---|---|---|---|---|---|")
-    missed = 0
+    files = {path.stem: read(path) for path in sorted(LABELS.glob("*.tsv")) if path.stem not in NO_LABELS}
+    rows = []
     for name in sorted({*found, *files}):
         for severity in SEVERITIES:
             count, labelled, right = judged(found.get(name, []), files.get(name, []), severity)
-            if count == 0:
-                continue
-            share, interval = "-", "-"
-            if labelled:
-                low, high = wilson(right, labelled)
-                share, interval = f"{right / labelled:.2f}", f"{low:.2f}-{high:.2f}"
-            said = verdict(count, labelled, right, severity)
-            if said == "met, with mutants":
-                said = "met" if mutants(name) >= MUTANTS else f"share met, {mutants(name)} of {MUTANTS} mutants"
-            if said.startswith("MISSED") and name in lower:
-                said += "; stands lower until it meets it"
-            else:
-                missed += said.startswith("MISSED")
-            print(f"| {name} | {severity} | {count} | {labelled} | {right} | {share} | {interval} | {said} |")
-    return 1 if missed else 0
+            if count:
+                said = gate(verdict(count, labelled, right, severity), name in lower, caught.get(name, 0))
+                rows.append(dict(zip(MEASURED, [name, severity, count, labelled, right, said], strict=True)))
+    return rows
+
+
+def gate(said, stands_lower, caught):
+    """The whole gate: a census wants mutants too, and a rule that misses may stand lower."""
+    if said == "met, with mutants":
+        return "met" if caught >= MUTANTS else f"share met, {caught} of {MUTANTS} mutants"
+    if said.startswith("MISSED") and stands_lower:
+        return said + "; stands lower until it meets it"
+    return said
+
+
+def failed(row):
+    return row["gate"].startswith("MISSED") and "stands lower" not in row["gate"]
+
+
+def print_precision(rows):
+    print("## Precision\n")
+    print("| rule | severity | hits | labelled | true | precision | 95 % interval | gate |")
+    print("|---|---|---|---|---|---|---|---|")
+    for row in rows:
+        share, interval = "-", "-"
+        if row["labelled"]:
+            low, high = wilson(row["true"], row["labelled"])
+            share, interval = f"{row['true'] / row['labelled']:.2f}", f"{low:.2f}-{high:.2f}"
+        cells = [row["rule"], row["severity"], row["hits"], row["labelled"], row["true"], share, interval, row["gate"]]
+        print("| " + " | ".join(map(str, cells)) + " |")
+
+
+def errors_right(rows):
+    """The share of all errors that is right: each rule's labelled share, weighted by its hits; None without labels."""
+    errors = [row for row in rows if row["severity"] == "error"]
+    known = [row for row in errors if row["labelled"]]
+    hits = sum(row["hits"] for row in known)
+    share = sum(row["hits"] * row["true"] / row["labelled"] for row in known) / hits if hits else None
+    return share, hits, sum(row["hits"] for row in errors)
+
+
+def print_errors(rows):
+    """Whether errors are right often enough."""
+    share, known, hits = errors_right(rows)
+    met = share is not None and share >= GATES["error"][0] and known == hits
+    said = "met" if met else "MISSED"
+    shown = "no labels" if share is None else f"{share:.3f} right"
+    print(f"\nErrors: {hits} hits, {known} of them of rules with labels, {shown} (0.95 wanted: {said}).")
+    return met
+
+
+def print_counted(nbvet, rows, of_rule):
+    """Which rules count: five true hits, or five proven mutants caught."""
+    static = [rule for rule in output_of(nbvet, "rules", "--format", "json") if rule["reads"] == "source"]
+    print("\n## Rules that count\n\n| rule | name | true hits | mutants caught | counts |\n|---|---|---|---|---|")
+    counted = 0
+    for rule in static:
+        true = sum(row["true"] for row in rows if row["rule"] == rule["name"])
+        caught = of_rule.get(rule["id"], [])
+        counts = true >= MUTANTS or sum(caught) >= MUTANTS
+        counted += counts
+        shown = f"{sum(caught)} of {len(caught)}" if caught else "-"
+        print(f"| {rule['id']} | {rule['name']} | {true} | {shown} | {'yes' if counts else 'no'} |")
+    print(f"\n{counted} of {len(static)} rules that read the source count.")
+
+
+def tables(nbvet):
+    """Prints everything; (whether all gates are met, the rows of precision)."""
+    of_rule, of_group = recall.counted(nbvet)
+    names = {rule["id"]: rule["name"] for rule in output_of(nbvet, "rules", "--format", "json")}
+    caught = {names[rule]: sum(found) for (_, rule), found in of_rule.items() if rule in names}
+    rows = precision_rows(nbvet, hits(nbvet, corpus()), caught)
+    print_precision(rows)
+    right = print_errors(rows)
+    print("\n## Recall\n")
+    found = recall.print_table(of_rule, of_group)
+    print_counted(nbvet, rows, {rule: found for (_, rule), found in of_rule.items()})
+    return right and found and not any(map(failed, rows)), rows
+
+
+def table(nbvet):
+    met, _ = tables(nbvet)
+    return int(not met)
 
 
 def page(nbvet):
-    """Writes the table with the build that it is of."""
+    """Writes the tables with the build that they are of."""
     commit = subprocess.run(
         ["git", "rev-parse", "--short=12", "HEAD"], cwd=ROOT, stdout=subprocess.PIPE, check=True, text=True
     ).stdout.strip()
     version = subprocess.run([nbvet, "--version"], stdout=subprocess.PIPE, check=True, text=True).stdout.strip()
     text = io.StringIO()
     with contextlib.redirect_stdout(text):
-        missed = table(nbvet)
+        met, rows = tables(nbvet)
     (LABELS / "PRECISION.md").write_text(PAGE.format(version=version, commit=commit, table=text.getvalue()))
-    return missed
+    write(LABELS / "measured.tsv", rows, MEASURED)
+    return int(not met)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
-    jobs = {"table": "print the table", "page": "write the table to rules/labels/PRECISION.md"}
+    jobs = {"table": "print the tables", "page": "write the tables to rules/labels/PRECISION.md"}
     for name, words in {**jobs, "draw": "write the hits to label"}.items():
         command = commands.add_parser(name, help=words)
         command.add_argument("nbvet", help="the program")

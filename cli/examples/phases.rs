@@ -10,13 +10,20 @@
 use std::{fs, path::PathBuf, time::Duration};
 
 use nbvet_engine::{Beside, Model, ParsedNotebook, Settings, check};
-use nbvet_render::{CellSource, Notes, NotebookSource, TextOptions, notebook_text};
+use nbvet_render::{CellSource, NotebookSource, Notes, TextOptions, notebook_text};
 use nbvet_report::{Level, NotebookReport, judge};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const PHASES: [&str; 6] = ["reading files", "JSON", "parsing", "flow and types", "rules", "rendering"];
+const PHASES: [&str; 6] = [
+    "reading files",
+    "JSON",
+    "parsing",
+    "flow and types",
+    "rules",
+    "rendering",
+];
 const OPTIONS: TextOptions = TextOptions {
     width: 100,
     notes: Notes::Folded,

@@ -55,6 +55,9 @@ pub(crate) enum Command {
 pub(crate) struct LintArgs {
     #[command(flatten)]
     pub(crate) input: InputArgs,
+    /// Show how often each rule was found, and how often it is right in real notebooks, and no single finding
+    #[arg(long, conflicts_with_all = ["format", "mending"])]
+    pub(crate) statistics: bool,
     #[command(flatten)]
     pub(crate) fix: FixArgs,
     #[command(flatten)]

@@ -26,6 +26,7 @@ use crate::{
     paths,
     progress::Progress,
     settings::{NotebookSettings, Resolver},
+    statistics,
     usage::{UsageError, shown},
 };
 
@@ -50,6 +51,8 @@ pub(crate) enum Printed {
     Reports,
     /// What fixes would change.
     Diffs,
+    /// How often each rule was found.
+    Statistics,
 }
 
 /// Everything that is known before the first notebook is opened.
@@ -195,7 +198,7 @@ impl Batch {
         if self.printed == Printed::Diffs {
             return progress.suspend(|| fixing::print_diff(one));
         }
-        if self.format != Format::Text {
+        if self.printed == Printed::Statistics || self.format != Format::Text {
             return Reader::There;
         }
         let text = notebook_text(
@@ -222,6 +225,9 @@ impl Batch {
         let report = Report::new(tool, level, notebooks);
         if self.printed == Printed::Diffs {
             return count.print_diffs_end(report.exit_code);
+        }
+        if self.printed == Printed::Statistics {
+            output::print(&statistics::table(&report));
         }
         output::print(&match self.format {
             Format::Text => summary(&report, &self.text_options(level)),

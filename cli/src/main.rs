@@ -22,6 +22,7 @@ mod replace;
 mod selection;
 mod server;
 mod settings;
+mod statistics;
 mod usage;
 
 use clap::Parser as _;

@@ -8,12 +8,15 @@ mod execution;
 mod hygiene;
 mod leakage;
 mod macros;
+mod measured;
 mod silent_failure;
 mod state;
 mod structure;
 mod verification;
 
 use nbvet_engine::Rule;
+
+pub use crate::measured::{Measured, measured};
 
 /// Every rule, by id.
 pub const ALL: &[Rule] = &[

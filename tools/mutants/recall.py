@@ -55,6 +55,8 @@ def reported(notebook, diagnostics, rule, at):
 def judged(nbvet):
     """(group, row, caught) of every mutant."""
     made = list(mutants())
+    if not made:
+        return
     with tempfile.TemporaryDirectory() as folder:
         for index, (_, _, _, original, mutant) in enumerate(made):
             for name, notebook in (("original", original), ("mutant", mutant)):
@@ -67,24 +69,38 @@ def judged(nbvet):
         yield group, row, caught and not twin
 
 
+def counted(nbvet, missed=False):
+    """({(group, rule): [caught]}, {group: [caught]}); names the mutants that are missed where that is asked for."""
+    of_rule, of_group = defaultdict(list), defaultdict(list)
+    for group, row, caught in judged(nbvet):
+        of_rule[group, row["rule"]].append(caught)
+        of_group[group].append(caught)
+        if missed and not caught:
+            print(f"missed: {row['rule']} {row['operator']} {row['notebook']}")
+    return of_rule, of_group
+
+
+def enough(caught):
+    return sum(caught) >= TARGET * len(caught)
+
+
+def print_table(of_rule, of_group):
+    """Prints the rows; whether every group meets the target."""
+    print("| group | rule | mutants | caught | recall |\n|---|---|---|---|---|")
+    for (group, rule), caught in sorted(of_rule.items()):
+        print(f"| {group} | {rule} | {len(caught)} | {sum(caught)} | {sum(caught) / len(caught):.2f} |")
+    for group, caught in sorted(of_group.items()):
+        said = "met" if enough(caught) else f"MISSED: below {TARGET}"
+        print(f"| {group} | all | {len(caught)} | {sum(caught)} | {sum(caught) / len(caught):.2f}, {said} |")
+    return all(map(enough, of_group.values()))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("nbvet", help="the program")
     parser.add_argument("--missed", action="store_true", help="name every mutant that is not caught")
     arguments = parser.parse_args()
-    of_rule, of_group = defaultdict(list), defaultdict(list)
-    for group, row, caught in judged(arguments.nbvet):
-        of_rule[group, row["rule"]].append(caught)
-        of_group[group].append(caught)
-        if arguments.missed and not caught:
-            print(f"missed: {row['rule']} {row['operator']} {row['notebook']}")
-    print("| group | rule | mutants | caught | recall |\n|---|---|---|---|---|")
-    for (group, rule), caught in sorted(of_rule.items()):
-        print(f"| {group} | {rule} | {len(caught)} | {sum(caught)} | {sum(caught) / len(caught):.2f} |")
-    for group, caught in sorted(of_group.items()):
-        said = "met" if sum(caught) >= TARGET * len(caught) else f"MISSED: below {TARGET}"
-        print(f"| {group} | all | {len(caught)} | {sum(caught)} | {sum(caught) / len(caught):.2f}, {said} |")
-    return int(any(sum(caught) < TARGET * len(caught) for caught in of_group.values()))
+    return int(not print_table(*counted(arguments.nbvet, arguments.missed)))
 
 
 if __name__ == "__main__":

@@ -18,6 +18,9 @@ pub(crate) fn lint(args: &LintArgs) -> Result<ExitCode, UsageError> {
     } else {
         Applicability::Safe
     };
+    if args.statistics {
+        batch.printed = Printed::Statistics;
+    }
     if args.fix.diff {
         batch.printed = Printed::Diffs;
         return Ok(batch.run(jobs, |item, _| fixing::diff(item, least)));

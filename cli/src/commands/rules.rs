@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use anstyle::Style;
-use nbvet_engine::RuleMeta;
+use nbvet_engine::{Check, Rule, RuleMeta};
 use nbvet_report::{ExitCode, Level, Severity};
 use serde::Serialize;
 
@@ -24,9 +24,22 @@ struct Entry {
     summary: &'static str,
     since: &'static str,
     severities: Severities,
+    /// `source`: found without running anything; `run`: found in what a run showed.
+    reads: &'static str,
+    /// What readers said of its hits in real notebooks.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    measured: Vec<Figures>,
     /// Where it stands lower than its row: the row.
     #[serde(skip_serializing_if = "Option::is_none")]
     row: Option<Severities>,
+}
+
+#[derive(Serialize)]
+struct Figures {
+    severity: Severity,
+    hits: u32,
+    labelled: u32,
+    right: u32,
 }
 
 #[derive(Serialize)]
@@ -38,9 +51,9 @@ struct Severities {
 }
 
 pub(crate) fn rules(args: &RulesArgs) -> ExitCode {
-    let rules: Vec<&RuleMeta> = catalogue::all().into_iter().map(|rule| &rule.meta).collect();
+    let rules = catalogue::all();
     output::print(&match args.format {
-        ListFormat::Text => table(&rules),
+        ListFormat::Text => table(&rules.into_iter().map(|rule| &rule.meta).collect::<Vec<_>>()),
         ListFormat::Json => json(&rules),
     });
     ExitCode::Passed
@@ -74,14 +87,26 @@ fn table(rules: &[&RuleMeta]) -> String {
     out
 }
 
-fn json(rules: &[&RuleMeta]) -> String {
+fn json(rules: &[&Rule]) -> String {
     let entries: Vec<Entry> = rules.iter().map(|rule| entry(rule)).collect();
     #[expect(clippy::expect_used, reason = "plain data with string keys")]
     let text = serde_json::to_string_pretty(&entries).expect("rules serialize");
     text + "\n"
 }
 
-fn entry(rule: &RuleMeta) -> Entry {
+fn entry(rule: &Rule) -> Entry {
+    let reads = match rule.check {
+        Check::Run(_) => "run",
+        Check::Static(_) | Check::Problem(_) | Check::Suppression => "source",
+    };
+    let measured = nbvet_rules::measured(rule.meta.name).map(|figures| Figures {
+        severity: figures.severity,
+        hits: figures.hits,
+        labelled: figures.labelled,
+        right: figures.right,
+    });
+    let measured = measured.collect();
+    let rule = &rule.meta;
     Entry {
         id: rule.id,
         name: rule.name,
@@ -89,6 +114,8 @@ fn entry(rule: &RuleMeta) -> Entry {
         summary: rule.summary(),
         since: rule.since,
         severities: severities(rule.severities()),
+        reads,
+        measured,
         row: rule.stands_lower.then(|| severities(rule.row.severities())),
     }
 }

@@ -335,3 +335,32 @@ fn a_notebook_that_another_one_runs_is_asked_which_names_it_binds() {
         "#]],
     );
 }
+
+#[test]
+fn statistics_count_each_rule_and_say_how_often_it_is_right() {
+    let sandbox = Sandbox::new()
+        .file("a.ipynb", &notebook(&["assert nowhere", "print(neither, nor)"]))
+        .file("b.ipynb", &notebook(&["assert missing"]));
+    let output = sandbox.output(&["lint", "--statistics", "."]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let rows: Vec<Vec<&str>> = text
+        .lines()
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    assert_eq!(
+        rows[0].join(" "),
+        "id name severity found notebooks right in real notebooks"
+    );
+    assert_eq!(rows[1][..5], ["NB601", "undefined-name", "error", "4", "2"]);
+    // How many hits readers have judged grows with time.
+    assert_eq!(rows[1][6], "of");
+    assert!(text.contains("2 notebooks: 2 failed"), "{text}");
+}
+
+#[test]
+fn statistics_are_no_format() {
+    let sandbox = Sandbox::new().file("a.ipynb", &notebook(&["assert 1 < x"]));
+    let output = sandbox.output(&["lint", "--statistics", "--format", "json", "a.ipynb"]);
+    assert_eq!(output.status.code(), Some(2));
+}

@@ -5,7 +5,7 @@ use nbvet_engine::{
     ast::{Expr, ExprCall, Ranged, TextRange, TextSize},
     model::{BindingKind, ScopeId, Tag},
 };
-use nbvet_report::{Applicability, Edit};
+use nbvet_report::{Applicability, Edit, Severity};
 
 use crate::macros::rule;
 
@@ -95,8 +95,13 @@ impl StaticRule for NoneMethodAssigned {
             "Everything that uses `{target_text}` from here on works with None."
         ))
         .help(help)
-        .lowered_if(!is_used(target, cx))
         .about(format!("name:{target_text}"));
+        // Nothing works with the None: at most it shows that the method gives none.
+        let finding = if is_used(target, cx) {
+            finding
+        } else {
+            finding.at_most(Severity::Note)
+        };
         let is_plain = matches!(node, Node::Assign(_));
         cx.report(match own_line(cx, target, call).filter(|_| is_plain) {
             Some(edit) => finding.fix("call it on a line of its own", Applicability::Safe, vec![edit]),

@@ -5,7 +5,7 @@ use nbvet_engine::{
     ast::{CmpOp, Expr, ExprCompare, Ranged, TextRange},
     model::{Binding, BindingKind, ScopeId},
 };
-use nbvet_report::{Applicability, Edit};
+use nbvet_report::{Applicability, Edit, Severity};
 
 use crate::{analysis::missing_values::is_nan_literal, macros::rule};
 
@@ -90,8 +90,15 @@ fn report<'a>(
     .help(format!(
         "write `{negation}np.isnan({text})` or `{negation}pd.isna({text})`"
     ));
+    let is_shown = is_alone(cx, comparison);
+    // Whoever looks at it sees what it is: nothing is filtered or counted by it.
+    let finding = if is_shown {
+        finding.at_most(Severity::Note)
+    } else {
+        finding
+    };
     let question = (comparison.ops.len() == 1)
-        .then(|| question(cx, operator, nan, is_alone(cx, comparison)))
+        .then(|| question(cx, operator, nan, is_shown))
         .flatten();
     let fix = question.and_then(|(function, applicability)| {
         let edits = wrapped(cx, comparison, value, &function)?;
