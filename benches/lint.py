@@ -83,7 +83,15 @@ def large(binary, environment, scratch, repeats):
             target(f"{big} against {small}, {factor} times the size", medians[big] / medians[small], factor * 1.2, "x")
 
 
+def phases(folder):
+    """Where the time of one thread goes."""
+    print("\n## Lint: where the time goes", flush=True)
+    example = ["cargo", "run", "--quiet", "--release", "--package", "nbvet", "--example", "phases", "--", folder]
+    subprocess.run(example, cwd=Path(__file__).resolve().parents[1], check=False)
+
+
 def main(binary, environment, scratch, repeats):
     what, folder = corpus(scratch)
     many(binary, environment, folder, what, repeats)
+    phases(folder)
     large(binary, environment, scratch, repeats)
