@@ -78,6 +78,7 @@ fn phases(path: &PathBuf) -> [Duration; 6] {
         path: path.display().to_string(),
         verdict: judge(Level::Development, &diagnostics, &[], None, None),
         diagnostics,
+        strengths: Vec::new(),
         interpreter: None,
         cells: Vec::new(),
         end: None,

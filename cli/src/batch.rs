@@ -320,6 +320,7 @@ pub(crate) fn without_verdict(path: &Path, level: Level, failure: RunFailure) ->
         path: shown(path),
         verdict: judge(level, &[], &[], None, Some(&failure)),
         diagnostics: Vec::new(),
+        strengths: Vec::new(),
         interpreter: None,
         cells: Vec::new(),
         end: None,

@@ -12,7 +12,8 @@ use nbvet_notebook::{Language, Notebook, Reading};
 use nbvet_protocol::{Isolation, PythonRequest, StartSpec};
 use nbvet_render::{CellSource, NotebookSource};
 use nbvet_report::{
-    CellOutcome, CellRun, Diagnostic, FailureKind, Interpreter, NotebookReport, RunEnd, RunFailure, judge,
+    CellOutcome, CellRun, Diagnostic, FailureKind, Interpreter, Level, NotebookReport, RunEnd, RunFailure,
+    judge,
 };
 
 use crate::{
@@ -161,6 +162,11 @@ impl Opened {
         } else {
             self.shown_source()
         };
+        let strengths = if settings.engine.level == Level::Learning && judged == Judged::Everything {
+            nbvet_rules::strengths(&self.reading, &self.beside)
+        } else {
+            Vec::new()
+        };
         let report = NotebookReport {
             path: shown(&item.path),
             verdict: judge(
@@ -171,6 +177,7 @@ impl Opened {
                 failure.as_ref(),
             ),
             diagnostics,
+            strengths,
             interpreter,
             cells,
             end,

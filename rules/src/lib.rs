@@ -11,12 +11,16 @@ mod macros;
 mod measured;
 mod silent_failure;
 mod state;
+mod strengths;
 mod structure;
 mod verification;
 
 use nbvet_engine::Rule;
 
-pub use crate::measured::{Measured, measured};
+pub use crate::{
+    measured::{Measured, measured},
+    strengths::strengths,
+};
 
 /// Every rule, by id.
 pub const ALL: &[Rule] = &[

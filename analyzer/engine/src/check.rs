@@ -44,6 +44,17 @@ pub fn check(
     })
 }
 
+/// Asks the model of a notebook, as [`check`] makes it; `None` where the file is no notebook.
+pub fn with_model<R>(reading: &Reading, beside: &Beside, ask: impl FnOnce(&Model<'_>) -> R) -> Option<R> {
+    let notebook = reading.notebook.as_ref()?;
+    let sources = notebook.cells().iter().map(|cell| cell.source.as_str());
+    let answer = with_stack_for(sources, || {
+        let parsed = ParsedNotebook::with_others(notebook, beside);
+        ask(&Model::new(&parsed))
+    });
+    Some(answer)
+}
+
 fn check_here(
     reading: &Reading,
     beside: &Beside,

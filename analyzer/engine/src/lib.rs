@@ -17,7 +17,7 @@ mod unused;
 mod walk;
 
 pub use beside::Beside;
-pub use check::{Run, check};
+pub use check::{Run, check, with_model};
 pub use mend::{Mended, mend};
 pub use model::Model;
 pub use names::nearest;

@@ -9,7 +9,7 @@ mod traceback;
 
 use std::fmt::Write as _;
 
-use nbvet_report::{Level, NotebookReport, Outcome, Report, RunEnd, RunFailure, Severity};
+use nbvet_report::{Level, NotebookReport, Outcome, Report, RunEnd, RunFailure, Severity, Strength};
 
 use self::style::{BOLD, DIM, GREEN, RED, YELLOW, paint};
 use crate::{NotebookSource, harmless, harmless_block};
@@ -73,6 +73,7 @@ pub fn notebook_text(
     options: &TextOptions,
 ) -> String {
     let mut out = headline(notebook);
+    out.extend(done_well(notebook));
     let failure = notebook
         .failure
         .iter()
@@ -117,6 +118,19 @@ fn headline(notebook: &NotebookReport) -> String {
         paint(BOLD, &harmless(&notebook.path)),
         paint(DIM, &facts.join(" · ")),
     )
+}
+
+/// `done well: 3 assertions (first in cell 4) · 1 seed for random numbers (cell 0)`.
+fn done_well(notebook: &NotebookReport) -> Option<String> {
+    let parts: Vec<String> = notebook.strengths.iter().map(strength).collect();
+    (!parts.is_empty()).then(|| format!("  {}: {}\n", paint(GREEN, "done well"), parts.join(" · ")))
+}
+
+fn strength(found: &Strength) -> String {
+    let noun = found.kind.noun(found.count > 1);
+    let first = if found.count > 1 { "first in " } else { "" };
+    let cell = found.first.cell.unwrap_or_default();
+    format!("{} {noun} ({first}cell {cell})", found.count)
 }
 
 /// `5 cells ran in 1.2 s`, or `3 of 5 cells ran in 1.2 s`, or `not run`.

@@ -13,6 +13,7 @@ mod level;
 mod location;
 mod report;
 mod severity;
+mod strength;
 mod verdict;
 
 pub use cell_run::{CellError, CellOutcome, CellRun, RunEnd};
@@ -26,4 +27,5 @@ pub use level::{Level, UnknownLevel};
 pub use location::Location;
 pub use report::{FailureKind, Interpreter, NotebookReport, Report, RunFailure, SCHEMA_VERSION, Tool};
 pub use severity::{Severity, UnknownSeverity};
+pub use strength::{Strength, StrengthKind};
 pub use verdict::{CellCounts, Outcome, Verdict, judge};

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{CellRun, Diagnostic, ExitCode, Level, RunEnd, Verdict};
+use crate::{CellRun, Diagnostic, ExitCode, Level, RunEnd, Strength, Verdict};
 
 /// Version of the JSON form. Fields may be added within a version; none changes its meaning or goes away.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -62,6 +62,9 @@ pub struct NotebookReport {
     pub verdict: Verdict,
     /// Findings, by place, then by rule.
     pub diagnostics: Vec<Diagnostic>,
+    /// What it does well; told at level learning.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub strengths: Vec<Strength>,
     /// The interpreter that ran it, if one did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interpreter: Option<Interpreter>,

@@ -359,6 +359,23 @@ fn statistics_count_each_rule_and_say_how_often_it_is_right() {
 }
 
 #[test]
+fn learners_are_told_what_is_done_well() {
+    let sandbox = Sandbox::new().file(
+        "a.ipynb",
+        &notebook(&[
+            "import random\nrandom.seed(1)",
+            "x = random.random()\nassert 0 <= x < 1\nassert x != 1",
+        ]),
+    );
+    let text = |level: &str| {
+        String::from_utf8(sandbox.output(&["lint", "--level", level, "a.ipynb"]).stdout).unwrap()
+    };
+    let told = "done well: 2 assertions (first in cell 1) · 1 seed for random numbers (cell 0)";
+    assert!(text("learning").contains(told), "{}", text("learning"));
+    assert!(!text("development").contains("done well"));
+}
+
+#[test]
 fn statistics_are_no_format() {
     let sandbox = Sandbox::new().file("a.ipynb", &notebook(&["assert 1 < x"]));
     let output = sandbox.output(&["lint", "--statistics", "--format", "json", "a.ipynb"]);

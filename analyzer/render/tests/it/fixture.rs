@@ -131,6 +131,7 @@ pub(crate) fn notebook(
         path: path.to_owned(),
         verdict,
         diagnostics,
+        strengths: Vec::new(),
         interpreter,
         cells,
         end,
