@@ -63,9 +63,7 @@ def run_alone(cells, split, edit, *more):
     """The edit, its proof run on the split's cell (and `more`) alone, on data that stand in for the notebook's."""
     edit.cells = sorted({split.cell, *more})
     edit.before = standin.before(cells, edit.cells, split.features, split.target)
-    if edit.before is None:
-        edit.before, edit.cells = "", None
-    return edit
+    return None if edit.before is None else edit
 
 
 def before_split(cells, split, lines, at, check, proof, after=""):

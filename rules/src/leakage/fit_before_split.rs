@@ -3,10 +3,14 @@
 use std::collections::BTreeMap;
 
 use nbvet_engine::{
-    Check, Context, Finding, Node, Row, StaticRule, Visits,
-    model::learning::{Evaluation, FitId, Learning},
+    Check, Context, Finding, Model, Node, Row, StaticRule, Visits,
+    ast::Expr,
+    model::{
+        Place,
+        learning::{Columns, Evaluation, Fit, FitId, Learning, Lesson},
+    },
 };
-use nbvet_report::Level;
+use nbvet_report::{Level, Severity};
 
 use crate::{
     analysis::learning::{is_held_out, quote},
@@ -23,7 +27,11 @@ rule! {
     /// target.
     ///
     /// Only transformers that learn figures from all rows count, and only where a score on the held-out rows, or by
-    /// cross-validation, depends on what they made. Encoders of labels and the like do not count.
+    /// cross-validation, depends on what they made. Encoders of labels and the like do not count. Figures that are
+    /// computed by hand do: `(X - X.mean()) / X.std()`, or the mean of the target in each group.
+    ///
+    /// It is a note where it does little: before models that are the same on any scale (least squares without a
+    /// penalty, trees and what is built of them), and where missing values are filled with a mean.
     ///
     /// ## Examples
     ///
@@ -98,54 +106,141 @@ impl StaticRule for FitBeforeSplit {
 
     fn visit<'a>(&self, _: Node<'a>, cx: &mut Context<'a, '_>) {
         let learning = cx.model().learning();
-        let mut first: BTreeMap<_, (FitId, &Evaluation)> = BTreeMap::new();
+        let mut leaks: BTreeMap<Place, Leak<'_>> = BTreeMap::new();
         for (_, evaluation) in learning
             .evaluations()
             .filter(|(_, found)| is_held_out(learning, found))
         {
-            for fit in learned(learning, evaluation) {
-                first.entry(learning.fit(fit).place).or_insert((fit, evaluation));
+            for leak in leaks_into(learning, evaluation) {
+                let place = learning.fit(leak.fit).place;
+                let known = leaks.entry(place).or_insert(leak);
+                if leak.harm > known.harm {
+                    *known = leak;
+                }
             }
         }
-        for (fit, evaluation) in first.into_values() {
-            let finding = finding(cx, fit, evaluation);
+        for leak in leaks.into_values() {
+            let finding = finding(cx, leak);
             cx.report(finding);
         }
     }
 }
 
-/// Fits that have seen the rows of an evaluation and left something in its data.
-fn learned<'l>(learning: &'l Learning<'_>, evaluation: &Evaluation) -> impl Iterator<Item = FitId> + 'l {
+/// Figures of held-out rows that are in the data of an evaluation.
+#[derive(Clone, Copy)]
+struct Leak<'l> {
+    fit: FitId,
+    evaluation: &'l Evaluation,
+    harm: Harm,
+}
+
+/// What it does to the score, from least to most.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Harm {
+    /// The model gives the same score whatever the scale of its columns.
+    None,
+    /// A figure stands where values were missing.
+    Little,
+    Some,
+}
+
+fn leaks_into<'l>(learning: &'l Learning<'_>, evaluation: &'l Evaluation) -> impl Iterator<Item = Leak<'l>> {
     let judged = learning.data(evaluation.data);
-    let rows = judged.rows;
-    judged.learned.iter().copied().filter(move |fit| {
-        learning
-            .rows()
-            .contains(learning.data(learning.fit(*fit).data).rows, rows)
+    judged.learned.iter().filter_map(move |&fit| {
+        let seen = learning.data(learning.fit(fit).data).rows;
+        if !learning.rows().contains(seen, judged.rows) {
+            return None;
+        }
+        Some(Leak {
+            fit,
+            evaluation,
+            harm: harm(learning, fit, evaluation)?,
+        })
     })
 }
 
-fn finding(cx: &Context<'_, '_>, fit: FitId, evaluation: &Evaluation) -> Finding {
+/// `None` where nothing that could help the model comes in.
+fn harm(learning: &Learning<'_>, id: FitId, evaluation: &Evaluation) -> Option<Harm> {
+    let fit = learning.fit(id);
+    let by_hand = fit.call.is_none();
+    match fit.lesson {
+        Lesson::Scale if !minds_scale(learning, id, evaluation) => Some(Harm::None),
+        Lesson::Fill if by_hand => Some(Harm::Little),
+        Lesson::Group => is_of_target(learning, fit, evaluation).then_some(Harm::Some),
+        _ => Some(Harm::Some),
+    }
+}
+
+/// The model, or a transformer between the two, comes to something else on another scale.
+fn minds_scale(learning: &Learning<'_>, fit: FitId, evaluation: &Evaluation) -> bool {
+    let between = learning.data(evaluation.data).learned.iter().any(|other| {
+        let other = learning.fit(*other);
+        let proof = matches!(other.lesson, Lesson::Scale | Lesson::Fill);
+        !proof && learning.data(other.data).learned.contains(&fit)
+    });
+    between || learning.minds_scale(evaluation.estimator)
+}
+
+/// The figures of groups are those of what the model is to predict.
+fn is_of_target(learning: &Learning<'_>, fit: &Fit<'_>, evaluation: &Evaluation) -> bool {
+    let of_fit = evaluation.fit.and_then(|fit| learning.fit(fit).target);
+    let Some(target) = evaluation.target.or(of_fit) else {
+        return false;
+    };
+    let (target, grouped) = (learning.data(target), learning.data(fit.data));
+    let one = matches!(&grouped.columns, Columns::Only(columns) if columns.len() == 1);
+    one && target.frame == grouped.frame && target.columns == grouped.columns
+}
+
+fn finding(cx: &Context<'_, '_>, leak: Leak<'_>) -> Finding {
     let model = cx.model();
     let learning = model.learning();
-    let place = learning.fit(fit).place;
-    let at = model.location_of(place);
-    let scored = model.location_of(evaluation.place);
-    let who = learning.estimator(learning.fit(fit).estimator).class.map_or_else(
-        || format!("`{}`", quote(model, place)),
-        |class| format!("this {class}"),
-    );
-    let mut finding = Finding::new(
-        at,
-        format!("{who} is fitted on rows that the model is tested on later"),
-    )
-    .because("What it learned from the test rows is in the training data, so the score looks better than the model is on new data.")
-    .help("split first and fit it on the training rows only, or put it into a Pipeline with the model")
-    .label(scored, "this score depends on it");
-    let split = learning.rows().side(learning.data(evaluation.data).rows);
+    let fit = learning.fit(leak.fit);
+    let judged = learning.estimator(leak.evaluation.estimator).class;
+    let mut finding = Finding::new(model.location_of(fit.place), message(model, fit))
+        .because(match (leak.harm, fit.lesson) {
+            (Harm::None, _) => "This model gives the same score on any scale. One that measures distances, is regularised or is trained by gradients would not, and its score would be too good.",
+            (Harm::Little, _) => "A figure of the test rows stands where training rows had none. With few gaps that is little, with many it is not.",
+            (_, Lesson::Group) => "The answers of test rows are in the features of training rows, and each test row holds a part of its own.",
+            _ => "What it learned from the test rows is in the training data, so the score looks better than the model is on new data.",
+        })
+        .help(if fit.call.is_some() {
+            "split first and fit it on the training rows only, or put it into a Pipeline with the model"
+        } else {
+            "split first, compute the figures of the training rows, and use them for the test rows too"
+        })
+        .label(
+            model.location_of(leak.evaluation.place),
+            match (leak.harm, judged) {
+                (Harm::None, Some(class)) => format!("{class} is judged here"),
+                _ => "this score depends on it".to_owned(),
+            },
+        );
+    if leak.harm < Harm::Some {
+        finding = finding.at_most(Severity::Note);
+    }
+    let split = learning.rows().side(learning.data(leak.evaluation.data).rows);
     if let Some((split, _)) = split {
         let split = model.location_of(learning.split(split).place);
         finding = finding.label(split, "the rows are split only here");
     }
     finding
+}
+
+fn message(model: &Model<'_>, fit: &Fit<'_>) -> String {
+    let code = quote(model, fit.place);
+    let Some(call) = fit.call else {
+        return match fit.lesson {
+            Lesson::Group => {
+                format!("`{code}` puts means of the target into rows that the model is tested on later")
+            }
+            _ => format!("`{code}` uses figures of rows that the model is tested on later"),
+        };
+    };
+    let fits = matches!(&*call.func, Expr::Attribute(method) if method.attr.starts_with("fit"));
+    let class = model.learning().estimator(fit.estimator).class;
+    let who = class
+        .filter(|_| fits)
+        .map_or_else(|| format!("`{code}`"), |class| format!("this {class}"));
+    format!("{who} is fitted on rows that the model is tested on later")
 }

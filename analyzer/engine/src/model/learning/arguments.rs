@@ -63,6 +63,11 @@ impl<'a> Arguments<'a> {
             .chain(self.keywords.iter().map(|(_, value)| value))
     }
 
+    /// Rows are what it is about.
+    pub(super) fn has_data_first(&self) -> bool {
+        matches!(self.positional.first(), Some(Value::Data(_)))
+    }
+
     /// The first argument with rows.
     pub(super) fn first_data(&self) -> Option<DataId> {
         self.all().find_map(|value| match value {
@@ -126,7 +131,11 @@ impl<'a> Interpreter<'a, '_> {
     pub(super) fn as_data(&mut self, value: &Value<'a>, expression: &'a Expr) -> Option<DataId> {
         match value {
             Value::Data(id) => Some(*id),
-            Value::Unknown | Value::Names(_) | Value::Items(_) | Value::Mask
+            Value::Groups(id) => match self.unclear(*id) {
+                Value::Data(id) => Some(id),
+                _ => None,
+            },
+            Value::Figure(_) | Value::Unknown | Value::Names(_) | Value::Items(_) | Value::Mask
                 if !expression.is_none_literal_expr() && !expression.is_starred_expr() =>
             {
                 let id = self.learning.new_source();

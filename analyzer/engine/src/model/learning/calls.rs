@@ -9,6 +9,8 @@ use super::{
     arguments::Arguments,
     catalogue,
     interpreter::Interpreter,
+    scale,
+    statistics::is_figure_function,
     values::{Prediction, Value},
 };
 use crate::model::QualifiedName;
@@ -52,8 +54,8 @@ impl<'a> Interpreter<'a, '_> {
         if catalogue::is_cross_validation(name) {
             return self.cross_validation(name, arguments);
         }
-        if catalogue::is_learning_function(name) {
-            return self.learning_function(arguments);
+        if let Some(class) = catalogue::learning_function(name) {
+            return self.learning_function(class, arguments);
         }
         match name.segments() {
             [
@@ -83,9 +85,27 @@ impl<'a> Interpreter<'a, '_> {
             }
             ["numpy", "hstack" | "column_stack" | "c_"] => self.side_by_side(arguments),
             ["pandas", "merge"] => match arguments.first_data() {
-                Some(id) => self.other_table(id),
+                Some(id) => {
+                    let id = self.with_figures_of_groups(id, arguments);
+                    self.other_table(id)
+                }
                 None => Value::Unknown,
             },
+            ["numpy", "loadtxt" | "genfromtxt"] => Value::Data(self.learning.new_source()),
+            ["numpy", function]
+                if is_figure_function(function)
+                    && (arguments.has_data_first() || arguments.is_off("axis")) =>
+            {
+                match self.data_argument(arguments, 0, &["a"]) {
+                    Some(id) => self.figure(id, function, Some(1), arguments),
+                    None => Value::Unknown,
+                }
+            }
+            ["builtins", "float" | "int" | "round"]
+                if let Some(Value::Figure(figure)) = arguments.positional.first() =>
+            {
+                Value::Figure(*figure)
+            }
             ["pandas", function] if function.starts_with("read_") => Value::Data(self.learning.new_source()),
             ["builtins", "max" | "min" | "sorted"]
             | ["numpy", "argmax" | "argmin" | "max" | "min" | "argsort"] => self.choice(arguments),
@@ -199,13 +219,11 @@ impl<'a> Interpreter<'a, '_> {
         let stops_early =
             arguments.keyword("early_stopping_rounds").is_some() || arguments.is_on("early_stopping");
         let estimator = Estimator {
-            class,
-            kind,
-            inner,
             varied,
             stops_early,
-            predicted: false,
-            fit: None,
+            minds_scale: scale::minds(class, kind, !inner.is_empty(), arguments),
+            inner,
+            ..Estimator::new(class, kind)
         };
         Value::Estimator(self.learning.add_estimator(estimator))
     }
@@ -405,6 +423,7 @@ impl<'a> Interpreter<'a, '_> {
             estimator,
             fit: self.learning.estimator(estimator).fit,
             data,
+            target: None,
             crossed: false,
         }
     }
@@ -422,10 +441,15 @@ impl<'a> Interpreter<'a, '_> {
         let Some(data) = self.data_argument(arguments, 1, &["X"]) else {
             return Value::Unknown;
         };
+        let target = match arguments.positional.get(2).or_else(|| arguments.keyword("y")) {
+            Some(Value::Data(target)) => Some(*target),
+            _ => None,
+        };
         let prediction = Prediction {
             estimator,
             fit: None,
             data,
+            target,
             crossed: true,
         };
         if name.segments().last() == Some(&"cross_val_predict") {

@@ -109,14 +109,14 @@ const STATELESS: &[&str] = &[
     "SparseRandomProjection",
 ];
 
-/// Functions of `sklearn.preprocessing` that fit and transform in one.
-const LEARNING_FUNCTIONS: &[&str] = &[
-    "scale",
-    "minmax_scale",
-    "maxabs_scale",
-    "robust_scale",
-    "quantile_transform",
-    "power_transform",
+/// Functions of `sklearn.preprocessing` that fit and transform in one, and the class that does the same.
+const LEARNING_FUNCTIONS: &[(&str, &str)] = &[
+    ("scale", "StandardScaler"),
+    ("minmax_scale", "MinMaxScaler"),
+    ("maxabs_scale", "MaxAbsScaler"),
+    ("robust_scale", "RobustScaler"),
+    ("quantile_transform", "QuantileTransformer"),
+    ("power_transform", "PowerTransformer"),
 ];
 
 const PREDICTOR_MODULES: &[&str] = &[
@@ -256,9 +256,13 @@ fn is_classifier(class: &str) -> bool {
         )
 }
 
-/// The function fits and transforms in one.
-pub(super) fn is_learning_function(name: &QualifiedName<'_>) -> bool {
-    matches!(name.segments(), ["sklearn", "preprocessing", .., function] if LEARNING_FUNCTIONS.contains(function))
+/// The class that does what the function does, if it fits and transforms in one.
+pub(super) fn learning_function(name: &QualifiedName<'_>) -> Option<&'static str> {
+    let ["sklearn", "preprocessing", .., function] = name.segments() else {
+        return None;
+    };
+    let known = LEARNING_FUNCTIONS.iter().find(|(known, _)| known == function);
+    known.map(|(_, class)| *class)
 }
 
 /// The function judges predictions.

@@ -5,21 +5,14 @@ use ruff_text_size::Ranged;
 use smallvec::SmallVec;
 
 use super::{
-    Columns, DataId, Estimator, EstimatorId, EstimatorKind, Fit, Judged, Rows, Split, arguments::Arguments,
-    interpreter::Interpreter, values::Value,
+    Columns, DataId, Estimator, EstimatorId, EstimatorKind, Fit, Judged, Lesson, Rows, Split,
+    arguments::Arguments, interpreter::Interpreter, scale, statistics::is_figure, values::Value,
 };
 
 impl<'a> Interpreter<'a, '_> {
     pub(super) fn unknown_estimator(&mut self) -> EstimatorId {
-        self.learning.add_estimator(Estimator {
-            class: None,
-            kind: EstimatorKind::Unknown,
-            inner: Vec::new(),
-            varied: false,
-            stops_early: false,
-            predicted: false,
-            fit: None,
-        })
+        self.learning
+            .add_estimator(Estimator::new(None, EstimatorKind::Unknown))
     }
 
     pub(super) fn estimator_method(
@@ -88,7 +81,8 @@ impl<'a> Interpreter<'a, '_> {
             data,
             target,
             watched,
-            call: arguments.call,
+            lesson: self.lesson(estimator),
+            call: Some(arguments.call),
         };
         let fit = self.learning.add_fit(fit);
         for step in self.learning.estimator(estimator).inner.clone() {
@@ -128,28 +122,38 @@ impl<'a> Interpreter<'a, '_> {
     }
 
     fn learns(&self, id: EstimatorId) -> bool {
-        let estimator = self.learning.estimator(id);
-        match estimator.kind {
-            EstimatorKind::Learner => true,
-            EstimatorKind::Pipeline => estimator.inner.iter().any(|step| self.learns(*step)),
-            _ => false,
+        let transforms = matches!(
+            self.learning.estimator(id).kind,
+            EstimatorKind::Learner | EstimatorKind::Pipeline
+        );
+        transforms && self.learners(id).next().is_some()
+    }
+
+    fn learners(&self, id: EstimatorId) -> impl Iterator<Item = Option<&'a str>> {
+        let parts = self.learning.parts(id).into_iter();
+        let parts = parts.map(|part| self.learning.estimator(part));
+        parts
+            .filter(|part| part.kind == EstimatorKind::Learner)
+            .map(|part| part.class)
+    }
+
+    /// What a transformer learns, of whatever it is made.
+    fn lesson(&self, id: EstimatorId) -> Lesson {
+        let mut lessons = self.learners(id).map(scale::lesson);
+        match lessons.next() {
+            Some(first) if lessons.all(|lesson| lesson == first) => first,
+            _ => Lesson::More,
         }
     }
 
     /// `scale(X)` and its like.
-    pub(super) fn learning_function(&mut self, arguments: &Arguments<'a>) -> Value<'a> {
+    pub(super) fn learning_function(&mut self, class: &'a str, arguments: &Arguments<'a>) -> Value<'a> {
         let Some(data) = self.data_argument(arguments, 0, &["X"]) else {
             return Value::Unknown;
         };
-        let estimator = self.learning.add_estimator(Estimator {
-            class: None,
-            kind: EstimatorKind::Learner,
-            inner: Vec::new(),
-            varied: false,
-            stops_early: false,
-            predicted: false,
-            fit: None,
-        });
+        let estimator = self
+            .learning
+            .add_estimator(Estimator::new(Some(class), EstimatorKind::Learner));
         self.fit(estimator, arguments);
         self.transformed(estimator, data)
     }
@@ -199,6 +203,13 @@ impl<'a> Interpreter<'a, '_> {
         arguments: &Arguments<'a>,
     ) -> Value<'a> {
         let method = callee.attr.as_str();
+        // Of what is not known, only that has rows of which figures are computed down its columns.
+        if is_figure(method)
+            && arguments.is_off("axis")
+            && let Some(id) = self.as_data(&Value::Unknown, &callee.value)
+        {
+            return self.figure(id, method, None, arguments);
+        }
         if method != "fit" || arguments.call.arguments.len() < 2 {
             let scores: SmallVec<[_; 2]> = arguments
                 .all()

@@ -4,7 +4,7 @@ use ruff_python_ast::{self as ast, Expr, Operator};
 use ruff_text_size::{Ranged, TextRange};
 
 use super::{
-    Choice, Columns, DataId, Evaluation, Judged, Rows,
+    Choice, Columns, Data, DataId, Evaluation, Judged, Rows,
     interpreter::{Interpreter, target_names},
     values::{ColumnNames, Prediction, Value, texts},
 };
@@ -153,7 +153,7 @@ impl<'a> Interpreter<'a, '_> {
         if let (Value::Items(left), Value::Items(right), Operator::Add) = (&left, &right, operation.op) {
             return Value::Items(left.iter().chain(right.iter()).cloned().collect());
         }
-        self.combine(left, right, operation.op == Operator::Sub, operation.range)
+        self.combine(left, right, operation.op, operation.range)
     }
 
     /// What an arithmetic operation gives.
@@ -161,13 +161,13 @@ impl<'a> Interpreter<'a, '_> {
         &mut self,
         left: Value<'a>,
         right: Value<'a>,
-        difference: bool,
+        operator: Operator,
         range: TextRange,
     ) -> Value<'a> {
         match (left, right) {
             (Value::Prediction(prediction), Value::Data(_))
             | (Value::Data(_), Value::Prediction(prediction))
-                if difference =>
+                if operator == Operator::Sub =>
             {
                 self.judged(&prediction, Judged::Difference, range)
             }
@@ -175,6 +175,14 @@ impl<'a> Interpreter<'a, '_> {
             (Value::Prediction(prediction), _) | (_, Value::Prediction(prediction)) => {
                 Value::Prediction(prediction)
             }
+            (Value::Data(id), Value::Figure(figure)) | (Value::Figure(figure), Value::Data(id)) => {
+                self.with_figure(id, figure)
+            }
+            (Value::Figure(mut figure), Value::Figure(other)) => {
+                figure.peak &= other.peak;
+                Value::Figure(figure)
+            }
+            (Value::Figure(figure), _) | (_, Value::Figure(figure)) => Value::Figure(figure),
             (Value::Data(left), Value::Data(right)) => Value::Data(self.beside(left, right)),
             (Value::Data(id), _) | (_, Value::Data(id)) => self.changed(id),
             _ => Value::Unknown,
@@ -193,11 +201,7 @@ impl<'a> Interpreter<'a, '_> {
         self.learning.derive(left, |data| {
             data.exact = false;
             data.lagged = data.lagged.or(right.lagged);
-            for fit in right.learned {
-                if !data.learned.contains(&fit) {
-                    data.learned.push(fit);
-                }
-            }
+            data.learn(&right.learned);
             match frame {
                 Some(frame) => {
                     data.frame = frame;
@@ -225,6 +229,7 @@ impl<'a> Interpreter<'a, '_> {
             estimator: prediction.estimator,
             fit: prediction.fit,
             data: prediction.data,
+            target: prediction.target,
             how,
             in_loop,
         });
@@ -271,6 +276,8 @@ impl<'a> Interpreter<'a, '_> {
             Value::Prediction(prediction) if matches!(name, "values" | "T") => Value::Prediction(prediction),
             Value::Names(names) if matches!(name, "values" | "str") => Value::Names(names),
             Value::Scores(scores) if name == "values" => Value::Scores(scores),
+            Value::Figure(figure) => Value::Figure(figure),
+            Value::Groups(id) => Value::Groups(self.column(id, name)),
             _ => Value::Unknown,
         }
     }
@@ -301,15 +308,12 @@ impl<'a> Interpreter<'a, '_> {
 
     /// One column of a table.
     pub(super) fn column(&mut self, id: DataId, column: &'a str) -> DataId {
-        self.learning.derive(id, |data| {
-            data.exact &= data.columns.has(column);
-            data.columns = Columns::Only(vec![column]);
-        })
+        self.only_columns(id, vec![column])
     }
 
     /// The table without columns; without unknown ones where no names are given.
     pub(super) fn without_columns(&mut self, id: DataId, columns: Option<&[&'a str]>) -> DataId {
-        self.learning.derive(id, |data| {
+        self.selected(id, |data| {
             let Some(columns) = columns else {
                 data.columns = Columns::Unknown;
                 return;
@@ -358,6 +362,14 @@ impl<'a> Interpreter<'a, '_> {
                 self.eval(&subscript.slice);
                 Value::Names(None)
             }
+            Value::Figure(figure) => {
+                self.eval(&subscript.slice);
+                Value::Figure(figure)
+            }
+            Value::Groups(id) => match self.part_of_data(id, &subscript.slice, None) {
+                Value::Data(id) => Value::Groups(id),
+                _ => Value::Unknown,
+            },
             _ => {
                 self.eval(&subscript.slice);
                 Value::Unknown
@@ -394,8 +406,15 @@ impl<'a> Interpreter<'a, '_> {
         }
     }
 
+    /// Other columns of the same table.
+    fn selected(&mut self, id: DataId, change: impl FnOnce(&mut Data<'a>)) -> DataId {
+        let id = self.learning.derive(id, change);
+        self.learning.forget_columns(id);
+        id
+    }
+
     fn only_columns(&mut self, id: DataId, columns: Vec<&'a str>) -> DataId {
-        self.learning.derive(id, |data| {
+        self.selected(id, |data| {
             data.exact &= columns.iter().all(|column| data.columns.has(column));
             data.columns = Columns::Only(columns);
         })
@@ -414,7 +433,7 @@ impl<'a> Interpreter<'a, '_> {
             }
             None => Columns::Unknown,
         };
-        self.learning.derive(id, |data| data.columns = columns)
+        self.selected(id, |data| data.columns = columns)
     }
 
     fn some_columns(&mut self, id: DataId, key: &'a Expr) -> DataId {

@@ -1,12 +1,12 @@
 //! The walk over statements: which value each name has at each point.
 
 use ruff_python_ast::{self as ast, Expr, Stmt, StmtFunctionDef};
-use ruff_text_size::TextRange;
+use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use super::{
-    Columns, DataId, EvaluationId, FrameId, Learning, Model, Place, Side,
+    Columns, DataId, EvaluationId, FrameId, Learning, Lesson, Model, Place, Side,
     values::{Function, Value, texts},
 };
 use crate::ast::with_stack;
@@ -36,6 +36,8 @@ pub(super) struct Interpreter<'a, 'm> {
     calls: Vec<&'a StmtFunctionDef>,
     returned: Option<Value<'a>>,
     statements: u32,
+    /// The statement that is walked.
+    pub(super) statement: TextRange,
     /// Columns written into tables, in order.
     pub(super) written: Vec<(FrameId, &'a str)>,
 }
@@ -53,6 +55,7 @@ pub(super) fn run<'a>(model: &Model<'a>) -> Learning<'a> {
         calls: Vec::new(),
         returned: None,
         statements: 0,
+        statement: TextRange::default(),
         written: Vec::new(),
     };
     let parsed = model.parsed();
@@ -120,6 +123,7 @@ impl<'a> Interpreter<'a, '_> {
     }
 
     fn statement(&mut self, statement: &'a Stmt) {
+        self.statement = statement.range();
         match statement {
             Stmt::FunctionDef(definition) => {
                 let cell = self.cell;
@@ -143,7 +147,7 @@ impl<'a> Interpreter<'a, '_> {
             Stmt::AugAssign(assign) => {
                 let old = self.eval(&assign.target);
                 let value = self.eval(&assign.value);
-                let value = self.combine(old, value, false, assign.range);
+                let value = self.combine(old, value, assign.op, assign.range);
                 self.assign(&assign.target, value);
             }
             Stmt::Expr(expression) => {
@@ -358,8 +362,17 @@ impl<'a> Interpreter<'a, '_> {
     fn write_columns(&mut self, old: DataId, columns: Option<&[&'a str]>, value: &Value<'a>, located: bool) {
         let written = match value {
             Value::Data(id) => Some(self.learning.data(*id).clone()),
+            // `frame.loc[frame["age"].isna(), "age"] = frame["age"].mean()`
+            Value::Figure(figure) if located => {
+                let filled = self.learned_by_hand(old, figure.of, Lesson::Fill);
+                Some(self.learning.data(filled).clone())
+            }
             _ => None,
         };
+        if let Some(written) = &written {
+            let frame = self.learning.data(old).frame;
+            self.learning.note_written(&written.learned, frame, columns);
+        }
         let frame = self.learning.data(old).frame;
         let names = columns.into_iter().flatten();
         self.written.extend(names.map(|column| (frame, *column)));
@@ -385,11 +398,7 @@ impl<'a> Interpreter<'a, '_> {
                 }
             }
             if let Some(written) = written {
-                for fit in written.learned {
-                    if !data.learned.contains(&fit) {
-                        data.learned.push(fit);
-                    }
-                }
+                data.learn(&written.learned);
                 data.lagged = data.lagged.or(written.lagged);
             }
         });
@@ -457,13 +466,18 @@ impl<'a> Interpreter<'a, '_> {
             };
             locals.insert(name, value);
         }
-        let outer = (self.locals.replace(locals), self.returned.take(), self.cell);
+        let outer = (
+            self.locals.replace(locals),
+            self.returned.take(),
+            self.cell,
+            self.statement,
+        );
         self.cell = function.cell;
         self.calls.push(definition);
         self.body(&definition.body);
         self.calls.pop();
         let value = self.returned.take();
-        (self.locals, self.returned, self.cell) = outer;
+        (self.locals, self.returned, self.cell, self.statement) = outer;
         value.unwrap_or(Value::Unknown)
     }
 }

@@ -7,6 +7,7 @@ use super::{
     arguments::{Arguments, column_names},
     catalogue::{LAG_METHODS, ROWWISE_METHODS, SUBSET_METHODS},
     interpreter::Interpreter,
+    statistics::is_figure,
     values::{ColumnNames, Value, texts},
 };
 use ruff_text_size::Ranged;
@@ -29,7 +30,13 @@ impl<'a> Interpreter<'a, '_> {
                 let value = self.data_method(id, method, &arguments);
                 match value {
                     Value::Data(new) if arguments.is_on("inplace") => {
-                        self.change_in_place(id, new);
+                        match &*callee.value {
+                            // `frame["age"].fillna(…, inplace=True)` is meant for the frame.
+                            part @ (Expr::Subscript(_) | Expr::Attribute(_)) if method == "fillna" => {
+                                self.assign(part, Value::Data(new));
+                            }
+                            _ => self.change_in_place(id, new),
+                        }
                         Value::Unknown
                     }
                     value => value,
@@ -38,6 +45,8 @@ impl<'a> Interpreter<'a, '_> {
             Value::Prediction(prediction) if keeps_rows(method) => Value::Prediction(prediction),
             Value::Prediction(_) => Value::Unknown,
             Value::Scores(of) => self.scores_method(of, callee, &arguments),
+            Value::Groups(id) => self.groups_method(id, method, &arguments),
+            Value::Figure(figure) if method != "fit" => Value::Figure(figure),
             Value::Names(names) => Self::names_method(names, method, &arguments),
             Value::Items(items) => self.items_method(&items, callee, &arguments),
             _ => self.unknown_method(callee, &arguments),
@@ -118,7 +127,12 @@ impl<'a> Interpreter<'a, '_> {
         Value::Unknown
     }
 
-    fn data_method(&mut self, id: DataId, method: &'a str, arguments: &Arguments<'a>) -> Value<'a> {
+    pub(super) fn data_method(
+        &mut self,
+        id: DataId,
+        method: &'a str,
+        arguments: &Arguments<'a>,
+    ) -> Value<'a> {
         let rows = self.learning.data(id).rows;
         match method {
             "drop" => self.drop(id, arguments),
@@ -154,10 +168,13 @@ impl<'a> Interpreter<'a, '_> {
                 Some(columns) => Value::Data(self.without_columns(id, Some(&columns))),
                 None => Value::Data(id),
             },
-            "merge" | "pivot" | "pivot_table" | "melt" | "stack" | "unstack" | "explode" => {
+            "merge" => {
+                let id = self.with_figures_of_groups(id, arguments);
                 self.other_table(id)
             }
-            "groupby" | "resample" | "agg" | "aggregate" => self.unclear(id),
+            "pivot" | "pivot_table" | "melt" | "stack" | "unstack" | "explode" => self.other_table(id),
+            "groupby" => Value::Groups(id),
+            "resample" | "agg" | "aggregate" => self.unclear(id),
             "append" => match arguments.positional.first() {
                 Some(Value::Data(other)) => {
                     let other = self.learning.data(*other).rows;
@@ -169,12 +186,18 @@ impl<'a> Interpreter<'a, '_> {
                 _ => self.unclear(id),
             },
             "join" => match arguments.positional.first() {
-                Some(Value::Data(other)) => Value::Data(self.beside(id, *other)),
+                Some(Value::Data(other)) => {
+                    let all = self.beside(id, *other);
+                    Value::Data(self.with_figures_of_groups(all, arguments))
+                }
                 _ => Value::Data(id),
             },
             _ if is_windowed(arguments.call) => Value::Data(id),
-            "mean" | "sum" | "std" | "median" | "mode" | "min" | "max" | "count" | "nunique" | "unique"
-            | "value_counts" | "describe" | "info" | "corr" | "var" | "quantile" | "plot" | "hist"
+            _ if is_figure(method) => {
+                let axis = (method != "quantile").then_some(0);
+                self.figure(id, method, axis, arguments)
+            }
+            "sum" | "count" | "nunique" | "unique" | "value_counts" | "info" | "corr" | "plot" | "hist"
             | "boxplot" | "to_csv" | "any" | "all" | "item" | "keys" | "items" | "iterrows"
             | "itertuples" | "idxmax" | "idxmin" | "argmax" | "argmin" => Value::Unknown,
             _ if LAG_METHODS.contains(&method) => {
@@ -189,8 +212,14 @@ impl<'a> Interpreter<'a, '_> {
             }
             "copy" | "astype" | "to_numpy" | "as_matrix" | "ravel" | "flatten" | "squeeze"
             | "reset_index" | "sort_values" | "sort_index" | "to_frame" | "tolist" | "to_list"
-            | "reshape" | "toarray" | "fillna" | "ffill" | "bfill" | "replace" | "interpolate" => {
-                Value::Data(id)
+            | "reshape" | "toarray" | "ffill" | "bfill" | "interpolate" => Value::Data(id),
+            "fillna" | "replace" => {
+                let id = self.filled(id, arguments);
+                Value::Data(self.with_figures_of_groups(id, arguments))
+            }
+            "map" => {
+                let id = self.with_figures_of_groups(id, arguments);
+                self.changed(id)
             }
             "assign" => {
                 let columns: Vec<&'a str> = arguments.keywords.iter().map(|(name, _)| *name).collect();

@@ -10,6 +10,8 @@ mod expressions;
 mod interpreter;
 mod methods;
 mod rows;
+mod scale;
+mod statistics;
 mod values;
 
 use ruff_python_ast::ExprCall;
@@ -89,6 +91,8 @@ pub struct Data<'a> {
     pub exact: bool,
     /// Fits of transformers whose figures are in it.
     pub learned: SmallVec<[FitId; 2]>,
+    /// The table that its values are figures of groups of.
+    pub aggregated: Option<DataId>,
     /// Where values of other points in time came in.
     pub lagged: Option<Place>,
 }
@@ -106,13 +110,44 @@ pub struct Estimator<'a> {
     pub varied: bool,
     /// Stops when the score on data given to `fit` gets no better.
     pub stops_early: bool,
+    /// Comes to something else when a column is moved or stretched; what it is made of is not looked at.
+    pub minds_scale: bool,
     /// It was asked to predict.
     pub predicted: bool,
     /// Its last fit.
     pub fit: Option<FitId>,
 }
 
-/// A call of `fit`, or of what fits and transforms.
+impl<'a> Estimator<'a> {
+    /// Of which nothing else is known.
+    fn new(class: Option<&'a str>, kind: EstimatorKind) -> Self {
+        Self {
+            class,
+            kind,
+            inner: Vec::new(),
+            varied: false,
+            stops_early: false,
+            minds_scale: true,
+            predicted: false,
+            fit: None,
+        }
+    }
+}
+
+/// What a transformer takes from the rows that it is fitted on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lesson {
+    /// By what each column is moved and stretched.
+    Scale,
+    /// What is put where a value is missing.
+    Fill,
+    /// A figure for each group of rows, of a column that may be the target.
+    Group,
+    /// Anything else.
+    More,
+}
+
+/// A call of `fit`, or of what fits and transforms, or a statement that puts figures of all rows into each.
 #[derive(Debug, Clone)]
 pub struct Fit<'a> {
     /// The call.
@@ -125,8 +160,10 @@ pub struct Fit<'a> {
     pub target: Option<DataId>,
     /// What decides when it stops.
     pub watched: Option<DataId>,
-    /// The call in the tree.
-    pub call: &'a ExprCall,
+    /// What a transformer takes from it.
+    pub lesson: Lesson,
+    /// The call in the tree; figures that are computed by hand have none.
+    pub call: Option<&'a ExprCall>,
 }
 
 /// A split into a training and a test part.
@@ -172,6 +209,8 @@ pub struct Evaluation {
     pub fit: Option<FitId>,
     /// On what.
     pub data: DataId,
+    /// What cross-validation is to predict.
+    pub target: Option<DataId>,
     /// How.
     pub how: Judged,
     /// The loop around it, if one is; equal numbers are one loop.
@@ -199,6 +238,8 @@ pub struct Learning<'a> {
     rows: RowSets<'a>,
     /// For each table, columns that were computed from others, row by row.
     made: FxHashMap<(FrameId, &'a str), Vec<&'a str>>,
+    /// The columns that figures of a fit were written into, where they are in no others.
+    written_by: FxHashMap<FitId, Option<(FrameId, Vec<&'a str>)>>,
     frames: u32,
 }
 
@@ -245,9 +286,31 @@ impl<'a> Learning<'a> {
         &self.evaluations[id.0 as usize]
     }
 
+    /// An estimator and all that it is made of.
+    pub fn parts(&self, id: EstimatorId) -> Vec<EstimatorId> {
+        let mut parts = vec![id];
+        let mut next = 0;
+        while let Some(part) = parts.get(next) {
+            for inner in &self.estimator(*part).inner {
+                if !parts.contains(inner) {
+                    parts.push(*inner);
+                }
+            }
+            next += 1;
+        }
+        parts
+    }
+
+    /// The estimator comes to something else when a column is moved or stretched.
+    pub fn minds_scale(&self, id: EstimatorId) -> bool {
+        let parts = self.parts(id);
+        parts.iter().any(|part| self.estimator(*part).minds_scale)
+    }
+
     /// All fits.
-    pub fn fits(&self) -> impl Iterator<Item = (FitId, &Fit<'a>)> {
-        (0..).map(FitId).zip(&self.fits)
+    pub fn fits(&self) -> impl DoubleEndedIterator<Item = (FitId, &Fit<'a>)> {
+        let ids = (0..index_u32(self.fits.len())).map(FitId);
+        ids.zip(&self.fits)
     }
 
     /// All splits.
@@ -326,6 +389,7 @@ impl<'a> Learning<'a> {
             columns: Columns::AllBut(Vec::new()),
             exact: true,
             learned: SmallVec::new(),
+            aggregated: None,
             lagged: None,
         })
     }

@@ -40,6 +40,18 @@ pub(super) enum Value<'a> {
     RowIndex(RowsId),
     /// A condition on rows.
     Mask,
+    /// A figure of all rows, or one of each column: `X.mean()`.
+    Figure(Figure),
+    /// `frame.groupby(…)`, of all columns or of some.
+    Groups(DataId),
+}
+
+/// A figure of rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Figure {
+    pub(super) of: DataId,
+    /// It is nothing but the greatest of the values.
+    pub(super) peak: bool,
 }
 
 /// The columns that a table had at one point, all but some.
@@ -64,6 +76,7 @@ pub(super) struct Prediction {
     pub(super) estimator: EstimatorId,
     pub(super) fit: Option<FitId>,
     pub(super) data: DataId,
+    pub(super) target: Option<DataId>,
     pub(super) crossed: bool,
 }
 
@@ -71,9 +84,10 @@ impl Value<'_> {
     pub(super) fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Unknown, Self::Unknown) | (Self::Mask, Self::Mask) => true,
-            (Self::Data(left), Self::Data(right)) | (Self::Bunch(left, _), Self::Bunch(right, _)) => {
-                left == right
-            }
+            (Self::Data(left), Self::Data(right))
+            | (Self::Groups(left), Self::Groups(right))
+            | (Self::Bunch(left, _), Self::Bunch(right, _)) => left == right,
+            (Self::Figure(left), Self::Figure(right)) => left == right,
             (Self::Estimator(left), Self::Estimator(right)) => left == right,
             (Self::Prediction(left), Self::Prediction(right)) => left == right,
             (Self::Scores(left), Self::Scores(right)) => left == right,
