@@ -19,6 +19,7 @@ mod paths;
 mod pipeline;
 mod progress;
 mod replace;
+mod secrecy;
 mod selection;
 mod server;
 mod settings;

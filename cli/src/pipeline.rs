@@ -6,7 +6,7 @@ use std::{
     path::{Path, absolute},
 };
 
-use nbvet_engine::{Beside, Run, check};
+use nbvet_engine::{Beside, Run, check, secrets};
 use nbvet_host::{Job, JobCell, Limits, RunEvent, RunOutcome};
 use nbvet_notebook::{Language, Notebook, Reading};
 use nbvet_protocol::{Isolation, PythonRequest, StartSpec};
@@ -23,6 +23,7 @@ use crate::{
     executed::{self, Destination},
     fixing::Fixes,
     progress::Progress,
+    secrecy::mask_run,
     usage::shown,
 };
 
@@ -131,7 +132,7 @@ impl Opened {
 
     pub(crate) fn report(&self, item: &Item, ran: Ran, judged: Judged) -> Done {
         let Ran {
-            cells,
+            mut cells,
             end,
             failure,
             interpreter,
@@ -150,6 +151,7 @@ impl Opened {
             nbvet_rules::ALL,
             &settings.engine,
         );
+        mask_run(&mut cells);
         if judged == Judged::Faults {
             diagnostics.retain(|found| found.fault);
         }
@@ -195,13 +197,13 @@ impl Opened {
         let cells = self.reading.notebook.iter().flat_map(Notebook::cells);
         let cells = cells
             .map(|cell| CellSource {
-                source: cell.source.clone(),
+                source: secrets::masked(&cell.source).into_owned(),
                 execution_count: cell.execution_count,
             })
             .collect();
         // Only a problem of the file itself points into its text.
-        let file =
-            (!self.reading.problems.is_empty()).then(|| String::from_utf8_lossy(&self.bytes).into_owned());
+        let file = (!self.reading.problems.is_empty())
+            .then(|| secrets::masked(&String::from_utf8_lossy(&self.bytes)).into_owned());
         NotebookSource { cells, file }
     }
 }

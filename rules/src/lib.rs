@@ -9,6 +9,7 @@ mod hygiene;
 mod leakage;
 mod macros;
 mod measured;
+mod security;
 mod silent_failure;
 mod state;
 mod strengths;
@@ -61,6 +62,8 @@ pub const ALL: &[Rule] = &[
     state::undefined_name::RULE,
     state::used_before_defined::RULE,
     hygiene::unused_suppression::RULE,
+    security::secret_in_source::RULE,
+    security::secret_in_output::RULE,
     structure::not_a_notebook::RULE,
     structure::nonstandard_json::RULE,
     structure::malformed_cell::RULE,

@@ -77,6 +77,8 @@ fn s2_every_rule_stands_in_its_row() {
         NB601 undefined-name           note error error error
         NB602 used-before-defined      note error error error
         NB701 unused-suppression       note note note note
+        NB801 secret-in-source         note warning warning warning
+        NB802 secret-in-output         note warning warning warning
         NB921 not-a-notebook           error error error error
         NB922 nonstandard-json         note note note note
         NB923 malformed-cell           note note note note

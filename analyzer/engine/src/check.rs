@@ -3,7 +3,7 @@
 use std::{borrow::Cow, collections::HashMap};
 
 use nbvet_notebook::{Notebook, Problem, Reading};
-use nbvet_report::{CellOutcome, CellRun, Diagnostic, Location, RuleRef, RunEnd, Severity};
+use nbvet_report::{CellOutcome, CellRun, Diagnostic, Label, Location, RuleRef, RunEnd, Severity};
 
 use crate::{
     ast::with_stack_for,
@@ -12,6 +12,7 @@ use crate::{
     model::Model,
     parse::ParsedNotebook,
     rule::{Check, Finding, Rule, RunContext, StaticRule},
+    secrets,
     severity::{Row, Settings},
     suppression::{self, Named},
     unused::{Spoken, Unused},
@@ -265,14 +266,29 @@ fn diagnostic(rule: &Rule, finding: Finding, settings: &Settings) -> Diagnostic 
         },
         severity: finding.cap.map_or(severity, |cap| severity.min(cap)),
         fault: rule.meta.row == Row::Fault,
-        message: finding.message,
-        explanation: finding.explanation,
-        help: finding.help,
+        message: hidden(finding.message),
+        explanation: finding.explanation.map(hidden),
+        help: finding.help.map(hidden),
         location: finding.location,
-        labels: finding.labels,
+        labels: finding
+            .labels
+            .into_iter()
+            .map(|label| Label {
+                message: hidden(label.message),
+                ..label
+            })
+            .collect(),
         fix: finding.fix,
         suppression: None,
         fingerprint: String::new(),
+    }
+}
+
+/// Rules quote the notebook, and a secret in it is nobody's to see.
+fn hidden(text: String) -> String {
+    match secrets::masked(&text) {
+        Cow::Borrowed(_) => text,
+        Cow::Owned(masked) => masked,
     }
 }
 

@@ -12,6 +12,8 @@ use nbvet_notebook::Notebook;
 use nbvet_report::{Diagnostic, Location};
 use sha2::{Digest as _, Sha256};
 
+use crate::secrets;
+
 /// Begins what is digested; another recipe gets another number, and old fingerprints then match nothing.
 const RECIPE: &str = "nbvet/1";
 
@@ -61,7 +63,8 @@ fn lines(cell: &[&str], location: &Location) -> String {
         .join("\n")
 }
 
+/// A secret is no part of a digest, from which a short one could be guessed.
 fn normalised(line: &str) -> String {
     let code = line.split_once("# nbvet:").map_or(line, |(code, _comment)| code);
-    code.split_whitespace().collect()
+    secrets::masked(code).split_whitespace().collect()
 }

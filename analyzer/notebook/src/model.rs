@@ -217,6 +217,12 @@ impl Notebook {
         span.map_or_else(Vec::new, |span| outputs::parse(&self.text[span], self.format))
     }
 
+    /// A cell's stored outputs as the file has them, in JSON. Empty where there are none.
+    pub fn outputs_text(&self, cell: u32) -> &str {
+        let span = self.cell(cell).and_then(|cell| cell.parts.outputs.clone());
+        span.map_or("", |span| &self.text[span])
+    }
+
     /// A range of bytes of a cell's source, as a place for people and for tools. A range that reaches out of the
     /// source is cut; where there is no such cell, the place is the file.
     pub fn location(&self, cell: u32, range: Range<usize>) -> Location {

@@ -13,6 +13,7 @@ mod fix;
 mod lint;
 mod python;
 mod sandbox;
+mod secrets;
 mod server;
 mod tools;
 mod usage;

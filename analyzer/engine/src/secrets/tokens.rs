@@ -85,11 +85,11 @@ const SHAPES: &[Shape] = &[
 
 /// Bytes that tokens are made of.
 const WORD: [bool; 256] = {
-    let mut word = [false; 256];
-    let mut byte = 0_usize;
-    while byte < 128 {
-        word[byte] = (byte as u8).is_ascii_alphanumeric() || byte == b'-' as usize || byte == b'_' as usize;
-        byte += 1;
+    let letters = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+    let (mut word, mut index) = ([false; 256], 0);
+    while index < letters.len() {
+        word[letters[index] as usize] = true;
+        index += 1;
     }
     word
 };

@@ -1,0 +1,99 @@
+//! A report names a secret's place and never shows it, whatever reports the line and in whichever format.
+
+use serde_json::json;
+
+use crate::sandbox::{Sandbox, notebook};
+
+/// Put together here, so that scanners of repositories do not take this file for a leak.
+fn token() -> String {
+    ["ghp", "q7RkZ2mVb9TxLc4HnWs8JdYf3GpAe6UoKiQv"].join("_")
+}
+
+/// Another one, that is nowhere but in an output.
+fn printed_token() -> String {
+    let letters: String = token()[4..].chars().rev().collect();
+    ["gho", &letters].join("_")
+}
+
+const PASSWORD: &str = "v8Kq2mXw71bT";
+
+fn leaking() -> String {
+    let token = token();
+    let cells = [
+        format!("import os\nos.environ[\"TOKEN\"] = \"{token}\"\n"),
+        // Another rule draws the line and quotes the call.
+        format!("tokens = [\"{token}\"].sort()\nprint(tokens)\n"),
+        format!("!curl -H \"Authorization: Bearer {token}\" https://api.github.com\n"),
+        format!("%env DATABASE_URL=postgresql://report:{PASSWORD}@db.acme.io/sales\n"),
+        // A fault of syntax is drawn too.
+        format!("login(\"{token}\"\n"),
+    ];
+    let sources: Vec<&str> = cells.iter().map(String::as_str).collect();
+    let mut file: serde_json::Value = serde_json::from_str(&notebook(&sources)).unwrap();
+    let shown = format!("{{'token': '{}'}}\n", printed_token());
+    let printed = json!({"output_type": "stream", "name": "stdout", "text": [shown]});
+    file["cells"][1]["outputs"] = json!([printed]);
+    let text = json!({"cell_type": "markdown", "metadata": {}, "source": format!("The key is `{token}`.")});
+    file["cells"].as_array_mut().unwrap().push(text);
+    serde_json::to_string_pretty(&file).unwrap()
+}
+
+fn assert_hidden(text: &str, name: &str) {
+    for secret in [&token()[4..16], &printed_token()[4..16], PASSWORD] {
+        assert!(!text.contains(secret), "{name} shows {secret}:\n{text}");
+    }
+}
+
+#[test]
+fn no_format_shows_a_secret() {
+    let sandbox = Sandbox::new().file("a.ipynb", &leaking());
+    for format in ["text", "json", "github", "sarif", "junit", "markdown"] {
+        for level in ["learning", "development", "production"] {
+            let arguments = [
+                "lint",
+                "--verbose",
+                "--level",
+                level,
+                "--format",
+                format,
+                "a.ipynb",
+            ];
+            let output = sandbox.output(&arguments);
+            let told = [&*output.stdout, &*output.stderr].concat();
+            let text = String::from_utf8(told).unwrap();
+            assert!(
+                text.contains("NB801") && text.contains("NB802"),
+                "{format}: {text}"
+            );
+            assert_hidden(&text, format);
+        }
+    }
+}
+
+#[test]
+fn every_place_of_a_secret_is_told() {
+    let sandbox = Sandbox::new().file("a.ipynb", &leaking());
+    let output = sandbox.output(&["lint", "--format", "json", "a.ipynb"]);
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let found = report["notebooks"][0]["diagnostics"].as_array().unwrap();
+    let places: Vec<(u64, &str)> = found
+        .iter()
+        .map(|found| {
+            (
+                found["location"]["cell"].as_u64().unwrap(),
+                found["rule"]["id"].as_str().unwrap(),
+            )
+        })
+        .filter(|(_, id)| id.starts_with("NB8"))
+        .collect();
+    let wanted = [
+        (0, "NB801"),
+        (1, "NB802"),
+        (1, "NB801"),
+        (2, "NB801"),
+        (3, "NB801"),
+        (4, "NB801"),
+        (5, "NB801"),
+    ];
+    assert_eq!(places, wanted);
+}
