@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from cells import FUNCTIONS
+
 MAGICS = Path(__file__).resolve().parents[2] / "analyzer/engine/src/model/magics.rs"
 # The magics that nbvet knows to bind nothing, or to bind what `is_bound_by_magic` looks for.
 HARMLESS = set(re.findall(r'^    "([\w!]+)",$', MAGICS.read_text(encoding="utf-8"), re.MULTILINE))
@@ -14,6 +16,7 @@ EXEC = re.compile(
     r"\bexec(file)?\(|\binit_session\(|\b(globals|locals|vars)\(\)(\.update|\.setdefault|\[[^\]]*\]\s*=[^=])"
     r"|\bvar\(\s*['\"]|\b(get_ipython\(\)|ipython|ip|shell)\.(run_|magic|ex\(|push|safe_execfile)|\b__main__\.\w+\s*="
 )
+RUN = re.compile(r"\s*%run\s+(?:-\w\s+)*['\"]?([^'\"\s]+)")
 LOOPS = (ast.For, ast.AsyncFor, ast.While)
 LEAVING = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 CATCHING = {"NameError", "UnboundLocalError", "Exception", "BaseException"}
@@ -92,6 +95,15 @@ def last_name(node):
     return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", None)
 
 
+def is_lazy_annotation(run, notebook, hit):
+    future = re.compile(r"^\s*from\s+__future__\s+import\b.*\bannotations\b")
+    if not any(future.search(text) for cell, _, text in notebook.lines if cell <= hit.cell):
+        return False
+    nodes = notebook.around(hit.cell, hit.line, (*FUNCTIONS, ast.arg, ast.AnnAssign))
+    written = (getattr(node, "annotation", None) or getattr(node, "returns", None) for node in nodes)
+    return any(re.search(rf"\b{re.escape(hit.name)}\b", ast.unparse(it)) for it in written if it)
+
+
 def is_never_reached(run, notebook, hit):
     """A `return`, `raise` or their like stands before it in its block, or a `raise` at the top of a cell above."""
     above = (cell for cell, _ in notebook.code if cell <= hit.cell and not notebook.tags(cell))
@@ -134,6 +146,23 @@ def opened_by(pattern):
         later = notebook.in_body(hit.cell, hit.line)
         places = ((cell, line) for cell, line, text in notebook.lines if pattern(text, line))
         return any(later or place <= (hit.cell, hit.line) for place in places)
+
+    return test
+
+
+def opened_by_run(there):
+    """A test: a `%run` counts for the hit, and one of its files is there to be read, or none is."""
+
+    def test(run, notebook, hit):
+        beside = (run.folder / hit.path).parent
+        later = notebook.in_body(hit.cell, hit.line)
+        above = [
+            found[1]
+            for cell, line, text in notebook.lines
+            if (found := RUN.match(text)) and (later or (cell, line) <= (hit.cell, hit.line))
+        ]
+        readable = any((beside / (name + ending)).is_file() for name in above for ending in ("", ".py", ".ipynb"))
+        return bool(above) and readable == there
 
     return test
 
@@ -207,9 +236,14 @@ CLASSES = [
     Class("guarded", "ruff", ("F821",),
           "The notebook knows that the name may be missing: a `try` that takes NameError, `'name' in globals()`.",
           is_guarded),
-    Class("run-file", "ruff", ("F821",),
+    Class("lazy-annotation", "ruff", ("F821",),
+          "The name stands in an annotation, and `from __future__ import annotations` in a cell above: nothing "
+          "evaluates it.", is_lazy_annotation),
+    Class("run-read", "ruff", ("F821",),
+          "`%run file` binds the name: nbvet reads the file that is run.", opened_by_run(True)),
+    Class("run-absent", "ruff", ("F821",),
           "`%run file` stands above, and the file is not there to be read: it may bind the name.",
-          opened_by(matching(r"^\s*%run\b"))),
+          opened_by_run(False)),
     Class("stored-variables", "ruff", ("F821",),
           "`%store -r` above brings back whatever was stored.", opened_by(matching(r"^\s*%store\s+-r\s*$"))),
     Class("other-magic", "ruff", ("F821",),

@@ -298,6 +298,17 @@ fn names_of_ipython_are_known() {
 }
 
 #[test]
+fn annotations_are_not_evaluated_below_the_import_from_the_future() {
+    check(
+        "def early(x: Missing): ...\n# %%\nfrom __future__ import annotations\n# %%\nclass Layout:\n    def next(self) -> Layout:\n        y: Grid = 1\n",
+        expect![[r#"
+        0 Missing <- unbound
+        2 Layout <- unbound (guarded)
+    "#]],
+    );
+}
+
+#[test]
 fn a_missing_name_that_is_expected_is_guarded() {
     check(
         "try:\n    unicode\nexcept NameError:\n    unicode = str\n# %%\nif 'cache' not in globals():\n    cache = {}\ncache\n",

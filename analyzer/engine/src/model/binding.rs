@@ -132,7 +132,8 @@ pub struct Reference<'a> {
     /// It stands in an annotation.
     pub in_annotation: bool,
     /// Not finding it would do no harm: a handler around it catches `NameError`, the name is looked for in
-    /// `globals()` or `dir()`, or its cell is meant to raise or not to run.
+    /// `globals()` or `dir()`, its cell is meant to raise or not to run, or it stands in an annotation that nothing
+    /// evaluates.
     pub guarded: bool,
     /// It stands on a path that may not be taken, or in a body that may not be called.
     pub conditional: bool,

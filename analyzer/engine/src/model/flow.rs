@@ -363,6 +363,9 @@ impl<'a, 'm> Flow<'a, 'm> {
             Some(module) if statement.level == 0 => module.as_str(),
             _ => "",
         };
+        // IPython compiles the cells below with what a cell asked of the future.
+        self.model.lazy_annotations |=
+            module == "__future__" && statement.names.iter().any(|alias| &alias.name == "annotations");
         for alias in &statement.names {
             if alias.name.as_str() == "*" {
                 self.env.open = true;
@@ -501,8 +504,11 @@ impl<'a> Visitor<'a> for Flow<'a, '_> {
     }
 
     fn visit_annotation(&mut self, annotation: &'a Expr) {
+        let unread = u32::from(self.model.lazy_annotations);
         let outer = std::mem::replace(&mut self.in_annotation, true);
+        self.guards += unread;
         self.visit_expr(annotation);
+        self.guards -= unread;
         self.in_annotation = outer;
     }
 

@@ -48,6 +48,8 @@ pub struct Model<'a> {
     refused: Vec<(Place, &'static str)>,
     /// Names that functions bind with `global`.
     declared_global: FxHashSet<&'a str>,
+    /// A cell so far has `from __future__ import annotations`: annotations are not evaluated.
+    lazy_annotations: bool,
     /// Something in the notebook binds names that cannot be known.
     open: bool,
     learning: Learning<'a>,
@@ -71,6 +73,7 @@ impl<'a> Model<'a> {
             premature: Vec::new(),
             refused: Vec::new(),
             declared_global: targets::declared_global(parsed),
+            lazy_annotations: false,
             open: false,
             learning: Learning::default(),
             uses: uses::Uses::default(),
