@@ -35,7 +35,7 @@ pub(crate) fn table(report: &Report) -> String {
     rows.sort_by_key(|((severity, ..), count)| (Reverse(*severity), Reverse(count.found)));
     let width = rows.iter().map(|((_, _, name), _)| name.len()).max().unwrap_or(0);
     let mut out = format!(
-        "{HEAD}{:<5}  {:<width$}  {:<8}  {:>7}  {:>9}  right in real notebooks{HEAD:#}\n",
+        "{HEAD}{:<5}  {:<width$}  {:<8}  {:>7}  {:>9}  judged harmful by readers{HEAD:#}\n",
         "id", "name", "severity", "found", "notebooks",
     );
     for ((severity, id, name), count) in rows {
@@ -50,7 +50,7 @@ pub(crate) fn table(report: &Report) -> String {
     out + "\n"
 }
 
-/// `48 of 50 (96 %)`: of the hits at this severity that were read by people.
+/// `48 of 50 (96 %)`: of the hits at this severity in real notebooks that people have read.
 fn right(name: &str, severity: Severity) -> String {
     let figures = nbvet_rules::measured(name).find(|figures| figures.severity == severity);
     figures.map_or_else(

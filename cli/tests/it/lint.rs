@@ -350,7 +350,7 @@ fn statistics_count_each_rule_and_say_how_often_it_is_right() {
         .collect();
     assert_eq!(
         rows[0].join(" "),
-        "id name severity found notebooks right in real notebooks"
+        "id name severity found notebooks judged harmful by readers"
     );
     assert_eq!(rows[1][..5], ["NB601", "undefined-name", "error", "4", "2"]);
     // How many hits readers have judged grows with time.
