@@ -45,7 +45,8 @@ def main():
     else:
         print(page.table(rows))
     faults = disorder(rows, checked)
-    print("\n".join(faults), file=sys.stderr)
+    for fault in faults:
+        print(fault, file=sys.stderr)
     return 1 if faults else 0
 
 

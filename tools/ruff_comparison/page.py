@@ -7,13 +7,14 @@ from classes import is_unread
 TEMPLATE = """<!-- Written by `python tools/ruff_comparison NBVET --page`; edits belong there. -->
 # nbvet beside ruff
 
-[ruff](https://docs.astral.sh/ruff/) reads the Python in notebooks, has hundreds of rules more than nbvet on style and
-on single lines, and is faster than anything else. Use it. nbvet asks another question: does this notebook work, from
-its first cell to its last? Seven faults are told by both, and on these the two can be laid side by side:
+[ruff](https://docs.astral.sh/ruff/) reads the Python in notebooks, is fast, and has hundreds of rules more than nbvet
+on style and on single lines. Use it. nbvet asks another question: does this notebook work, from its first cell to its
+last? Some faults are told by both, and on these the two can be laid side by side:
 
 - **Where ruff says nothing at all.** {unread} of the {count} notebooks compared name their kernel but not its
   language, as Colab writes them: ruff leaves them out, and what it prints is `All checks passed!`. In {silenced} more
-  it cannot parse a cell and then judges none of the others by these rules. nbvet reads every cell by itself.
+  it cannot parse a cell, or the file's older format, and judges nothing else there by these rules; in {taken} of these
+  IPython takes every cell. nbvet reads each cell by itself, and {told} of its findings are in these notebooks.
 - **Where a notebook is more than its cells in a row.** ruff does not know what magics bind (`%%capture out`,
   `%store -r`, `%run`), what a cell below deletes, or that nothing runs after a `raise`. Most of what only ruff tells
   is of this kind.
@@ -23,13 +24,14 @@ its first cell to its last? Seven faults are told by both, and on these the two 
 ## What was compared
 
 {versions}, on {count} notebooks of {repositories} public repositories, with
-`ruff check --preview --isolated --select {codes}` and `nbvet lint --level learning`. Two hits are the same where they
-stand in the same cell on the same line (a name: and speak of the same name; a function: and in the same function).
-Each difference is put into a class by a test on the notebook's text, not by hand; three cells of each class (all, where
+`ruff check --preview --isolated --select {codes}`
+and `nbvet lint --level learning`. Two hits are the same where they stand on the same line of the same cell; on names,
+where they also speak of the same name; on what a function returns, where they stand in the same function. Each
+difference is put into a class by a test on the notebook's text, not by hand; three cells of each class (all, where
 there are fewer) were then opened and read. Cells are numbered from 0, as nbvet does; ruff numbers them from 1.
 
 {table}
-
+{remark}
 ## The classes
 
 {classes}
@@ -40,6 +42,8 @@ many there are in all.
 
 {notebooks}
 """
+
+NO_RULE_YET = "\n`no-rule-yet`: nbvet has no such rule yet.\n"
 
 
 def code(rule):
@@ -61,14 +65,19 @@ def side(classes):
 
 
 def write(path, found, rows, classes, checked):
+    without = unread(found)
+    refused = {hit.path for hit in found.nbvet if hit.rule == "NB101"}
     text = TEMPLATE.format(
-        unread=len(unread(found)),
+        unread=len(without),
         count=found.count,
         silenced=len(found.silenced),
         versions=" and ".join(found.versions),
         repositories=len({name.split("/")[0] for name in found.paths}),
         codes=",".join(code for rule, *_ in rows for code in rule.ruff),
+        taken=sum(hit.cell is not None and path not in refused for path, hit in found.silenced.items()),
+        told=sum(hit.path in {*found.silenced, *without} for hit in found.nbvet),
         table=table(rows),
+        remark=NO_RULE_YET if any("no-rule-yet" in side for row in rows for side in row[2:]) else "",
         classes="\n".join(section(it, rows, checked) for it in classes),
         notebooks=silenced_table(found, rows),
     )
