@@ -221,7 +221,7 @@ CLASSES = [
           "and says `All checks passed!`.", is_unread),
     Class("silenced", "nbvet", (),
           "One cell that ruff cannot parse turns these rules off for the whole notebook. nbvet tells that cell "
-          "(NB101) where IPython refuses it too, and judges the others.", is_silenced),
+          "(NB924) where IPython refuses it too, and judges the others.", is_silenced),
     Class("raises-again", "ruff", ("E722",),
           "The handler raises: no error is lost in it.", handler_raises),
     Class("told-once", "ruff", ("F821",),
