@@ -211,11 +211,12 @@ def fitted_on_everything(cells):
     if not score:
         return None
     train, test, train_target, _ = split.parts
-    wanted = f".fit({train}, {train_target})"
+    model = score.text.split(".score(")[0]
+    wanted = f"{model}.fit({train}, {train_target})"
     for index, source in cells:
         if split.cell <= index <= score.cell and source.count(wanted) == 1:
             edit = Edit(
-                {"cell": index, "replace": wanted, "with": f".fit({split.features}, {split.target})"},
+                {"cell": index, "replace": wanted, "with": f"{model}.fit({split.features}, {split.target})"},
                 score.text,
                 index,
                 OVERLAPS.format(train=split.features, test=test),

@@ -7,7 +7,7 @@ use nbvet_engine::{
     ast::Expr,
     model::{
         Place,
-        learning::{Columns, Evaluation, Fit, FitId, Learning, Lesson},
+        learning::{Columns, Evaluation, Fit, FitId, Judged, Learning, Lesson},
     },
 };
 use nbvet_report::{Level, Severity};
@@ -114,7 +114,8 @@ impl StaticRule for FitBeforeSplit {
             for leak in leaks_into(learning, evaluation) {
                 let place = learning.fit(leak.fit).place;
                 let known = leaks.entry(place).or_insert(leak);
-                if leak.harm > known.harm {
+                let seen = |leak: &Leak<'_>| leak.evaluation.how != Judged::Asked;
+                if (leak.harm, seen(&leak)) > (known.harm, seen(known)) {
                     *known = leak;
                 }
             }
@@ -146,7 +147,10 @@ enum Harm {
 
 fn leaks_into<'l>(learning: &'l Learning<'_>, evaluation: &'l Evaluation) -> impl Iterator<Item = Leak<'l>> {
     let judged = learning.data(evaluation.data);
-    judged.learned.iter().filter_map(move |&fit| {
+    let fitted = evaluation.fit.map(|fit| learning.data(learning.fit(fit).data));
+    // Figures of test rows in the training rows are enough.
+    let trained = fitted.into_iter().flat_map(|data| &data.learned);
+    judged.learned.iter().chain(trained).filter_map(move |&fit| {
         let seen = learning.data(learning.fit(fit).data).rows;
         if !learning.rows().contains(seen, judged.rows) {
             return None;
@@ -213,6 +217,7 @@ fn finding(cx: &Context<'_, '_>, leak: Leak<'_>) -> Finding {
             model.location_of(leak.evaluation.place),
             match (leak.harm, judged) {
                 (Harm::None, Some(class)) => format!("{class} is judged here"),
+                _ if leak.evaluation.how == Judged::Asked => "these predictions depend on it".to_owned(),
                 _ => "this score depends on it".to_owned(),
             },
         );

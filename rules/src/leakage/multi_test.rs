@@ -153,6 +153,7 @@ fn stopped_by_test(
     let stops = learning.estimator(evaluation.estimator).stops_early;
     if !same
         || !stops
+        || evaluation.how == Judged::Asked
         || learning.relation(evaluation) != Relation::Apart
         || is_inner(learning, evaluation)
         || names_validation(model, evaluation.place)

@@ -88,7 +88,11 @@ impl StaticRule for TrainTestOverlap {
     fn visit<'a>(&self, _: Node<'a>, cx: &mut Context<'a, '_>) {
         let learning = cx.model().learning();
         let mut found: BTreeMap<Place, Finding> = BTreeMap::new();
-        for (_, evaluation) in learning.evaluations() {
+        let (asked, judged): (Vec<_>, Vec<_>) = learning
+            .evaluations()
+            .map(|(_, evaluation)| evaluation)
+            .partition(|evaluation| evaluation.how == Judged::Asked);
+        for evaluation in judged.into_iter().chain(asked) {
             if let Some((place, finding)) =
                 seen_in_fit(cx, learning, evaluation).or_else(|| drawn_before_split(cx, learning, evaluation))
             {
@@ -107,6 +111,10 @@ fn seen_in_fit(
     learning: &Learning<'_>,
     evaluation: &Evaluation,
 ) -> Option<(Place, Finding)> {
+    // A model that is fitted on everything at the end may be asked about any row.
+    if evaluation.how == Judged::Asked {
+        return None;
+    }
     let fit = learning.fit(evaluation.fit?);
     let split = test_part_of(learning, evaluation.data)?;
     if learning.relation(evaluation) != Relation::Contains || evaluation.how == Judged::CrossValidation {

@@ -1,7 +1,7 @@
 //! Calls of functions: what scikit-learn, pandas and numpy give, and functions of the notebook.
 
 use ruff_python_ast::{self as ast, Expr};
-use ruff_text_size::Ranged;
+use ruff_text_size::{Ranged, TextRange};
 use smallvec::SmallVec;
 
 use super::{
@@ -46,7 +46,8 @@ impl<'a> Interpreter<'a, '_> {
             };
         }
         if let Some(kind) = catalogue::estimator(name) {
-            return self.estimator(name.segments().last().copied(), kind, arguments);
+            let names_columns = catalogue::names_columns(name);
+            return self.estimator(name.segments().last().copied(), kind, names_columns, arguments);
         }
         if catalogue::is_metric(name) {
             return self.metric(arguments);
@@ -109,6 +110,16 @@ impl<'a> Interpreter<'a, '_> {
             ["pandas", function] if function.starts_with("read_") => Value::Data(self.learning.new_source()),
             ["builtins", "max" | "min" | "sorted"]
             | ["numpy", "argmax" | "argmin" | "max" | "min" | "argsort"] => self.choice(arguments),
+            ["builtins", "enumerate"] if let Some(items) = arguments.positional.first() => {
+                let items = match (items, arguments.call.arguments.args.first()) {
+                    (Value::Splitter { shuffles, stratified }, Some(splitter)) => {
+                        self.indices(splitter, *shuffles, *stratified)
+                    }
+                    (items, _) => items.clone(),
+                };
+                let pair = Value::Items([Value::Unknown, Self::item_of(&items)].into());
+                Value::Items([pair].into())
+            }
             [
                 "builtins",
                 "print" | "len" | "type" | "zip" | "enumerate" | "range" | "isinstance",
@@ -203,6 +214,7 @@ impl<'a> Interpreter<'a, '_> {
         &mut self,
         class: Option<&'a str>,
         kind: EstimatorKind,
+        names_columns: bool,
         arguments: &Arguments<'a>,
     ) -> Value<'a> {
         let mut inner = Vec::new();
@@ -215,12 +227,18 @@ impl<'a> Interpreter<'a, '_> {
             }
         }
         inner.reverse();
+        let constant = matches!(arguments.keyword("strategy"), Some(Value::Text("constant")));
+        let kind = match kind {
+            EstimatorKind::Learner if constant => EstimatorKind::Stateless,
+            kind => kind,
+        };
         let varied = self.depends_on_loop(arguments.call);
         let stops_early =
             arguments.keyword("early_stopping_rounds").is_some() || arguments.is_on("early_stopping");
         let estimator = Estimator {
             varied,
             stops_early,
+            names_columns,
             minds_scale: scale::minds(class, kind, !inner.is_empty(), arguments),
             inner,
             ..Estimator::new(class, kind)
@@ -265,7 +283,7 @@ impl<'a> Interpreter<'a, '_> {
             shuffles,
             folds: false,
             stratified,
-            call: arguments.call,
+            call: Some(arguments.call),
         });
         let mut parts = Vec::new();
         for id in data {
@@ -415,6 +433,21 @@ impl<'a> Interpreter<'a, '_> {
         } else {
             Value::Scores(scores)
         }
+    }
+
+    /// What a model says of data. The held-out part is asked for in order to judge.
+    pub(super) fn asked(
+        &mut self,
+        estimator: super::EstimatorId,
+        data: DataId,
+        range: TextRange,
+    ) -> Prediction {
+        let prediction = self.prediction(estimator, data);
+        let rows = self.learning.data(data).rows;
+        if let Rows::Part { side: Side::Test, .. } = self.learning.rows.get(rows) {
+            self.judged(&prediction, Judged::Asked, range);
+        }
+        prediction
     }
 
     pub(super) fn prediction(&mut self, estimator: super::EstimatorId, data: DataId) -> Prediction {

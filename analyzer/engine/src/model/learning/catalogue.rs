@@ -49,6 +49,7 @@ const LEARNERS: &[&str] = &[
     "TargetEncoder",
     "SplineTransformer",
     "SimpleImputer",
+    "Imputer",
     "KNNImputer",
     "IterativeImputer",
     "MeanMedianImputer",
@@ -158,7 +159,13 @@ const SCIKIT_FAMILY: &[&str] = &[
     "feature_engine",
     "category_encoders",
     "cuml",
+    "sklearn_pandas",
 ];
+
+/// What transformers of these libraries give is a table again, with columns under their names.
+pub(super) fn names_columns(name: &QualifiedName<'_>) -> bool {
+    matches!(name.package(), "feature_engine" | "category_encoders")
+}
 
 /// What calling a class gives, if it is one of these libraries.
 pub(super) fn estimator(name: &QualifiedName<'_>) -> Option<EstimatorKind> {
@@ -204,7 +211,11 @@ fn scikit_class(segments: &[&str], class: &str) -> EstimatorKind {
         return EstimatorKind::Unsupervised;
     }
     match class {
-        "Pipeline" | "ColumnTransformer" | "FeatureUnion" | "TransformedTargetRegressor" => {
+        "Pipeline"
+        | "ColumnTransformer"
+        | "DataFrameMapper"
+        | "FeatureUnion"
+        | "TransformedTargetRegressor" => {
             return EstimatorKind::Pipeline;
         }
         "GridSearchCV"
@@ -397,6 +408,28 @@ pub(super) const SUBSET_METHODS: &[&str] = &[
     "truncate",
     "filter",
 ];
+
+/// What only tables have: who is asked for it is one.
+pub(super) fn is_method_of_tables(method: &str) -> bool {
+    matches!(
+        method,
+        "drop_duplicates"
+            | "dropna"
+            | "fillna"
+            | "groupby"
+            | "head"
+            | "info"
+            | "isna"
+            | "isnull"
+            | "nunique"
+            | "reset_index"
+            | "select_dtypes"
+            | "set_index"
+            | "sort_values"
+            | "tail"
+            | "value_counts"
+    )
+}
 
 /// Methods that look at other rows in time.
 pub(super) const LAG_METHODS: &[&str] = &["shift", "rolling", "ewm", "expanding", "pct_change"];

@@ -6,7 +6,8 @@ use smallvec::SmallVec;
 
 use super::{
     Columns, DataId, Estimator, EstimatorId, EstimatorKind, Fit, Judged, Lesson, Rows, Split,
-    arguments::Arguments, interpreter::Interpreter, scale, statistics::is_figure, values::Value,
+    arguments::Arguments, catalogue::is_method_of_tables, interpreter::Interpreter, scale,
+    statistics::is_figure, values::Value,
 };
 
 impl<'a> Interpreter<'a, '_> {
@@ -38,7 +39,7 @@ impl<'a> Interpreter<'a, '_> {
             "predict" | "predict_proba" | "decision_function" | "predict_log_proba" | "predict_classes" => {
                 match self.data_argument(arguments, 0, &["X", "x", "data"]) {
                     Some(data) if self.learning.estimator(id).kind.predicts() => {
-                        Value::Prediction(self.prediction(id, data))
+                        Value::Prediction(self.asked(id, data, arguments.call.range()))
                     }
                     _ => Value::Unknown,
                 }
@@ -52,7 +53,12 @@ impl<'a> Interpreter<'a, '_> {
                 }
                 _ => Value::Unknown,
             },
-            "set_params" | "set_output" | "compile" => {
+            "set_output" => {
+                let table = matches!(arguments.keyword("transform"), Some(Value::Text("pandas")));
+                self.learning.estimators[id.0 as usize].names_columns |= table;
+                Value::Estimator(id)
+            }
+            "set_params" | "compile" => {
                 if self.depends_on_loop(arguments.call) {
                     self.learning.estimators[id.0 as usize].varied = true;
                 }
@@ -105,14 +111,18 @@ impl<'a> Interpreter<'a, '_> {
     fn transformed(&mut self, id: EstimatorId, data: DataId) -> Value<'a> {
         let fit = self.learning.estimator(id).fit;
         let learns = self.learns(id);
-        let keeps_columns = self
-            .learning
-            .estimator(id)
+        let estimator = self.learning.estimator(id);
+        let names_columns = estimator.names_columns;
+        let keeps_columns = estimator
             .class
             .is_some_and(|class| class.ends_with("Scaler") || class.ends_with("Imputer"));
+        let frame = names_columns.then(|| self.learning.new_frame());
         Value::Data(self.learning.derive(data, |data| {
             data.exact = false;
-            if !keeps_columns {
+            if let Some(frame) = frame {
+                data.frame = frame;
+                data.columns = Columns::AllBut(Vec::new());
+            } else if !keeps_columns {
                 data.columns = Columns::Unknown;
             }
             if let Some(fit) = fit.filter(|fit| learns && !data.learned.contains(fit)) {
@@ -180,6 +190,19 @@ impl<'a> Interpreter<'a, '_> {
         Value::Items(parts.into())
     }
 
+    /// `for train, test in KFold(len(X), 5)`, as it was written once.
+    pub(super) fn indices(&mut self, splitter: &'a ast::Expr, shuffles: bool, stratified: bool) -> Value<'a> {
+        let place = self.place(splitter.range());
+        Value::Folds(self.learning.add_split(Split {
+            place,
+            data: Vec::new(),
+            shuffles: Some(shuffles),
+            folds: true,
+            stratified,
+            call: None,
+        }))
+    }
+
     /// `splitter.split(X)`.
     pub(super) fn folds(&mut self, shuffles: bool, stratified: bool, arguments: &Arguments<'a>) -> Value<'a> {
         let Some(data) = self.data_argument(arguments, 0, &["X"]) else {
@@ -192,7 +215,7 @@ impl<'a> Interpreter<'a, '_> {
             shuffles: Some(shuffles),
             folds: true,
             stratified,
-            call: arguments.call,
+            call: Some(arguments.call),
         }))
     }
 
@@ -209,6 +232,12 @@ impl<'a> Interpreter<'a, '_> {
             && let Some(id) = self.as_data(&Value::Unknown, &callee.value)
         {
             return self.figure(id, method, None, arguments);
+        }
+        if is_method_of_tables(method)
+            && callee.value.is_name_expr()
+            && let Some(id) = self.as_data(&Value::Unknown, &callee.value)
+        {
+            return self.method_of_data(id, callee, arguments);
         }
         if method != "fit" || arguments.call.arguments.len() < 2 {
             let scores: SmallVec<[_; 2]> = arguments

@@ -306,6 +306,21 @@ impl<'a> Interpreter<'a, '_> {
         })
     }
 
+    /// The table, which has this column: it was asked for. Whoever holds the table knows it from now on.
+    fn with_column(&mut self, id: DataId, column: &'a str) -> DataId {
+        let known = match &self.learning.data(id).columns {
+            Columns::Unknown => Vec::new(),
+            Columns::AtLeast(known) if !known.contains(&column) => known.clone(),
+            _ => return id,
+        };
+        let columns = known.into_iter().chain([column]).collect();
+        let new = self
+            .learning
+            .derive(id, |data| data.columns = Columns::AtLeast(columns));
+        self.change_in_place(id, new);
+        new
+    }
+
     /// One column of a table.
     pub(super) fn column(&mut self, id: DataId, column: &'a str) -> DataId {
         self.only_columns(id, vec![column])
@@ -320,7 +335,9 @@ impl<'a> Interpreter<'a, '_> {
             };
             match &mut data.columns {
                 Columns::AllBut(dropped) => dropped.extend(columns),
-                Columns::Only(kept) => kept.retain(|kept| !columns.contains(kept)),
+                Columns::Only(kept) | Columns::AtLeast(kept) => {
+                    kept.retain(|kept| !columns.contains(kept));
+                }
                 Columns::Unknown => {}
             }
         })
@@ -395,7 +412,10 @@ impl<'a> Interpreter<'a, '_> {
             _ => {}
         }
         match self.eval(key) {
-            Value::Text(column) => Value::Data(self.column(id, column)),
+            Value::Text(column) => {
+                let id = self.with_column(id, column);
+                Value::Data(self.column(id, column))
+            }
             Value::Items(items) if texts(&items).is_some_and(|texts| !texts.is_empty()) => {
                 let columns = texts(&items).unwrap_or_default();
                 Value::Data(self.only_columns(id, columns))

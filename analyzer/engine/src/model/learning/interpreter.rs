@@ -196,7 +196,12 @@ impl<'a> Interpreter<'a, '_> {
                 self.branches(&bodies, exhaustive);
             }
             Stmt::For(each) => {
-                let items = self.eval(&each.iter);
+                let items = match self.eval(&each.iter) {
+                    Value::Splitter { shuffles, stratified } => {
+                        self.indices(&each.iter, shuffles, stratified)
+                    }
+                    items => items,
+                };
                 let item = Self::item_of(&items);
                 self.assign(&each.target, item);
                 self.loop_body(target_names(&each.target), &each.body);
@@ -282,6 +287,9 @@ impl<'a> Interpreter<'a, '_> {
 
     pub(super) fn item_of(items: &Value<'a>) -> Value<'a> {
         match items {
+            // A column of a table, whichever.
+            Value::Names(_) => Value::Names(None),
+            Value::Items(items) if items.len() > 1 && texts(items).is_some() => Value::Names(None),
             Value::Items(items) => items.first().cloned().unwrap_or(Value::Unknown),
             Value::Folds(split) => Value::Items(
                 [
@@ -393,7 +401,7 @@ impl<'a> Interpreter<'a, '_> {
             if let Some(columns) = columns {
                 match &mut data.columns {
                     Columns::AllBut(dropped) => dropped.retain(|dropped| !columns.contains(dropped)),
-                    Columns::Only(kept) => kept.extend(columns),
+                    Columns::Only(kept) | Columns::AtLeast(kept) => kept.extend(columns),
                     Columns::Unknown => {}
                 }
             }

@@ -26,22 +26,7 @@ impl<'a> Interpreter<'a, '_> {
             Value::Splitter { shuffles, stratified } if method == "split" => {
                 self.folds(shuffles, stratified, &arguments)
             }
-            Value::Data(id) => {
-                let value = self.data_method(id, method, &arguments);
-                match value {
-                    Value::Data(new) if arguments.is_on("inplace") => {
-                        match &*callee.value {
-                            // `frame["age"].fillna(…, inplace=True)` is meant for the frame.
-                            part @ (Expr::Subscript(_) | Expr::Attribute(_)) if method == "fillna" => {
-                                self.assign(part, Value::Data(new));
-                            }
-                            _ => self.change_in_place(id, new),
-                        }
-                        Value::Unknown
-                    }
-                    value => value,
-                }
-            }
+            Value::Data(id) => self.method_of_data(id, callee, &arguments),
             Value::Prediction(prediction) if keeps_rows(method) => Value::Prediction(prediction),
             Value::Prediction(_) => Value::Unknown,
             Value::Scores(of) => self.scores_method(of, callee, &arguments),
@@ -50,6 +35,28 @@ impl<'a> Interpreter<'a, '_> {
             Value::Names(names) => Self::names_method(names, method, &arguments),
             Value::Items(items) => self.items_method(&items, callee, &arguments),
             _ => self.unknown_method(callee, &arguments),
+        }
+    }
+
+    pub(super) fn method_of_data(
+        &mut self,
+        id: DataId,
+        callee: &'a ast::ExprAttribute,
+        arguments: &Arguments<'a>,
+    ) -> Value<'a> {
+        let method = callee.attr.as_str();
+        match self.data_method(id, method, arguments) {
+            Value::Data(new) if arguments.is_on("inplace") => {
+                match &*callee.value {
+                    // `frame["age"].fillna(…, inplace=True)` is meant for the frame.
+                    part @ (Expr::Subscript(_) | Expr::Attribute(_)) if method == "fillna" => {
+                        self.assign(part, Value::Data(new));
+                    }
+                    _ => self.change_in_place(id, new),
+                }
+                Value::Unknown
+            }
+            value => value,
         }
     }
 
@@ -240,7 +247,7 @@ impl<'a> Interpreter<'a, '_> {
             data.lagged = data.lagged.or(lagged);
             match &mut data.columns {
                 Columns::AllBut(dropped) => dropped.retain(|dropped| !columns.contains(dropped)),
-                Columns::Only(kept) => kept.extend(columns),
+                Columns::Only(kept) | Columns::AtLeast(kept) => kept.extend(columns),
                 Columns::Unknown => {}
             }
         })

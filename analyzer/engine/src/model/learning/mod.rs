@@ -61,6 +61,8 @@ id! {
 pub enum Columns<'a> {
     /// Nobody can say.
     Unknown,
+    /// These, and nobody can say which others.
+    AtLeast(Vec<&'a str>),
     /// All but these.
     AllBut(Vec<&'a str>),
     /// Only these.
@@ -73,7 +75,7 @@ impl Columns<'_> {
         match self {
             Self::Unknown => false,
             Self::AllBut(dropped) => !dropped.contains(&column),
-            Self::Only(kept) => kept.contains(&column),
+            Self::Only(kept) | Self::AtLeast(kept) => kept.contains(&column),
         }
     }
 }
@@ -112,6 +114,8 @@ pub struct Estimator<'a> {
     pub stops_early: bool,
     /// Comes to something else when a column is moved or stretched; what it is made of is not looked at.
     pub minds_scale: bool,
+    /// What it makes of a table is one, with columns under their names.
+    pub names_columns: bool,
     /// It was asked to predict.
     pub predicted: bool,
     /// Its last fit.
@@ -128,6 +132,7 @@ impl<'a> Estimator<'a> {
             varied: false,
             stops_early: false,
             minds_scale: true,
+            names_columns: false,
             predicted: false,
             fit: None,
         }
@@ -179,8 +184,8 @@ pub struct Split<'a> {
     pub folds: bool,
     /// Rows are kept together by groups or drawn by strata.
     pub stratified: bool,
-    /// The call in the tree.
-    pub call: &'a ExprCall,
+    /// The call in the tree; there is none where a splitter itself is gone through.
+    pub call: Option<&'a ExprCall>,
 }
 
 /// How a model was judged.
@@ -196,6 +201,8 @@ pub enum Judged {
     Difference,
     /// By cross-validation.
     CrossValidation,
+    /// It was asked to predict the held-out part; who looks at what it said is not seen.
+    Asked,
 }
 
 /// A judgement of a model on data.

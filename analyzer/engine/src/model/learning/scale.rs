@@ -12,7 +12,7 @@ use super::{EstimatorKind, Lesson, arguments::Arguments};
 const SCALERS: &[&str] = &["StandardScaler", "MinMaxScaler", "MaxAbsScaler", "RobustScaler"];
 
 /// Put a figure of the column where a value is missing.
-const FILLERS: &[&str] = &["SimpleImputer", "MeanMedianImputer"];
+const FILLERS: &[&str] = &["SimpleImputer", "Imputer", "MeanMedianImputer"];
 
 const INDIFFERENT: &[&str] = &[
     "LinearRegression",

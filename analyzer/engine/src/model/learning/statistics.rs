@@ -207,7 +207,7 @@ impl<'a> Learning<'a> {
         match self.written_by.get(&fit) {
             Some(Some((frame, columns))) if *frame == data.frame => {
                 columns.iter().any(|column| match &data.columns {
-                    Columns::Unknown => true,
+                    Columns::Unknown | Columns::AtLeast(_) => true,
                     columns => columns.has(column),
                 })
             }
