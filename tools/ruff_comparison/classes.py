@@ -210,6 +210,14 @@ def handler_raises(run, notebook, hit):
     return bool(handlers) and isinstance(handlers[-1].body[-1], ast.Raise)
 
 
+def is_status_read(run, notebook, hit):
+    """`run(…).returncode`, or the name that the result gets is asked for it in some cell."""
+    line = notebook.line(hit.cell, hit.line)
+    name = re.match(r"\s*(\w+)\s*=", line)
+    asked = rf"\b{name[1]}\.(returncode|check_returncode)\b" if name else r"\)\.returncode\b"
+    return any(re.search(asked, text) for _, _, text in (notebook.lines if name else [(0, 0, line)]))
+
+
 def line_has(pattern):
     return lambda run, notebook, hit: bool(re.search(pattern, notebook.line(hit.cell, hit.line)))
 
@@ -276,6 +284,11 @@ CLASSES = [
     Class("match-falls-off", "nbvet", ("RET503",),
           "A `match` without a case for everything else ends the function; ruff does not look at `match`.",
           ends_in(ast.Match)),
+    Class("status-read", "ruff", ("PLW1510",),
+          "The notebook asks for the `returncode`: somebody looks whether the command failed.", is_status_read),
+    Class("command-shows", "ruff", ("PLW1510",),
+          "The command only shows something, such as a version; nothing is left undone where it fails.",
+          line_has(r"['\"\s](--version|-V|version|echo|ls|pwd|which)['\"\s]")),
     Class("identity", "ruff", ("PLW0177",),
           "`is np.nan` asks for the very object, which may be meant; nbvet tells `==` and `!=`.",
           line_has(r"\bis\s+(not\s+)?[\w.]*\bnan\b")),

@@ -11,8 +11,6 @@ from pathlib import Path
 
 from cells import Notebook
 
-BARE = re.compile(r"^\s*except\s*:")
-
 
 @dataclass(frozen=True)
 class Rule:
@@ -21,15 +19,17 @@ class Rule:
     ruff: tuple
     nbvet: tuple
     what: str
+    # The lines of nbvet's hits that ruff's rule is about, where nbvet's rules tell more.
+    about: str = ""
 
 
 RULES = [
-    Rule(("E722",), ("NB201", "NB202", "NB203", "NB204"), "a bare `except:`"),
+    Rule(("E722",), ("NB201", "NB202", "NB203", "NB204"), "a bare `except:`", r"^\s*except\s*:"),
     Rule(("S110", "S112"), ("NB202",), "an exception is passed over"),
     Rule(("F821",), ("NB601", "NB602"), "a name that is not there"),
     Rule(("RET503",), ("NB205",), "a function that returns a value on some paths only"),
     Rule(("PLW0177",), ("NB301",), "a comparison with NaN"),
-    Rule(("PLW1510",), ("NB208",), "`subprocess.run` without `check`"),
+    Rule(("PLW1510",), ("NB208",), "`subprocess.run` without `check`", r"\brun\("),
     Rule(("S113",), ("NB216",), "`requests` without a timeout"),
 ]
 
@@ -141,10 +141,9 @@ def compared(run, rule):
 
 
 def is_meant(run, rule, hit):
-    """nbvet's rules on handlers tell more than bare ones, which are all that E722 is about."""
     if hit.rule not in rule.nbvet:
         return False
-    return rule.ruff != ("E722",) or bool(BARE.match(run.notebook(hit.path).line(hit.cell, hit.line)))
+    return not rule.about or bool(re.search(rule.about, run.notebook(hit.path).line(hit.cell, hit.line)))
 
 
 def keyed(run, rule, hits):

@@ -22,6 +22,7 @@ SMALL = {
     "lone-magic-word",
     "decorated",
     "handler-falls-off",
+    "command-shows",
     "identity",
     "nan-with-itself",
 }
