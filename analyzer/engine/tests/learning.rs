@@ -65,12 +65,38 @@ fn folds_slices_and_what_a_sample_left_over_are_apart() {
     let folds = "from sklearn.model_selection import KFold\nfrom sklearn.svm import SVC\n\
         for i, j in KFold().split(X):\n    SVC().fit(X[i], y[i]).score(X[j], y[j])";
     assert_eq!(relations(&[folds]), [Relation::Apart]);
+    let counted = "from sklearn.cross_validation import KFold\nfrom sklearn.svm import SVC\n\
+        for k, (i, j) in enumerate(KFold(100, 5)):\n    SVC().fit(X[i], y[i]).score(X[j], y[j])";
+    assert_eq!(
+        relations(&["import pandas as pd\nX = pd.read_csv('x.csv')", counted]),
+        [Relation::Apart]
+    );
     let slices = "from sklearn.svm import SVC\nSVC().fit(X[:n], y[:n]).score(X[n:], y[n:])";
     assert_eq!(relations(&["X = load()", slices]), [Relation::Unknown]);
     let known = "import pandas as pd\nX = pd.read_csv('x.csv')";
     assert_eq!(relations(&[known, slices]), [Relation::Apart]);
     let sampled = "from sklearn.svm import SVC\na = X.sample(frac=0.8)\nb = X.drop(a.index)\nSVC().fit(a, 1).score(b, 1)";
     assert_eq!(relations(&[known, sampled]), [Relation::Apart]);
+}
+
+#[test]
+fn the_held_out_part_is_asked_for_a_judgement_and_other_rows_are_not() {
+    let cells = [
+        SPLIT,
+        "m = SVC().fit(a, c)\nm.predict(a)\nm.predict(X)",
+        "m.predict(b)",
+    ];
+    assert_eq!(relations(&cells), [Relation::Apart]);
+}
+
+#[test]
+fn what_is_asked_for_as_a_table_is_one_and_a_column_in_a_loop_has_all_its_rows() {
+    let cells = [
+        "X = load()\nX.head()\nfor name in X.columns:\n    X[name] = X[name] / 2\ny = X['y']",
+        SPLIT,
+        "SVC().fit(X, y).score(b, d)",
+    ];
+    assert_eq!(relations(&cells), [Relation::Contains]);
 }
 
 #[test]

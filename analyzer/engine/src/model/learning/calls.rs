@@ -102,14 +102,20 @@ impl<'a> Interpreter<'a, '_> {
                     None => Value::Unknown,
                 }
             }
-            ["builtins", "float" | "int" | "round"]
-                if let Some(Value::Figure(figure)) = arguments.positional.first() =>
-            {
-                Value::Figure(*figure)
-            }
             ["pandas", function] if function.starts_with("read_") => Value::Data(self.learning.new_source()),
             ["builtins", "max" | "min" | "sorted"]
             | ["numpy", "argmax" | "argmin" | "max" | "min" | "argsort"] => self.choice(arguments),
+            [
+                "builtins",
+                "print" | "len" | "type" | "zip" | "range" | "isinstance",
+            ] => Value::Unknown,
+            _ => self.common_function(name, arguments),
+        }
+    }
+
+    /// Functions that give back what they are given, row by row or as a figure.
+    fn common_function(&mut self, name: &QualifiedName<'a>, arguments: &Arguments<'a>) -> Value<'a> {
+        match name.segments() {
             ["builtins", "enumerate"] if let Some(items) = arguments.positional.first() => {
                 let items = match (items, arguments.call.arguments.args.first()) {
                     (Value::Splitter { shuffles, stratified }, Some(splitter)) => {
@@ -120,10 +126,11 @@ impl<'a> Interpreter<'a, '_> {
                 let pair = Value::Items([Value::Unknown, Self::item_of(&items)].into());
                 Value::Items([pair].into())
             }
-            [
-                "builtins",
-                "print" | "len" | "type" | "zip" | "enumerate" | "range" | "isinstance",
-            ] => Value::Unknown,
+            ["builtins", "float" | "int" | "round"]
+                if let Some(Value::Figure(figure)) = arguments.positional.first() =>
+            {
+                Value::Figure(*figure)
+            }
             _ if name.is_any(catalogue::ROWWISE_FUNCTIONS) => match arguments.first_data() {
                 Some(id)
                     if name.is_any(&[

@@ -101,6 +101,7 @@ pub struct Data<'a> {
 
 /// An estimator: transformer, model, pipeline, search.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Estimator<'a> {
     /// Its class, where it is known.
     pub class: Option<&'a str>,

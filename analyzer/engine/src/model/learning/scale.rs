@@ -104,8 +104,9 @@ pub(super) fn minds(
         }
         EstimatorKind::Classifier | EstimatorKind::Regressor => {
             let given = |name: &&str| arguments.keyword_expression(name).is_some();
-            let plain = INDIFFERENT.contains(&class) && !PENALTIES.iter().any(|name| given(name));
-            !plain && !(class == "LogisticRegression" && is_without_penalty(arguments))
+            let plain = INDIFFERENT.contains(&class) && !PENALTIES.iter().any(given);
+            let bare = class == "LogisticRegression" && is_without_penalty(arguments);
+            !(plain || bare)
         }
         _ => true,
     }

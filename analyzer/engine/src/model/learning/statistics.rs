@@ -4,7 +4,7 @@
 use ruff_python_ast::Expr;
 
 use super::{
-    Columns, Data, DataId, Estimator, EstimatorKind, Fit, FitId, FrameId, Learning, Lesson,
+    Columns, Data, DataId, Estimator, EstimatorKind, Fit, FitId, FrameId, Learning, Lesson, Place,
     arguments::Arguments,
     interpreter::Interpreter,
     values::{Figure, Value},
@@ -93,26 +93,25 @@ impl<'a> Interpreter<'a, '_> {
             let same = fit.place == place && fit.lesson == lesson && fit.call.is_none();
             same && self.learning.data(fit.data).rows == rows
         });
-        let fit = match known {
-            Some((fit, _)) => fit,
-            None => {
-                let estimator = self
-                    .learning
-                    .add_estimator(Estimator::new(None, EstimatorKind::Learner));
-                self.learning.add_fit(Fit {
-                    place,
-                    estimator,
-                    data: of,
-                    target: None,
-                    watched: None,
-                    lesson,
-                    call: None,
-                })
-            }
-        };
+        let known = known.map(|(fit, _)| fit);
+        let fit = known.unwrap_or_else(|| self.fit_by_hand(place, of, lesson));
         self.learning.derive(id, |data| {
             data.exact = false;
             data.learn(&[fit]);
+        })
+    }
+
+    fn fit_by_hand(&mut self, place: Place, data: DataId, lesson: Lesson) -> FitId {
+        let estimator = Estimator::new(None, EstimatorKind::Learner);
+        let estimator = self.learning.add_estimator(estimator);
+        self.learning.add_fit(Fit {
+            place,
+            estimator,
+            data,
+            target: None,
+            watched: None,
+            lesson,
+            call: None,
         })
     }
 
