@@ -87,7 +87,9 @@ def steps() -> list:
         Step("assets", ["cargo", "xtask", "assets"], 30),
         Step("clippy", clippy, 30, "lint"),
         Step("cargo-test", [*cargo_test, "--", "--show-output"], 45, count=count_cargo),
-        Step("cargo-fork", ["env", "NBVET_TEST_ISOLATION=fork", *fork_test, "--", "--show-output"], 15, count=count_cargo),
+        Step(
+            "cargo-fork", ["env", "NBVET_TEST_ISOLATION=fork", *fork_test, "--", "--show-output"], 15, count=count_cargo
+        ),
         Step("dist", ["cargo", "xtask", "dist"], 30),
     ]
     folders = {"tools": "tools/tests", "worker": "runner/worker/tests", "wheel": "python/tests", "benches": "benches"}
@@ -117,8 +119,15 @@ def unpacked_worker() -> Path | None:
 def execute(step: Step, log: Path) -> int:
     """Runs a step to its end or its limit, with everything that it started."""
     with log.open("wb") as out:
-        process = subprocess.Popen(step.command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out,
-                                   stderr=subprocess.STDOUT, env=environment(), start_new_session=True)
+        process = subprocess.Popen(
+            step.command,
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            env=environment(),
+            start_new_session=True,
+        )
         try:
             return process.wait(step.minutes * 60)
         except subprocess.TimeoutExpired:
