@@ -48,6 +48,8 @@ pub const ALL: &[Rule] = &[
     silent_failure::python_warning::RULE,
     silent_failure::error_after_cell::RULE,
     silent_failure::stderr_output::RULE,
+    silent_failure::suppress_broad::RULE,
+    silent_failure::finally_return::RULE,
     data_quality::nan_equality::RULE,
     data_quality::nan_result::RULE,
     data_quality::inf_result::RULE,

@@ -63,6 +63,8 @@ fn s2_every_rule_stands_in_its_row() {
         NB213 python-warning           note note note warning
         NB214 error-after-cell         note warning error error
         NB215 stderr-output            note note note note
+        NB217 suppress-broad           note warning error error
+        NB218 finally-return           note warning error error
         NB301 nan-equality             note warning error error
         NB312 nan-result               note error error error
         NB313 inf-result               note error error error

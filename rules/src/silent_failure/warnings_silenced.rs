@@ -77,19 +77,16 @@ fn once(cx: &Context<'_, '_>, call: &ExprCall) -> Option<Edit> {
 }
 
 fn silences_all(call: &ExprCall) -> bool {
-    let Some(Expr::StringLiteral(action)) = call.arguments.args.first() else {
-        return call.arguments.args.is_empty()
-            && call.arguments.keywords.iter().any(is_ignore_action)
-            && call.arguments.keywords.len() == 1;
+    let Some(Expr::StringLiteral(action)) = call.arguments.find_argument_value("action", 0) else {
+        return false;
     };
-    let named = call.arguments.keywords.iter().any(|keyword| {
-        keyword
-            .arg
-            .as_ref()
-            .is_some_and(|name| matches!(name.as_str(), "category" | "message" | "module"))
-            && !means_all(&keyword.value)
+    let restrictions = call.arguments.keywords.iter().filter(|keyword| {
+        (keyword.arg.as_ref())
+            .is_none_or(|name| matches!(name.as_str(), "category" | "message" | "module" | "lineno"))
     });
-    action.value.to_str() == "ignore" && !named && call.arguments.args.iter().skip(1).all(means_all)
+    action.value.to_str() == "ignore"
+        && restrictions.into_iter().all(|keyword| means_all(&keyword.value))
+        && call.arguments.args.iter().skip(1).all(means_all)
 }
 
 /// `Warning`, the class of them all, or a pattern that every text matches.
@@ -99,11 +96,6 @@ fn means_all(restriction: &Expr) -> bool {
         Expr::StringLiteral(pattern) => matches!(pattern.value.to_str(), "" | ".*"),
         _ => false,
     }
-}
-
-fn is_ignore_action(keyword: &nbvet_engine::ast::Keyword) -> bool {
-    keyword.arg.as_ref().is_some_and(|name| name.as_str() == "action")
-        && matches!(&keyword.value, Expr::StringLiteral(action) if action.value.to_str() == "ignore")
 }
 
 /// The call stands in a `with warnings.catch_warnings():`, by the text before it in its cell: the filter ends with
