@@ -14,21 +14,13 @@ from stand_ins import (
     indented,
     loops,
     middle,
+    put,
     required,
     results,
     stand_ins,
     text_of,
     used_functions,
 )
-
-
-def put(place, changed, at, check, said, before=""):
-    """The changed statement in its cell, with what it needs above it. The check runs alone."""
-    cell, _, _, text = place
-    change = {"cell": cell, "replace": text, "with": changed}
-    if before:
-        change["prepend"] = before
-    return Edit(change, at, cell, f"{before}\n{check}", said, cells=[])
 
 
 def down(names, error="ConnectionError"):

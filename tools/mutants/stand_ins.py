@@ -8,7 +8,7 @@ import ast
 import builtins
 import textwrap
 
-from common import trees
+from common import Edit, trees
 
 # Whatever is asked of it fails, as a file that is missing or a service that is down.
 DOWN = """
@@ -87,6 +87,15 @@ def attempt(text, handler):
 def absent(cells, text):
     """No cell has this text: the report of a mutant is told from the original's by it."""
     return not any(text in source for _, source in cells)
+
+
+def put(place, changed, at, check, said, before=""):
+    """The changed statement in its cell, with what it needs above it. The check runs alone."""
+    cell, _, _, text = place
+    change = {"cell": cell, "replace": text, "with": changed}
+    if before:
+        change["prepend"] = before
+    return Edit(change, at, cell, f"{before}\n{check}", said, cells=[])
 
 
 def middle(found):
