@@ -172,11 +172,13 @@ def loc_taken_apart(cells):
 
 
 def rows_not_dropped(cells):
-    return framed(cells, '{name}.dropna(subset=["{column}"])', '{name}.dropna(subset=["{column}"])')
+    line = '{name}.dropna(subset=["{column}"])\nprint("rows:", len({name}))'
+    return framed(cells, line, '{name}.dropna(subset=["{column}"])')
 
 
 def column_not_replaced(cells):
-    return framed(cells, '{name}["{column}"].replace(1, 100)', ".replace(1, 100)")
+    line = '{name}["{column}"].replace(1, 100)\nprint({name}.shape)'
+    return framed(cells, line, ".replace(1, 100)")
 
 
 def result_not_kept(cells):

@@ -403,9 +403,9 @@ def page_parsed(cells):
         return None
     place, _, name = found
     target = place[2].targets[0].id
-    lines = f'answer = requests.get("https://example.org/{name}", params={{"rows": 100}})\n{target} = answer.json()'
-    check = f"{PAGE}{lines}\nassert {target} == {{'error': 'not found'}}"
-    said = "executed with a server that says 404: its message takes the place of the data"
+    lines = f'answer = requests.get("https://example.org/{name}", params={{"rows": 100}})\n{target} = answer.text.splitlines()'
+    check = f"{PAGE}{lines}\nassert {target} == ['<html>,not found</html>']"
+    said = "executed with a server that says 404: its page takes the place of the data"
     return put(place, lines, "requests.get(", check, said, "import requests")
 
 
