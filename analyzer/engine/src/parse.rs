@@ -134,6 +134,16 @@ impl<'a> ParsedCell<'a> {
         self.embedded.iter().map(|(_, syntax)| syntax.suite().as_slice())
     }
 
+    /// The magic of a cell that is no Python, and where in the cell's source begins what it takes.
+    pub fn foreign(&self) -> Option<(&magics::CellMagic, usize)> {
+        match &self.code {
+            CellCode::Foreign {
+                magic, body_start, ..
+            } => Some((magic, *body_start)),
+            _ => None,
+        }
+    }
+
     /// The cell's tokens, comments among them; none where the cell was not parsed.
     pub fn tokens(&self) -> &[ruff_python_ast::token::Token] {
         self.syntax.as_ref().map_or(&[], |syntax| syntax.tokens())

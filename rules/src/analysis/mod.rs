@@ -2,6 +2,7 @@
 //! and NaN come from, what shell commands do, which fixes they share. No rule of its own.
 
 pub(crate) mod arguments;
+pub(crate) mod around;
 pub(crate) mod assertions;
 pub(crate) mod calls;
 pub(crate) mod columns;
@@ -16,3 +17,4 @@ pub(crate) mod missing_values;
 pub(crate) mod none_origin;
 pub(crate) mod numbers;
 pub(crate) mod reach;
+pub(crate) mod responses;

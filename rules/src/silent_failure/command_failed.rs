@@ -34,7 +34,7 @@ rule! {
     group: SilentFailure,
     row: Row::Hidden,
     raised_by: RequireExplicitExitCodes,
-    twins: &["NB207"],
+    twins: &["NB207", "NB208", "NB209"],
     since: "0.1.0",
     check: Check::Run(&CommandFailed),
 }

@@ -1,5 +1,7 @@
 //! What shell command lines do, by their first words.
 
+pub(crate) mod script;
+
 use nbvet_engine::Model;
 
 /// Programs that only show something: a failure is seen and changes nothing.

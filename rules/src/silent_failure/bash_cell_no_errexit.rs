@@ -1,0 +1,165 @@
+//! NB209 bash-cell-no-errexit.
+
+use nbvet_engine::{Check, Context, Finding, Node, ParsedCell, Row, StaticRule, Visits};
+use nbvet_report::{Applicability, Edit, Level};
+
+use crate::{
+    analysis::commands::{self, script},
+    macros::rule,
+};
+
+rule! {
+    /// A `%%bash` or `%%sh` cell of several commands that goes on after one has failed.
+    ///
+    /// ## Why it matters
+    ///
+    /// The status of such a cell is that of its last command. A download, a build or an archive that failed before it
+    /// leaves the cell green.
+    ///
+    /// Commands before the last that only show something, make folders or install packages do not count, nor those
+    /// that say what is to happen when they fail (`|| exit 1`, `|| true`).
+    ///
+    /// ## Examples
+    ///
+    /// ```python bad
+    /// %%bash
+    /// wget -q https://example.org/days.tar.gz
+    /// tar -xzf days.tar.gz
+    /// ls days
+    /// rm -f days.tar.gz
+    /// ```
+    ///
+    /// ```python good
+    /// %%bash
+    /// set -e
+    /// wget -q https://example.org/days.tar.gz
+    /// tar -xzf days.tar.gz
+    /// ls days
+    /// rm -f days.tar.gz
+    /// ```
+    ///
+    /// ## How to mend it
+    ///
+    /// Begin the script with `set -e` (`set -euo pipefail` in bash is stricter still), or join the commands by `&&`.
+    "NB209" "bash-cell-no-errexit",
+    group: SilentFailure,
+    row: Row::From(Level::Development),
+    raised_by: RequireExplicitExitCodes,
+    since: "0.1.0",
+    check: Check::Static(&BashCellNoErrexit),
+}
+
+struct BashCellNoErrexit;
+
+impl StaticRule for BashCellNoErrexit {
+    fn visits(&self) -> Visits {
+        Visits::NOTEBOOK
+    }
+
+    fn visit<'a>(&self, _: Node<'a>, cx: &mut Context<'a, '_>) {
+        let parsed = cx.model().parsed();
+        for cell in parsed.cells() {
+            if let Some(finding) = look_at(cx, cell) {
+                cx.report(finding);
+            }
+        }
+    }
+}
+
+fn look_at(cx: &Context<'_, '_>, cell: &ParsedCell<'_>) -> Option<Finding> {
+    let script = script::of_cell(cell)?;
+    if cell.is_skipped() || cell.may_raise() || script.stops_at_errors() {
+        return None;
+    }
+    let lines = script.commands();
+    let (last, before) = lines.split_last()?;
+    let hidden = before.iter().find(|line| may_fail_unseen(line))?;
+    let program = commands::program(hidden.text.as_str())?;
+    let notebook = cx.model().parsed().notebook();
+    let magic = script.magic_line();
+    let insert = Edit {
+        location: notebook.location(cell.cell.index, script.body_start..script.body_start),
+        replacement: "set -e\n".to_owned(),
+    };
+    let label = notebook.location(cell.cell.index, hidden.span.clone());
+    let last = commands::program(last.text.as_str()).unwrap_or("the last command");
+    let finding = Finding::new(
+        notebook.location(cell.cell.index, magic),
+        format!("when `{program}` fails, this cell goes on and ends with the status of `{last}`"),
+    )
+    .because(
+        "Without `set -e` a script does not stop at an error; the cell is green and its files are not there.",
+    )
+    .help("begin the script with `set -e`")
+    .label(label, "its failure is not seen")
+    .covers(
+        Some(cell.cell.index),
+        format!(
+            "line:{}",
+            notebook.location(cell.cell.index, hidden.span.clone()).line
+        ),
+    )
+    .fix(
+        "begin the script with `set -e`",
+        Applicability::Unsafe,
+        vec![insert],
+    );
+    Some(finding)
+}
+
+/// What the line does is missed when it fails, and nothing on the line says what is to happen then.
+fn may_fail_unseen(line: &script::Line) -> bool {
+    let text = line.text.as_str();
+    let prepares = |program: &str| {
+        matches!(
+            program,
+            "mkdir"
+                | "chmod"
+                | "rm"
+                | "rmdir"
+                | "export"
+                | "source"
+                | "."
+                | "set"
+                | "unset"
+                | "shopt"
+                | "alias"
+                | "sleep"
+                | "kill"
+                | "pkill"
+                | "exit"
+                | "return"
+                | "wait"
+                | "trap"
+                | "module"
+                | "touch"
+                | "ulimit"
+                | "cd"
+                | "pushd"
+                | "popd"
+                | "read"
+                | "pip"
+                | "conda"
+                | "apt-get"
+                | "apt"
+                | "ln"
+        )
+    };
+    let is_word = |word: &str| {
+        word.chars()
+            .next()
+            .is_some_and(|first| first.is_ascii_alphabetic() || "./".contains(first))
+    };
+    let keeps_a_value = text
+        .split(['$', '"', ' '])
+        .next()
+        .is_some_and(|start| start.ends_with('='));
+    !line.in_block
+        // What is kept is used further below, and its lack seen there.
+        && !keeps_a_value
+        && !text.contains("||")
+        && !text.ends_with('&')
+        && !commands::only_shows(text)
+        && !commands::is_install(text)
+        && commands::program(text).is_some_and(|program| is_word(program) && !prepares(program))
+}
