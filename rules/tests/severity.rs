@@ -58,18 +58,27 @@ fn s2_every_rule_stands_in_its_row() {
         NB205 implicit-none-return     note note warning warning
         NB206 warnings-silenced        note note note warning
         NB207 shell-exit-ignored       note note warning warning
+        NB208 subprocess-unchecked     note warning error error
+        NB209 bash-cell-no-errexit     note warning warning warning
+        NB210 http-status-ignored      note warning error error
         NB211 none-result              note error error error
         NB212 command-failed           note warning error error
         NB213 python-warning           note note note warning
         NB214 error-after-cell         note warning error error
         NB215 stderr-output            note note note note
+        NB216 http-no-timeout          note note warning warning
         NB217 suppress-broad           note warning error error
         NB218 finally-return           note warning error error
+        NB219 errors-ignore            note warning warning warning
+        NB220 optional-unchecked       note note warning warning
         NB301 nan-equality             note warning error error
         NB312 nan-result               note error error error
         NB313 inf-result               note error error error
         NB401 none-method-assigned     note error error error
         NB402 inplace-result-assigned  note error error error
+        NB403 chained-assignment       note warning error error
+        NB404 discarded-pure-result    note warning warning warning
+        NB405 zero-grad-missing        note warning warning warning
         NB501 fit-before-split         note warning warning warning
         NB502 train-test-overlap       note note warning warning
         NB503 multi-test               note note warning warning

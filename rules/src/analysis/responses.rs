@@ -46,10 +46,9 @@ pub(crate) fn life_of<'a>(cx: &Context<'a, '_>, call: &'a ExprCall) -> Option<Li
     match (parent, around.statement()) {
         (Some(Expr::Attribute(attribute)), _) => {
             let around = Around::of(model, cx.position(), attribute.range());
-            let cell = cx.position();
             life.reads.push(Read {
                 attribute,
-                cell,
+                cell: cx.position(),
                 around,
             });
         }
@@ -70,7 +69,7 @@ pub(crate) fn life_of<'a>(cx: &Context<'a, '_>, call: &'a ExprCall) -> Option<Li
 /// The bindings that keep the very value of the call.
 fn bindings_of<'a>(
     model: &Model<'a>,
-    cell: usize,
+    position: usize,
     call: &'a ExprCall,
     statement: Option<&'a Stmt>,
 ) -> Vec<BindingId> {
@@ -80,7 +79,7 @@ fn bindings_of<'a>(
     let is_call = |value: &Expr| matches!(value, Expr::Call(found) if std::ptr::eq(found, call));
     let several = matches!(statement, Stmt::Assign(assign) if assign.targets.len() > 1);
     model
-        .bindings_within(cell, statement.range())
+        .bindings_within(position, statement.range())
         .filter(|(_, binding)| match binding.kind {
             BindingKind::Value(value) => is_call(value) && !several,
             BindingKind::Part(value) => is_call(value) && statement.is_with_stmt(),

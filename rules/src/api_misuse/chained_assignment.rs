@@ -140,8 +140,7 @@ fn copied<'a>(cx: &Context<'a, '_>, selection: &'a Expr) -> Option<(&'a Expr, &'
     match selection {
         Expr::Subscript(subscript) => {
             let is_frame = model.tag(&subscript.value) == Some(Tag::DataFrame);
-            (is_frame && is_row_choice(cx, &subscript.slice))
-                .then_some((&*subscript.value, "the chosen rows"))
+            (is_frame && is_row_choice(&subscript.slice)).then_some((&*subscript.value, "the chosen rows"))
         }
         Expr::Call(call) => {
             let Expr::Attribute(method) = &*call.func else {
@@ -157,7 +156,7 @@ fn copied<'a>(cx: &Context<'a, '_>, selection: &'a Expr) -> Option<(&'a Expr, &'
 }
 
 /// A mask of rows: a comparison, a combination of them, or a method that answers for each row.
-fn is_row_choice(cx: &Context<'_, '_>, slice: &Expr) -> bool {
+fn is_row_choice(slice: &Expr) -> bool {
     match slice {
         Expr::Compare(comparison) => !comparison
             .ops
@@ -167,9 +166,9 @@ fn is_row_choice(cx: &Context<'_, '_>, slice: &Expr) -> bool {
             matches!(
                 operation.op,
                 Operator::BitAnd | Operator::BitOr | Operator::BitXor
-            ) && is_row_choice(cx, &operation.left)
+            ) && is_row_choice(&operation.left)
         }
-        Expr::UnaryOp(operation) => operation.op == UnaryOp::Invert && is_row_choice(cx, &operation.operand),
+        Expr::UnaryOp(operation) => operation.op == UnaryOp::Invert && is_row_choice(&operation.operand),
         Expr::Call(call) => {
             call.func.is_attribute_expr()
                 && matches!(

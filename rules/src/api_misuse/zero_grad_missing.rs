@@ -12,7 +12,7 @@ use nbvet_report::Level;
 use crate::{analysis::calls, macros::rule};
 
 rule! {
-    /// A training loop of PyTorch that never sets the gradients back.
+    /// A training loop of `PyTorch` that never sets the gradients back.
     ///
     /// ## Why it matters
     ///
@@ -20,7 +20,7 @@ rule! {
     /// batches so far: the loss may still fall for a while, and the model is not the one that was meant.
     ///
     /// Loops are left alone that set gradients to zero or None in any way, also in functions of the notebook that they
-    /// call, and notebooks that leave it to Accelerate, Lightning, fastai, DeepSpeed or a `Trainer`.
+    /// call, and notebooks that leave it to Accelerate, Lightning, fastai, `DeepSpeed` or a `Trainer`.
     ///
     /// ## Examples
     ///
@@ -141,19 +141,16 @@ struct Functions<'a> {
 
 impl<'a> Visitor<'a> for Functions<'a> {
     fn visit_stmt(&mut self, statement: &'a Stmt) {
-        match statement {
-            Stmt::FunctionDef(function) => {
-                self.around.push(function.name.as_str());
-                visitor::walk_stmt(self, statement);
-                self.around.pop();
-            }
-            _ => {
-                if sets_gradient(statement) {
-                    self.zeroing.extend(self.around.last());
-                }
-                visitor::walk_stmt(self, statement);
-            }
+        if let Stmt::FunctionDef(function) = statement {
+            self.around.push(function.name.as_str());
+            visitor::walk_stmt(self, statement);
+            self.around.pop();
+            return;
         }
+        if sets_gradient(statement) {
+            self.zeroing.extend(self.around.last());
+        }
+        visitor::walk_stmt(self, statement);
     }
 
     fn visit_expr(&mut self, expression: &'a Expr) {
@@ -247,7 +244,7 @@ impl<'a> Visitor<'a> for Loops<'a, '_> {
                 match method.attr.as_str() {
                     "backward" if plain => round.backward = Some(call.range()),
                     "step" if plain && is_optimizer(&method.value) => {
-                        round.optimizer = Some(method.value.range())
+                        round.optimizer = Some(method.value.range());
                     }
                     _ => {}
                 }

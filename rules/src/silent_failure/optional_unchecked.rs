@@ -18,7 +18,7 @@ rule! {
     /// ## Why it matters
     ///
     /// `re.search` gives None where the pattern is not found, `dict.get` where there is no such key. Its `.group(1)`
-    /// then raises "'NoneType' object has no attribute 'group'" for one line of the data, far from what is wrong with
+    /// then raises `'NoneType' object has no attribute 'group'` for one line of the data, far from what is wrong with
     /// it; in a loop it ends the whole run.
     ///
     /// A pattern whose text stands in the notebook is left alone, and so is a use within a `try` that expects the error.
@@ -87,16 +87,17 @@ impl StaticRule for OptionalUnchecked {
             },
             _ => None,
         };
-        let Some((cell, part, name)) = used else { return };
-        let shown = short(model.cell(cell).slice(part.range()));
+        let Some((home, part, name)) = used else { return };
+        let shown = short(model.cell(home).slice(part.range()));
         let subject = name.map_or_else(|| "the result".to_owned(), |name| format!("`{}`", name.id));
-        let at = model.location(cell, part.range());
+        let at = model.location(home, part.range());
         let mut finding = Finding::new(
             at,
             format!("`{shown}` fails {}: then {subject} is None", optional.when),
         )
         .because("The error is a puzzling \"'NoneType' object …\", and comes for the one value that differs.")
-        .help("test the result for None, and say what is to happen then");
+        .help("test the result for None, and say what is to happen then")
+        .lowered_if(optional.is_pattern);
         if name.is_some() {
             finding = finding.label(cx.at(call.range()), "may give None");
         }
