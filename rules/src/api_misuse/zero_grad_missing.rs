@@ -201,6 +201,8 @@ impl<'a> Loops<'a, '_> {
         visitor::walk_stmt(self, statement);
         let Some(mut round) = self.open.pop() else { return };
         if round.zeroes {
+            // What the inner loop does is done in the outer one too.
+            self.open.iter_mut().for_each(|outer| outer.zeroes = true);
             return;
         }
         if let (Some(backward), Some(optimizer)) = (round.backward, round.optimizer) {
