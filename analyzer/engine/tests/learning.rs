@@ -110,6 +110,16 @@ fn what_a_branch_changes_is_not_known_after_it() {
 }
 
 #[test]
+fn the_same_rows_are_known_after_a_branch_that_changes_their_values() {
+    let cells = [
+        SPLIT,
+        "m = SVC().fit(a, c)\nif small:\n    b = b / 2",
+        "m.score(b, d)",
+    ];
+    assert_eq!(relations(&cells), [Relation::Apart]);
+}
+
+#[test]
 fn columns_are_held_until_they_are_dropped() {
     assert!(Columns::AllBut(vec!["name"]).has("age"));
     assert!(!Columns::AllBut(vec!["name"]).has("name"));

@@ -94,6 +94,12 @@ impl<'a> Interpreter<'a, '_> {
         for step in self.learning.estimator(estimator).inner.clone() {
             self.learning.estimators[step.0 as usize].fit = Some(fit);
         }
+        if let Some(watched) = watched
+            && self.learning.estimator(estimator).kind.predicts()
+        {
+            // Networks are judged by what their training says of these rows.
+            self.asked(estimator, watched, arguments.call.range());
+        }
         Some(data)
     }
 

@@ -257,7 +257,10 @@ impl<'a> Interpreter<'a, '_> {
             for (name, value) in end {
                 match joined.get_mut(name) {
                     Some(known) if known.is_same(&value) => {}
-                    Some(known) => *known = Value::Unknown,
+                    Some(known) => {
+                        let either = self.either(known, &value);
+                        *known = either;
+                    }
                     None => {
                         joined.insert(name, value);
                     }
@@ -265,6 +268,29 @@ impl<'a> Interpreter<'a, '_> {
             }
         }
         *self.names() = joined;
+    }
+
+    /// One of two values: the same rows with what either of them holds, else nothing that is known.
+    fn either(&mut self, one: &Value<'a>, other: &Value<'a>) -> Value<'a> {
+        let (Value::Data(one), Value::Data(other)) = (one, other) else {
+            return Value::Unknown;
+        };
+        let other = self.learning.data(*other).clone();
+        let known = self.learning.data(*one);
+        if known.rows != other.rows {
+            return Value::Unknown;
+        }
+        let alike = known.frame == other.frame && known.columns == other.columns;
+        let frame = (!alike).then(|| self.learning.new_frame());
+        Value::Data(self.learning.derive(*one, |data| {
+            data.learn(&other.learned);
+            data.exact &= other.exact;
+            data.lagged = data.lagged.or(other.lagged);
+            if let Some(frame) = frame {
+                data.frame = frame;
+                data.columns = Columns::Unknown;
+            }
+        }))
     }
 
     pub(super) fn loop_body(&mut self, targets: Vec<&'a str>, body: &'a [Stmt]) {

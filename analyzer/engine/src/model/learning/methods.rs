@@ -224,8 +224,9 @@ impl<'a> Interpreter<'a, '_> {
                 let id = self.filled(id, arguments);
                 Value::Data(self.with_figures_of_groups(id, arguments))
             }
-            "map" => {
+            "map" | "apply" | "applymap" | "transform" | "pipe" => {
                 let id = self.with_figures_of_groups(id, arguments);
+                let id = self.applied(id, arguments);
                 self.changed(id)
             }
             "assign" => {
@@ -236,6 +237,38 @@ impl<'a> Interpreter<'a, '_> {
             _ if ROWWISE_METHODS.contains(&method) => self.changed(id),
             _ => self.unclear(id),
         }
+    }
+
+    /// The data with what a function brings in that is applied to it: `frame.apply(lambda x: x - x.mean())`.
+    fn applied(&mut self, id: DataId, arguments: &Arguments<'a>) -> DataId {
+        if arguments.is_along_columns() {
+            return id;
+        }
+        let result = match (
+            arguments.call.arguments.args.first(),
+            arguments.positional.first(),
+        ) {
+            (Some(Expr::Lambda(lambda)), _) => self.call_lambda(lambda, id),
+            (_, Some(Value::Function(function))) => self.call_function(*function, &[Value::Data(id)], &[]),
+            _ => return id,
+        };
+        let Value::Data(result) = result else { return id };
+        let learned = self.learning.data(result).learned.clone();
+        self.learning.derive(id, |data| data.learn(&learned))
+    }
+
+    fn call_lambda(&mut self, lambda: &'a ast::ExprLambda, id: DataId) -> Value<'a> {
+        let parameters = lambda.parameters.as_deref();
+        let parameter = parameters.and_then(|all| all.iter_non_variadic_params().next());
+        let Some(parameter) = parameter else {
+            return Value::Unknown;
+        };
+        let name = parameter.name().as_str();
+        let outer = self.get(name);
+        self.set(name, Value::Data(id));
+        let value = self.eval(&lambda.body);
+        self.set(name, outer);
+        value
     }
 
     fn with_assigned(&mut self, id: DataId, columns: &[&'a str], arguments: &Arguments<'a>) -> DataId {
