@@ -1,0 +1,240 @@
+"""Faults of hidden state that can be put into a clean notebook mechanically: names that are not there any more, cells
+that ran in another order than they stand, results that the next run changes."""
+
+import ast
+from dataclasses import dataclass
+
+from common import Edit, trees
+
+RAISES = """
+_result = get_ipython().run_cell({source!r}, silent=True)
+assert isinstance(_result.error_in_exec, NameError), _result.error_in_exec
+assert {name!r} in str(_result.error_in_exec), _result.error_in_exec
+"""
+
+
+@dataclass
+class Cell:
+    """What a cell binds and reads at its top level, where it surely runs."""
+
+    index: int
+    source: str
+    tree: ast.Module
+    bound: dict
+    read: dict
+
+
+class Names(ast.NodeVisitor):
+    """Names of one cell: those bound anywhere at notebook level, and those that its own statements surely read."""
+
+    def __init__(self):
+        self.bound, self.read, self.depth = {}, {}, 0
+
+    def visit_body(self, node):
+        self.depth += 1
+        self.generic_visit(node)
+        self.depth -= 1
+
+    visit_If = visit_For = visit_While = visit_Try = visit_With = visit_body
+    visit_Lambda = visit_IfExp = visit_BoolOp = visit_body
+    visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = visit_body
+
+    def visit_FunctionDef(self, node):
+        self.bound.setdefault(node.name, node)
+        self.visit_body(node)
+
+    visit_ClassDef = visit_AsyncFunctionDef = visit_FunctionDef
+
+    def visit_Import(self, node):
+        for alias in node.names:
+            self.bound.setdefault((alias.asname or alias.name).split(".")[0], node)
+
+    visit_ImportFrom = visit_Import
+
+    def visit_Name(self, node):
+        if not isinstance(node.ctx, ast.Load):
+            self.bound.setdefault(node.id, node)
+        elif self.depth == 0 and node.id not in self.bound:
+            self.read.setdefault(node.id, node)
+
+    def visit_Assign(self, node):
+        self.visit(node.value)
+        for target in node.targets:
+            self.visit(target)
+
+    def visit_AugAssign(self, node):
+        if isinstance(node.target, ast.Name):
+            self.visit_Name(ast.copy_location(ast.Name(node.target.id, ast.Load()), node.target))
+        self.generic_visit(node)
+
+
+def parsed(cells):
+    """The cells that parse; None where one might bind names that cannot be known, or runs commands."""
+    found = []
+    for index, source, tree in trees(cells):
+        names = Names()
+        names.visit(tree)
+        found.append(Cell(index, source, tree, names.bound, names.read))
+    sources = [source for _, source in cells]
+    stars = any("import *" in source or "%run" in source or "%pylab" in source for source in sources)
+    return None if stars or len(found) < len(cells) else found
+
+
+def is_plain(cell):
+    """No line of the cell is a magic or a command."""
+    return not any(line.lstrip().startswith(("%", "!")) for line in cell.source.split("\n"))
+
+
+def binders(cells, name):
+    return [cell for cell in cells if name in cell.bound]
+
+
+def needed_for(cells, names, before):
+    """Indexes of the cells above a place that together bind these names and what they need themselves."""
+    wanted, needed = set(names), set()
+    for cell in reversed([cell for cell in cells if cell.index < before]):
+        used = {node.id for node in ast.walk(cell.tree) if isinstance(node, ast.Name)}
+        if wanted & set(cell.bound):
+            needed.add(cell.index)
+            wanted |= used
+    return sorted(needed)
+
+
+def first_line(cell, name):
+    """The line of the first sure use of a name."""
+    return cell.source.split("\n")[cell.read[name].lineno - 1].strip()
+
+
+def users(cells, definer, name):
+    """Cells below that surely read the name, which nobody else binds."""
+    if len(binders(cells, name)) != 1:
+        return []
+    return [cell for cell in cells if cell.index > definer.index and name in cell.read and is_plain(cell)]
+
+
+def lost(cells, definer, name, change, proof):
+    """An Edit after which no cell binds the name that a later cell reads."""
+    below = users(cells, definer, name)
+    if not below:
+        return None
+    user = below[0]
+    others = [cell for cell in cells if cell.index != definer.index]
+    needed = needed_for(others, set(user.read) - {name}, user.index)
+    check = RAISES.format(source=user.source, name=name)
+    return Edit(change, first_line(user, name), user.index, check, proof, cells=needed)
+
+
+def import_removed(cells):
+    """The only import of a module goes, its use in a later cell stays."""
+    known = parsed(cells)
+    for cell in known or []:
+        for statement in cell.tree.body:
+            if not isinstance(statement, (ast.Import, ast.ImportFrom)) or len(statement.names) != 1:
+                continue
+            line = cell.source.split("\n")[statement.lineno - 1]
+            alias = statement.names[0]
+            name = (alias.asname or alias.name).split(".")[0]
+            if cell.source.count(line) != 1 or statement.end_lineno != statement.lineno:
+                continue
+            change = {"cell": cell.index, "replace": line, "with": "# (moved to helpers)"}
+            edit = lost(known, cell, name, change, "executed: the cell raises NameError without the import")
+            if edit:
+                return edit
+    return None
+
+
+def assigned(cells):
+    """(cell, statement, name) of assignments to one name on one line."""
+    for cell in cells:
+        for statement in cell.tree.body:
+            simple = isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name)
+            if simple and statement.lineno == statement.end_lineno:
+                yield cell, statement, statement.targets[0].id
+
+
+def binding_renamed(cells):
+    """A name is renamed where it is bound, but not where later cells read it."""
+    known = parsed(cells)
+    for cell, statement, name in assigned(known or []):
+        line = cell.source.split("\n")[statement.lineno - 1]
+        own = [node for node in ast.walk(cell.tree) if isinstance(node, ast.Name) and node.id == name]
+        if cell.source.count(line) != 1 or len(own) != 1:
+            continue
+        change = {"cell": cell.index, "replace": line, "with": line.replace(name, f"{name}_new", 1)}
+        edit = lost(known, cell, name, change, "executed: the later cell raises NameError under the old name")
+        if edit:
+            return edit
+    return None
+
+
+def cell_deleted(cells):
+    """The cell that binds a name is emptied."""
+    known = parsed(cells)
+    for cell, _, name in assigned(known or []):
+        change = {"cell": cell.index, "replace": cell.source, "with": ""}
+        edit = lost(known, cell, name, change, "executed: the later cell raises NameError without the deleted one")
+        if edit:
+            return edit
+    return None
+
+
+def moved_above(cells):
+    """A cell is moved above the one that binds what it reads first."""
+    known = parsed(cells)
+    for definer in known or []:
+        for name in definer.bound:
+            for user in users(known, definer, name):
+                moved = {"cell": definer.index, "move_here": user.index}
+                needed = needed_for(known, set(user.read) - set(definer.bound), definer.index)
+                check = RAISES.format(source=user.source, name=name)
+                proof = "executed: the cell raises NameError at its new place"
+                if isinstance(definer.bound[name], ast.Import):
+                    continue
+                return Edit(moved, first_line(user, name), definer.index, check, proof, cells=needed)
+    return None
+
+
+def moved_below_call(cells):
+    """A cell that binds what a function's body reads is moved below the function's call."""
+    known = parsed(cells)
+    for cell in known or []:
+        for function in cell.tree.body:
+            if not isinstance(function, ast.FunctionDef):
+                continue
+            for user in users(known, cell, function.name):
+                edit = moved_global(known, cell, function, user)
+                if edit:
+                    return edit
+    return None
+
+
+def moved_global(known, cell, function, user):
+    statements = [part for part in function.body if isinstance(part, (ast.Assign, ast.Return, ast.Expr))]
+    local = {node.id for node in ast.walk(function) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    local |= {argument.arg for argument in ast.walk(function.args) if isinstance(argument, ast.arg)}
+    names = Names()
+    for part in statements[:1]:
+        names.visit(part)
+    for name in names.read:
+        makers = binders(known, name)
+        if name in local or len(makers) != 1 or makers[0].index in (cell.index, user.index):
+            continue
+        maker = makers[0]
+        called = ast.unparse(user.read[function.name])
+        if maker.index > user.index or any(bound in user.read for bound in maker.bound) or not called:
+            continue
+        # Cells between the two come one up; only those are run that do not need what was moved.
+        others = [other for other in known if other.index != maker.index]
+        needed = needed_for(others, {*user.read, function.name}, user.index)
+        shifted = [index - (index > maker.index) for index in needed]
+        check = RAISES.format(source=user.source, name=name)
+        change = {"cell": user.index, "move_here": maker.index}
+        proof = "executed: the call raises NameError within the function"
+        return Edit(change, first_line(user, function.name), user.index, check, proof, cells=shifted)
+    return None
+
+
+OPERATORS = {
+    "NB601": [import_removed, binding_renamed, cell_deleted],
+    "NB602": [moved_above, moved_below_call],
+}
