@@ -26,6 +26,10 @@ fn examples(rule: &Rule) -> Vec<Example> {
             }
             "```" => inside = false,
             "# %%" if inside => examples.last_mut().unwrap().cells.push(String::new()),
+            // A line `# %% [3]` begins a cell that was run as `In [3]`: it stays as the cell's first line.
+            _ if inside && line.starts_with("# %% [") => {
+                examples.last_mut().unwrap().cells.push(format!("{line}\n"));
+            }
             _ if inside => {
                 let cell = examples.last_mut().unwrap().cells.last_mut().unwrap();
                 cell.push_str(line);
@@ -41,7 +45,11 @@ fn notebook(cells: &[String]) -> Vec<u8> {
     let cells: Vec<_> = cells
         .iter()
         .map(|source| {
-            serde_json::json!({"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": null,
+            let head = source.strip_prefix("# %% [").and_then(|rest| rest.split_once("]\n"));
+            let (count, source) = head.map_or((None, source.as_str()), |(count, source)| {
+                (count.parse::<u32>().ok(), source)
+            });
+            serde_json::json!({"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": count,
                 "source": source.trim_end()})
         })
         .collect();

@@ -144,6 +144,8 @@ def proven_by(operator, paths):
 def toml(value):
     if isinstance(value, int):
         return str(value)
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{json.dumps(key)} = {item}" for key, item in value.items() if item) + " }"
     return f"'''\n{value}'''" if "\n" in value else json.dumps(value, ensure_ascii=False)
 
 

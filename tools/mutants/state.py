@@ -105,6 +105,17 @@ def first_line(cell, name):
     return cell.source.split("\n")[cell.read[name].lineno - 1].strip()
 
 
+def mentions(cells, name):
+    """(cell, line) of every use of a name, first ones first."""
+    uses = (
+        (cell.index, node.lineno)
+        for cell in cells
+        for node in ast.walk(cell.tree)
+        if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load)
+    )
+    return sorted(uses)
+
+
 def users(cells, definer, name):
     """Cells below that surely read the name, which nobody else binds."""
     if len(binders(cells, name)) != 1:
@@ -115,7 +126,8 @@ def users(cells, definer, name):
 def lost(cells, definer, name, change, proof):
     """An Edit after which no cell binds the name that a later cell reads."""
     below = users(cells, definer, name)
-    if not below:
+    # Only the first use raises.
+    if not below or mentions(cells, name)[0] != (below[0].index, below[0].read[name].lineno):
         return None
     user = below[0]
     others = [cell for cell in cells if cell.index != definer.index]
@@ -220,8 +232,9 @@ def moved_global(known, cell, function, user):
         if name in local or len(makers) != 1 or makers[0].index in (cell.index, user.index):
             continue
         maker = makers[0]
-        called = ast.unparse(user.read[function.name])
-        if maker.index > user.index or any(bound in user.read for bound in maker.bound) or not called:
+        earlier = [cell for cell in known if cell is not user and maker.index < cell.index < user.index]
+        alone = all(use[0] == cell.index for bound in maker.bound for use in mentions(earlier, bound))
+        if maker.index > user.index or any(bound in user.read for bound in maker.bound) or not alone:
             continue
         # Cells between the two come one up; only those are run that do not need what was moved.
         others = [other for other in known if other.index != maker.index]
@@ -234,7 +247,107 @@ def moved_global(known, cell, function, user):
     return None
 
 
+SEES_ANOTHER = """
+_above = repr({name})
+_result = get_ipython().run_cell({source!r}, silent=True)
+assert _result.success and repr({name}) != _above
+"""
+
+
+def counted(cells, order):
+    """Execution counts of a run of the cells in an order; the change of a notebook that stores them."""
+    counts = {str(cell.index): None for cell in cells if not cell.source.strip()}
+    full = [index for index in order if str(index) not in counts]
+    return counts | {str(index): number for number, index in enumerate(full, start=1)}
+
+
+def moved_in_order(cells, moved, before):
+    """Indexes of the cells as they stand, but one of them ran before another."""
+    order = [cell.index for cell in cells if cell is not moved]
+    order.insert(order.index(before.index), moved.index)
+    return order
+
+
+def readers_above(cells, maker, name):
+    """Cells above that surely read a name which they do not bind."""
+    return [
+        cell
+        for cell in cells
+        if cell.index < maker.index and name in cell.read and name not in cell.bound and is_plain(cell)
+    ]
+
+
+def ran_before_reader(cells):
+    """A cell that binds a name anew was run before one above it that reads the name."""
+    known = parsed(cells)
+    for maker, statement, name in assigned(known or []):
+        above = readers_above(known, maker, name)
+        firsts = [cell for cell in binders(known, name) if above and cell.index < above[-1].index]
+        if not firsts or not is_plain(maker) or maker in firsts:
+            continue
+        reader = above[-1]
+        if any(ast.unparse(statement) in ast.unparse(first.tree) for first in firsts):
+            continue
+        needed = needed_for(known, {name, *maker.read}, reader.index)
+        return Edit(
+            {"counts": counted(known, moved_in_order(known, maker, reader))},
+            first_line(reader, name),
+            reader.index,
+            SEES_ANOTHER.format(name=name, source=maker.source),
+            "executed: in the order of the counts the name is another value than from top to bottom",
+            cells=needed,
+        )
+    return None
+
+
+def cut_below(cells):
+    """A line below shortens what a cell above it reads, and was run before that one."""
+    known = parsed(cells)
+    for first, _, name in assigned(known or []):
+        below = users(known, first, name)
+        later = [cell for cell in known if below and cell.index > below[0].index and is_plain(cell)]
+        later = [cell for cell in later if cell.source.strip()]
+        if not later or name in below[0].bound:
+            continue
+        reader, maker, cut = below[0], later[0], f"{name} = {name}[:5]"
+        change = {"cell": maker.index, "append": cut}
+        change["counts"] = counted(known, moved_in_order(known, maker, reader))
+        return Edit(
+            change,
+            first_line(reader, name),
+            reader.index,
+            SEES_ANOTHER.format(name=name, source=cut),
+            "executed: in the order of the counts the name is a part of what it is from top to bottom",
+            cells=needed_for(known, {name}, reader.index),
+        )
+    return None
+
+
+def made_since(cells):
+    """The cell that binds a name was changed and run only after the cell that reads the name."""
+    known = parsed(cells)
+    for maker, _, name in assigned(known or []):
+        below = users(known, maker, name)
+        if not below or name in below[0].bound:
+            continue
+        reader = below[0]
+        order = [cell.index for cell in known if cell is not maker]
+        order.insert(order.index(reader.index) + 1, maker.index)
+        others = [cell for cell in known if cell is not maker]
+        return Edit(
+            {"counts": counted(known, order)},
+            first_line(reader, name),
+            reader.index,
+            RAISES.format(source=reader.source, name=name),
+            "executed: in the order of the counts no cell has bound the name yet, and the cell raises NameError",
+            cells=needed_for(others, set(reader.read) - {name}, reader.index),
+        )
+    return None
+
+
 OPERATORS = {
     "NB601": [import_removed, binding_renamed, cell_deleted],
     "NB602": [moved_above, moved_below_call],
+    "NB603": [ran_before_reader, cut_below],
+    "NB604": [made_since],
 }

@@ -85,6 +85,9 @@ pub(crate) struct Mutant {
     pub(crate) append: Option<String>,
     /// The cell that is moved to the place of `cell`, over all cells.
     pub(crate) move_here: Option<usize>,
+    /// Execution counts by cell, over all cells, before it is changed; other cells of the notebook lose theirs.
+    #[serde(default)]
+    pub(crate) counts: BTreeMap<String, u32>,
     /// How many diagnostics of the rule there are; the first is at `at`.
     #[serde(default = "one")]
     pub(crate) count: usize,
@@ -128,7 +131,8 @@ impl PairFile {
     }
 }
 
-/// A notebook of cells separated by lines that begin with `# %%`; `[markdown]` and `tags=["…"]` may follow.
+/// A notebook of cells separated by lines that begin with `# %%`; `[markdown]`, `[3]` (an execution count) and
+/// `tags=["…"]` may follow.
 fn notebook(text: &str) -> Vec<u8> {
     let mut cells: Vec<(String, Vec<&str>)> = Vec::new();
     for line in text.trim_start_matches('\n').lines() {
@@ -153,10 +157,14 @@ fn cell(head: &str, lines: &[&str]) -> Value {
     if head == "[markdown]" {
         return json!({"cell_type": "markdown", "metadata": {}, "source": source});
     }
+    let count = head
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+        .and_then(|count| count.parse::<u32>().ok());
     let tags: Value = head
         .strip_prefix("tags=")
         .map_or_else(|| json!([]), |tags| serde_json::from_str(tags).unwrap());
-    json!({"cell_type": "code", "metadata": {"tags": tags}, "outputs": [], "execution_count": null,
+    json!({"cell_type": "code", "metadata": {"tags": tags}, "outputs": [], "execution_count": count,
         "source": source})
 }
 
@@ -188,11 +196,15 @@ impl Mutant {
 
     /// The notebook with the fault in it.
     pub(crate) fn fault(&self, corpus: &Path) -> Vec<u8> {
-        let Some(cell) = self.cell else {
+        if self.cell.is_none() && self.counts.is_empty() {
             return self.mutate_file(self.twin(corpus));
-        };
+        }
         let mut notebook: Value = serde_json::from_slice(&self.twin(corpus)).unwrap();
         let cells = notebook["cells"].as_array_mut().unwrap();
+        self.count_anew(cells);
+        let Some(cell) = self.cell else {
+            return serde_json::to_vec_pretty(&notebook).unwrap();
+        };
         if let Some(from) = self.move_here {
             let moved = cells.remove(from);
             cells.insert(cell, moved);
@@ -201,6 +213,13 @@ impl Mutant {
             cells[cell]["source"] = Value::String(source);
         }
         serde_json::to_vec_pretty(&notebook).unwrap()
+    }
+
+    fn count_anew(&self, cells: &mut [Value]) {
+        let counted = cells.iter_mut().enumerate().filter(|(_, cell)| cell["cell_type"] == "code");
+        for (index, cell) in counted.take_while(|_| !self.counts.is_empty()) {
+            cell["execution_count"] = json!(self.counts.get(&index.to_string()));
+        }
     }
 
     fn mutate_file(&self, mut bytes: Vec<u8>) -> Vec<u8> {
