@@ -72,6 +72,8 @@ pub const ALL: &[Rule] = &[
     leakage::predict_on_train::RULE,
     state::undefined_name::RULE,
     state::used_before_defined::RULE,
+    state::out_of_order_execution::RULE,
+    state::stale_name::RULE,
     hygiene::unused_suppression::RULE,
     security::secret_in_source::RULE,
     security::secret_in_output::RULE,

@@ -45,7 +45,9 @@ fn notebook(cells: &[String]) -> Vec<u8> {
     let cells: Vec<_> = cells
         .iter()
         .map(|source| {
-            let head = source.strip_prefix("# %% [").and_then(|rest| rest.split_once("]\n"));
+            let head = source
+                .strip_prefix("# %% [")
+                .and_then(|rest| rest.split_once("]\n"));
             let (count, source) = head.map_or((None, source.as_str()), |(count, source)| {
                 (count.parse::<u32>().ok(), source)
             });

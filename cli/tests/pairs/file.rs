@@ -216,7 +216,10 @@ impl Mutant {
     }
 
     fn count_anew(&self, cells: &mut [Value]) {
-        let counted = cells.iter_mut().enumerate().filter(|(_, cell)| cell["cell_type"] == "code");
+        let counted = cells
+            .iter_mut()
+            .enumerate()
+            .filter(|(_, cell)| cell["cell_type"] == "code");
         for (index, cell) in counted.take_while(|_| !self.counts.is_empty()) {
             cell["execution_count"] = json!(self.counts.get(&index.to_string()));
         }

@@ -10,6 +10,7 @@ pub(crate) mod commands;
 pub(crate) mod fallback;
 pub(crate) mod handlers;
 pub(crate) mod harm;
+pub(crate) mod history;
 pub(crate) mod learning;
 pub(crate) mod mending;
 pub(crate) mod metrics;

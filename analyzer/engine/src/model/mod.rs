@@ -121,7 +121,7 @@ impl<'a> Model<'a> {
     }
 
     /// Something in the notebook binds names that cannot be known.
-    pub(crate) fn is_open(&self) -> bool {
+    pub fn is_open(&self) -> bool {
         self.open
     }
 
