@@ -74,6 +74,7 @@ pub const ALL: &[Rule] = &[
     state::used_before_defined::RULE,
     state::out_of_order_execution::RULE,
     state::stale_name::RULE,
+    state::unseeded_randomness::RULE,
     hygiene::unused_suppression::RULE,
     security::secret_in_source::RULE,
     security::secret_in_output::RULE,

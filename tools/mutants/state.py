@@ -2,9 +2,11 @@
 that ran in another order than they stand, results that the next run changes."""
 
 import ast
+import re
 from dataclasses import dataclass
 
 from common import Edit, trees
+from leakage import find_score, find_split
 
 RAISES = """
 _result = get_ipython().run_cell({source!r}, silent=True)
@@ -345,9 +347,108 @@ def made_since(cells):
     return None
 
 
+DRAWN_ANEW = """
+_first = repr({what})
+_result = get_ipython().run_cell({source!r}, silent=True)
+assert _result.success and repr({what}) != _first
+"""
+
+
+def is_seeded(cells):
+    """Something in the notebook may make all of its random numbers the same on each run."""
+    return any(word in source for _, source in cells for word in ("seed(", "seed_", "_seed", "RandomState"))
+
+
+def kind_of(cells):
+    labels = any(word in source for _, source in cells for word in ("Classifier", "Logistic"))
+    return "Classifier" if labels else "Regressor"
+
+
+STANDS_IN = """from sklearn.model_selection import train_test_split
+from sklearn.datasets import load_{data}
+{features}, {target} = load_{data}(return_X_y=True)
+"""
+
+
+def standing_in(cells, split, *lines):
+    """Public data under the notebook's names, and the lines that are run on them."""
+    data = "iris" if kind_of(cells) == "Classifier" else "diabetes"
+    head = STANDS_IN.format(data=data, features=split.features, target=split.target)
+    return head + "\n".join(line.strip() for line in lines)
+
+
+def split_unseeded(cells):
+    """The split loses its `random_state`, and a score on its test part stays."""
+    split = find_split(cells)
+    score = split and find_score(cells, split)
+    seed = split and re.search(r",\s*random_state\s*=\s*\w+", split.line)
+    if not score or not seed or is_seeded(cells):
+        return None
+    line = split.line.replace(seed.group(), "")
+    return Edit(
+        {"cell": split.cell, "replace": split.line, "with": line},
+        line.strip(),
+        split.cell,
+        DRAWN_ANEW.format(what=f"list({split.parts[3]})", source=line.strip()),
+        "executed: the test part has other rows when the split is run again",
+        cells=[],
+        before=standing_in(cells, split, line),
+    )
+
+
+FOREST = """from sklearn.ensemble import RandomForest{kind}
+forest = RandomForest{kind}(n_estimators=20, max_features=1)
+forest.fit({0}, {2})
+print("score:", forest.score({1}, {3}))"""
+
+
+def forest_unseeded(cells):
+    """A forest without `random_state` is judged on the test part."""
+    split = find_split(cells)
+    if not split or is_seeded(cells):
+        return None
+    text = FOREST.format(*split.parts, kind=kind_of(cells))
+    what = "forest.feature_importances_.tolist()"
+    return Edit(
+        {"cell": split.cell, "append": text},
+        "forest = RandomForest",
+        split.cell,
+        DRAWN_ANEW.format(what=what, source=text),
+        "executed: another forest comes out when the cell is run again",
+        cells=[],
+        before=standing_in(cells, split, split.line, text),
+    )
+
+
+HALVES = """import numpy as np
+from sklearn.neighbors import KNeighbors{kind}
+order = np.random.permutation(len({features}))
+first, second = order[: len(order) // 2], order[len(order) // 2 :]
+judge = KNeighbors{kind}().fit(np.asarray({features})[first], np.asarray({target})[first])
+print("score:", judge.score(np.asarray({features})[second], np.asarray({target})[second]))"""
+
+
+def halves_unseeded(cells):
+    """Rows are drawn with numpy, and the score depends on which."""
+    split = find_split(cells)
+    if not split or is_seeded(cells):
+        return None
+    text = HALVES.format(features=split.features, target=split.target, kind=kind_of(cells))
+    return Edit(
+        {"cell": split.cell, "append": text},
+        "order = np.random.permutation(",
+        split.cell,
+        DRAWN_ANEW.format(what="order.tolist()", source=text),
+        "executed: the score is on other rows when the cell is run again",
+        cells=[],
+        before=standing_in(cells, split, split.line, text),
+    )
+
+
 OPERATORS = {
     "NB601": [import_removed, binding_renamed, cell_deleted],
     "NB602": [moved_above, moved_below_call],
     "NB603": [ran_before_reader, cut_below],
     "NB604": [made_since],
+    "NB606": [split_unseeded, forest_unseeded, halves_unseeded],
 }

@@ -3,4 +3,5 @@
 pub(crate) mod out_of_order_execution;
 pub(crate) mod stale_name;
 pub(crate) mod undefined_name;
+pub(crate) mod unseeded_randomness;
 pub(crate) mod used_before_defined;
