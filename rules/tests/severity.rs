@@ -51,6 +51,10 @@ fn s2_every_rule_stands_in_its_row() {
         NB102 tautological-assertion   note warning warning warning
         NB103 swallowed-assertion      note warning warning warning
         NB104 unreached-assertion      note note note note
+        NB105 load-without-check       note note note note
+        NB106 metric-unchecked         note note note note
+        NB107 printed-check            note note note note
+        NB108 float-equality-assert    note warning warning warning
         NB201 bare-except              note warning warning warning
         NB202 except-pass              note warning error error
         NB203 except-print-only        note note warning warning
@@ -72,6 +76,11 @@ fn s2_every_rule_stands_in_its_row() {
         NB219 errors-ignore            note warning warning warning
         NB220 optional-unchecked       note note warning warning
         NB301 nan-equality             note warning error error
+        NB302 coerce-unaccounted       note warning warning warning
+        NB303 fillna-masking           note note note note
+        NB304 dropna-unreported        note note warning warning
+        NB305 bad-lines-skipped        note warning warning warning
+        NB306 merge-unverified         note note note note
         NB312 nan-result               note error error error
         NB313 inf-result               note error error error
         NB401 none-method-assigned     note error error error
