@@ -17,7 +17,7 @@ rule! {
     /// leaves the cell green.
     ///
     /// Commands before the last that only show something, make folders or install packages do not count, nor those
-    /// that say what is to happen when they fail (`|| exit 1`, `|| true`).
+    /// that say what is to happen when they fail (`|| exit 1`, `|| true`, a question for `$?` below).
     ///
     /// ## Examples
     ///
@@ -73,7 +73,12 @@ fn look_at(cx: &Context<'_, '_>, cell: &ParsedCell<'_>) -> Option<Finding> {
     }
     let lines = script.commands();
     let (last, before) = lines.split_last()?;
-    let hidden = before.iter().find(|line| may_fail_unseen(line))?;
+    let asked = |index: usize| lines.get(index + 1).is_some_and(|next| next.text.contains("$?"));
+    let unseen = before
+        .iter()
+        .enumerate()
+        .find(|(index, line)| may_fail_unseen(line) && !asked(*index));
+    let (_, hidden) = unseen?;
     let program = commands::program(hidden.text.as_str())?;
     let notebook = cx.model().parsed().notebook();
     let magic = script.magic_line();
@@ -82,23 +87,20 @@ fn look_at(cx: &Context<'_, '_>, cell: &ParsedCell<'_>) -> Option<Finding> {
         replacement: "set -e\n".to_owned(),
     };
     let label = notebook.location(cell.cell.index, hidden.span.clone());
-    let last = commands::program(last.text.as_str()).unwrap_or("the last command");
+    let subject = format!("line:{}", label.line);
+    let is_name = |program: &&str| program.starts_with(|first: char| first.is_ascii_alphabetic());
+    let last = commands::program(last.text.as_str()).filter(is_name);
+    let last = last.map_or_else(|| "its last command".to_owned(), |program| format!("`{program}`"));
     let finding = Finding::new(
         notebook.location(cell.cell.index, magic),
-        format!("when `{program}` fails, this cell goes on and ends with the status of `{last}`"),
+        format!("when `{program}` fails, this cell goes on and ends with the status of {last}"),
     )
     .because(
         "Without `set -e` a script does not stop at an error; the cell is green and its files are not there.",
     )
     .help("begin the script with `set -e`")
     .label(label, "its failure is not seen")
-    .covers(
-        Some(cell.cell.index),
-        format!(
-            "line:{}",
-            notebook.location(cell.cell.index, hidden.span.clone()).line
-        ),
-    )
+    .about(subject)
     .fix(
         "begin the script with `set -e`",
         Applicability::Unsafe,
