@@ -14,7 +14,7 @@ last? Some faults are told by both, and on these the two can be laid side by sid
 - **Where ruff says nothing at all.** {unread} of the {count} notebooks compared name their kernel but not its
   language, as Colab writes them: ruff leaves them out, and what it prints is `All checks passed!`. In {silenced} more
   it cannot parse a cell, or the file's older format, and judges nothing else there by these rules; in {taken} of these
-  IPython takes every cell. nbvet reads each cell by itself, and {told} of its findings are in these notebooks.
+  IPython takes every cell. nbvet reads each cell by itself, and {told} of its findings, notes included, are there.
 - **Where a notebook is more than its cells in a row.** ruff does not know what magics bind (`%%capture out`,
   `%store -r`, `%run`), what a cell below deletes, or that nothing runs after a `raise`. Most of what only ruff tells
   is of this kind.
