@@ -234,9 +234,10 @@ impl<'a> Interpreter<'a, '_> {
             }
         }
         inner.reverse();
+        // Puts in what it is told, or what the row itself holds.
         let constant = matches!(arguments.keyword("strategy"), Some(Value::Text("constant")));
         let kind = match kind {
-            EstimatorKind::Learner if constant => EstimatorKind::Stateless,
+            EstimatorKind::Learner if constant || arguments.is_along_columns() => EstimatorKind::Stateless,
             kind => kind,
         };
         let varied = self.depends_on_loop(arguments.call);

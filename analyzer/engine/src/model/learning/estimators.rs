@@ -23,7 +23,7 @@ impl<'a> Interpreter<'a, '_> {
         arguments: &Arguments<'a>,
     ) -> Value<'a> {
         match method {
-            "fit" | "partial_fit" => {
+            "fit" | "partial_fit" | "fit_generator" => {
                 self.fit(id, arguments);
                 Value::Estimator(id)
             }
@@ -69,7 +69,7 @@ impl<'a> Interpreter<'a, '_> {
     }
 
     fn fit(&mut self, estimator: EstimatorId, arguments: &Arguments<'a>) -> Option<DataId> {
-        let data = self.data_argument(arguments, 0, &["X", "x"])?;
+        let data = self.data_argument(arguments, 0, &["X", "x", "generator"])?;
         let target = match arguments.positional.get(1).or_else(|| arguments.keyword("y")) {
             Some(Value::Data(target)) => Some(*target),
             _ => None,
@@ -167,6 +167,9 @@ impl<'a> Interpreter<'a, '_> {
         let Some(data) = self.data_argument(arguments, 0, &["X"]) else {
             return Value::Unknown;
         };
+        if arguments.is_along_columns() {
+            return self.changed(data);
+        }
         let estimator = self
             .learning
             .add_estimator(Estimator::new(Some(class), EstimatorKind::Learner));
@@ -245,7 +248,7 @@ impl<'a> Interpreter<'a, '_> {
         {
             return self.method_of_data(id, callee, arguments);
         }
-        if method != "fit" || arguments.call.arguments.len() < 2 {
+        if !matches!(method, "fit" | "fit_generator") || arguments.call.arguments.len() < 2 {
             let scores: SmallVec<[_; 2]> = arguments
                 .all()
                 .flat_map(|value| match value {

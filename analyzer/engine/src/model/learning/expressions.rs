@@ -68,6 +68,13 @@ impl<'a> Interpreter<'a, '_> {
             }
             Expr::Starred(starred) => self.eval(&starred.value),
             Expr::Await(wait) => self.eval(&wait.value),
+            Expr::Yield(given) => {
+                if let Some(value) = &given.value {
+                    let value = self.eval(value);
+                    self.yielded(&value);
+                }
+                Value::Unknown
+            }
             Expr::FString(text) => {
                 for element in text.value.elements() {
                     if let ast::InterpolatedStringElement::Interpolation(part) = element {

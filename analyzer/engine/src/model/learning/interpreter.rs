@@ -469,6 +469,17 @@ impl<'a> Interpreter<'a, '_> {
         }
     }
 
+    /// What a generator gives again and again is made of the rows that it was given.
+    pub(super) fn yielded(&mut self, value: &Value<'a>) {
+        let first = match value {
+            Value::Items(items) => items.first(),
+            value => Some(value),
+        };
+        if let (Some(Value::Data(id)), None) = (first, &self.returned) {
+            self.returned = Some(self.unclear(*id));
+        }
+    }
+
     /// Follows a call of a function of the notebook.
     pub(super) fn call_function(
         &mut self,
