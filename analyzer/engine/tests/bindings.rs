@@ -231,6 +231,17 @@ fn capture_binds_the_name_it_is_given() {
 }
 
 #[test]
+fn only_a_restoring_store_binds() {
+    check(
+        "%store -r model\n%store kept\n%load helpers.py\n# %%\nmodel\nkept\n",
+        expect![[r#"
+            1 model <- 0
+            1 kept <- unbound
+        "#]],
+    );
+}
+
+#[test]
 fn a_cell_in_another_language_binds_what_its_options_say() {
     check(
         "%%bash --out listing\nls\n# %%\nlisting\n# %%\n%%bigquery frame\nSELECT 1\n# %%\nframe\n",

@@ -42,6 +42,8 @@ const HARMLESS_LINE_MAGICS: &[&str] = &[
     "lf",
     "lk",
     "ll",
+    // Puts a file's text into the cell for its author to run.
+    "load",
     "load_ext",
     "logoff",
     "logon",
@@ -183,12 +185,7 @@ pub(super) fn line_magic<'a>(flow: &mut Flow<'a, '_>, line: &'a str, range: Opti
     match name {
         "time" | "timeit" | "prun" | "memit" | "mprun" | "lprun" => run_embedded(flow, name, range),
         "capture" => bind_first_word(flow, arguments),
-        "store" => {
-            for word in arguments.split_whitespace().filter(|word| *word != "-r") {
-                bind_word(flow, word);
-            }
-            flow.env.open |= arguments.trim() == "-r";
-        }
+        "store" => restore(flow, arguments),
         "sql" => bind_sql(flow, arguments),
         "run" => run_file(flow, arguments, range),
         "reset" => flow.env.open = true,
@@ -227,6 +224,19 @@ fn bind_first_word<'a>(flow: &mut Flow<'a, '_>, arguments: &'a str) {
     if let Some(word) = arguments.split_whitespace().find(|word| !word.starts_with('-')) {
         bind_word(flow, word);
     }
+}
+
+/// `%store -r a b` binds names, and without any all that were ever stored; without `-r` it binds nothing.
+fn restore<'a>(flow: &mut Flow<'a, '_>, arguments: &'a str) {
+    if !arguments.split_whitespace().any(|word| word == "-r") {
+        return;
+    }
+    let mut names = arguments
+        .split_whitespace()
+        .filter(|word| *word != "-r")
+        .peekable();
+    flow.env.open |= names.peek().is_none();
+    names.for_each(|name| bind_word(flow, name));
 }
 
 /// `--out name` and `--out=name`.
