@@ -73,7 +73,13 @@ fn look_at(cx: &Context<'_, '_>, cell: &ParsedCell<'_>) -> Option<Finding> {
     }
     let lines = script.commands();
     let (last, before) = lines.split_last()?;
-    let asked = |index: usize| lines.get(index + 1).is_some_and(|next| next.text.contains("$?"));
+    // Its status is asked for, or what follows cannot go on without it.
+    let asked = |index: usize| {
+        lines.get(index + 1).is_some_and(|next| {
+            let into_clone = next.text.starts_with("cd ") && lines[index].text.starts_with("git clone");
+            next.text.contains("$?") || into_clone
+        })
+    };
     let unseen = before
         .iter()
         .enumerate()
@@ -98,15 +104,17 @@ fn look_at(cx: &Context<'_, '_>, cell: &ParsedCell<'_>) -> Option<Finding> {
     .because(
         "Without `set -e` a script does not stop at an error; the cell is green and its files are not there.",
     )
-    .help("begin the script with `set -e`")
     .label(label, "its failure is not seen")
-    .about(subject)
-    .fix(
-        "begin the script with `set -e`",
-        Applicability::Unsafe,
-        vec![insert],
-    );
-    Some(finding)
+    .about(subject);
+    // Where a status is asked for, `set -e` would end the script before the question.
+    Some(if script.asks_for_status() {
+        finding.help("join the commands by `&&`, or end those that matter with `|| exit 1`")
+    } else {
+        let title = "begin the script with `set -e`";
+        finding
+            .help(title)
+            .fix(title, Applicability::Unsafe, vec![insert])
+    })
 }
 
 /// What the line does is missed when it fails, and nothing on the line says what is to happen then.
@@ -161,6 +169,8 @@ fn may_fail_unseen(line: &script::Line) -> bool {
         && !keeps_a_value
         && !text.contains("||")
         && !text.ends_with('&')
+        // Who is not known cannot push or pull either, and that says so.
+        && !text.contains("login")
         && !commands::only_shows(text)
         && !commands::is_install(text)
         && commands::program(text).is_some_and(|program| is_word(program) && !prepares(program))

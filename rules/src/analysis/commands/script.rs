@@ -62,6 +62,11 @@ impl Script<'_> {
         told || body.lines().any(|line| sets(line.trim()))
     }
 
+    /// It looks at the status of a command: `if [ $? -ne 0 ]`.
+    pub(crate) fn asks_for_status(&self) -> bool {
+        self.source.contains("$?")
+    }
+
     /// Its commands, in order; what is within a here-document is none.
     pub(crate) fn commands(&self) -> Vec<Line> {
         let mut found: Vec<Line> = Vec::new();
@@ -142,4 +147,61 @@ fn here_document(line: &str) -> Option<String> {
     let word = after.trim_start_matches(['-', ' ']).split_whitespace().next()?;
     let word = word.trim_matches(['\'', '"', '\\']);
     (!word.is_empty() && !after.starts_with('<')).then(|| word.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn commands(body: &str) -> Vec<(String, bool)> {
+        let script = Script {
+            source: body,
+            arguments: "",
+            magic: 0..0,
+            body_start: 0,
+        };
+        script
+            .commands()
+            .into_iter()
+            .map(|line| (line.text, line.in_block))
+            .collect()
+    }
+
+    #[test]
+    fn lines_that_go_on_are_one_command() {
+        let found = commands("curl -L \\\n  -o a.zip\nunzip a.zip &&\n rm a.zip # done\n");
+        let texts: Vec<&str> = found.iter().map(|(text, _)| text.as_str()).collect();
+        assert_eq!(texts, ["curl -L -o a.zip", "unzip a.zip && rm a.zip"]);
+    }
+
+    #[test]
+    fn here_documents_are_no_commands_and_blocks_are_known() {
+        let found = commands("cat > a <<EOF\nrm x\nEOF\nfor i in 1 2; do\n  make $i\ndone\necho end\n");
+        let wanted = [
+            ("cat > a <<EOF", false),
+            ("for i in 1 2; do", true),
+            ("make $i", true),
+            ("echo end", false),
+        ];
+        assert_eq!(found, wanted.map(|(text, in_block)| (text.to_owned(), in_block)));
+    }
+
+    #[test]
+    fn options_that_stop_at_errors_are_known_in_their_forms() {
+        for (arguments, body) in [
+            ("-e", ""),
+            ("", "set -euo pipefail"),
+            ("", "set -o errexit"),
+            ("", "trap 'exit 1' ERR"),
+            ("--no-raise-error", ""),
+        ] {
+            let script = Script {
+                source: body,
+                arguments,
+                magic: 0..0,
+                body_start: 0,
+            };
+            assert!(script.stops_at_errors(), "{arguments} {body}");
+        }
+    }
 }
