@@ -445,10 +445,110 @@ def halves_unseeded(cells):
     )
 
 
+TWICE = """
+get_ipython().run_cell({line!r}, silent=True)
+_once = repr({name})
+get_ipython().run_cell({line!r}, silent=True)
+assert repr({name}) != _once
+"""
+
+
+def next_cell(cells, index):
+    """The next code cell below that has text and no cell magic."""
+    below = [cell for cell in cells if cell[0] > index and cell[1].strip() and not cell[1].lstrip().startswith("%%")]
+    return below[0] if below else None
+
+
+def column_rescaled(cells):
+    """A column of a table that an earlier cell reads is divided in place."""
+    for index, _, tree in trees(cells):
+        for node in tree.body:
+            text = ast.unparse(node)
+            read = re.match(r"(\w+) = (pd|pandas)\.read_\w+\(", text)
+            name = read and read.group(1)
+            column = name and re.search(rf"\b{name}\[['\"]([\w ]+)['\"]\]", "\n".join(source for _, source in cells))
+            below = column and next_cell(cells, index)
+            if not below or f"{name} =" in below[1]:
+                continue
+            item = f'{name}["{column.group(1)}"]'
+            line = f"{item} = {item} / 100"
+            stand_in = f'import pandas as pd\n{name} = pd.DataFrame({{"{column.group(1)}": [1.0, 2.0, 4.0]}})'
+            proof = "executed on stand-in data: the column is another one after each run of the line"
+            check = TWICE.format(line=line, name=name)
+            return Edit({"cell": below[0], "append": line}, line, below[0], check, proof, cells=[], before=stand_in)
+    return None
+
+
+def pixels_rescaled(cells):
+    """The training part is divided by 255 in the cell below the split."""
+    split = find_split(cells)
+    below = split and next_cell(cells, split.cell)
+    if not below or f"{split.parts[0]} =" in below[1]:
+        return None
+    name = split.parts[0]
+    line = f"{name} = {name} / 255.0"
+    check = TWICE.format(line=line, name=name)
+    proof = "executed on stand-in data: the array is another one after each run of the line"
+    stand_in = f"import numpy as np\n{name} = np.arange(6.0)"
+    return Edit({"cell": below[0], "append": line}, line, below[0], check, proof, cells=[], before=stand_in)
+
+
+MISSING = """
+_result = get_ipython().run_cell({line!r}, silent=True)
+assert isinstance(_result.error_in_exec, FileNotFoundError), _result.error_in_exec
+"""
+
+
+def read_from_home(cells):
+    """A file is read from the author's own folder."""
+    for index, source, tree in trees(cells):
+        for node in tree.body:
+            called = isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and node.value.args
+            first = called and node.value.args[0]
+            text = ast.unparse(node)
+            relative = isinstance(first, ast.Constant) and isinstance(first.value, str) and "/" not in first.value[:1]
+            if not relative or not re.match(r"\w+ = (pd|pandas)\.read_(csv|excel|json)\(", text) or ":" in first.value:
+                continue
+            literal = ast.get_source_segment(source, first)
+            if node.lineno != node.end_lineno or source.count(literal) != 1:
+                continue
+            moved = f'"/Users/m.keller/projects/{first.value.lstrip("./")}"'
+            line = source.split("\n")[node.lineno - 1].replace(literal, moved)
+            check = MISSING.format(line="import pandas as pd\n" + line)
+            proof = "executed: the file is not found on this machine"
+            change = {"cell": index, "replace": literal, "with": moved}
+            return Edit(change, moved, index, check, proof, cells=[])
+    return None
+
+
+NO_VERSION = """
+from packaging.requirements import Requirement
+assert not Requirement({package!r}).specifier
+"""
+
+
+def installed_without_version(cells):
+    """The first package that is imported is installed first, whatever its version."""
+    sources = "\n".join(source for _, source in cells)
+    package = re.search(r"^import (pandas|numpy|scipy|seaborn|torch|requests|tensorflow)\b", sources, re.MULTILINE)
+    if not package or "install" in sources:
+        return None
+    line = f"%pip install -q {package.group(1)}"
+    index = next(index for index, source in cells if source.strip())
+    if dict(cells)[index].lstrip().startswith("%%"):
+        return None
+    proof = "executed: the requirement has no specifier, so any version satisfies it"
+    check = NO_VERSION.format(package=package.group(1))
+    return Edit({"cell": index, "prepend": line}, line, index, check, proof, cells=[])
+
+
 OPERATORS = {
     "NB601": [import_removed, binding_renamed, cell_deleted],
     "NB602": [moved_above, moved_below_call],
     "NB603": [ran_before_reader, cut_below],
     "NB604": [made_since],
+    "NB605": [column_rescaled, pixels_rescaled],
     "NB606": [split_unseeded, forest_unseeded, halves_unseeded],
+    "NB607": [read_from_home],
+    "NB608": [installed_without_version],
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use nbvet_engine::{
     Model,
     ast::{Expr, ExprCall, Ranged, TextRange, Visitor, visitor, with_stack},
-    model::{BindingId, BindingKind, Resolution},
+    model::{BindingId, BindingKind, QualifiedName, Resolution},
 };
 
 use super::calls;
@@ -203,7 +203,7 @@ fn seeds<'a>(model: &Model<'a>, calls: &[(usize, &'a ExprCall)]) -> Seeds {
             continue;
         }
         let known = model.qualified_name(&call.func);
-        match known.as_ref().map(|name| name.segments()) {
+        match known.as_ref().map(QualifiedName::segments) {
             Some(["random", ..]) => seeds.python = true,
             Some(["numpy", ..]) => seeds.numpy = true,
             Some(["torch", ..] | ["tensorflow", "random", ..]) => {}
@@ -300,12 +300,12 @@ impl<'a, 'm> Flow<'a, 'm> {
     /// From what a binding is made of to the binding, in the order of the flow.
     fn spread(&mut self) {
         for (id, binding) in self.model.bindings() {
-            let value = match binding.kind {
-                BindingKind::Value(value)
-                | BindingKind::Part(value)
-                | BindingKind::Item(value)
-                | BindingKind::Augmented(value) => value,
-                _ => continue,
+            let (BindingKind::Value(value)
+            | BindingKind::Part(value)
+            | BindingKind::Item(value)
+            | BindingKind::Augmented(value)) = binding.kind
+            else {
+                continue;
             };
             let mut taint = self.bindings.get(&id).copied().unwrap_or_default();
             merge(&mut taint, &self.within(value));
