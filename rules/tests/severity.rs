@@ -98,7 +98,10 @@ fn s2_every_rule_stands_in_its_row() {
         NB602 used-before-defined      note error error error
         NB603 out-of-order-execution   note warning warning warning
         NB604 stale-name               note warning warning warning
+        NB605 non-idempotent-update    note note note note
         NB606 unseeded-randomness      note warning warning warning
+        NB607 absolute-path            note note warning warning
+        NB608 unpinned-install         note note warning warning
         NB701 unused-suppression       note note note note
         NB801 secret-in-source         note warning warning warning
         NB802 secret-in-output         note warning warning warning

@@ -62,14 +62,15 @@ impl StaticRule for NonIdempotentUpdate {
     fn visit<'a>(&self, _: Node<'a>, cx: &mut Context<'a, '_>) {
         let model = cx.model();
         for (position, cell) in model.parsed().cells().iter().enumerate() {
-            for statement in cell.body() {
-                if let Some(update) = update(statement)
-                    && is_data(model, &update)
-                    && let Some(made) = made_earlier(model, position, &update)
-                {
-                    let text = cell.slice(update.target.range());
-                    cx.report(finding(model, position, statement.range(), text, made));
-                }
+            let updates = cell.body().iter().filter_map(|statement| {
+                let update = update(statement).filter(|update| is_data(model, update))?;
+                let made = made_earlier(model, position, &update)?;
+                Some((statement.range(), cell.slice(update.target.range()), made))
+            });
+            // One cell is one fault, however many columns it rescales.
+            let updates: Vec<_> = updates.collect();
+            if let Some((range, target, made)) = updates.first() {
+                cx.report(finding(model, position, *range, target, *made, updates.len() - 1));
             }
         }
     }
@@ -234,10 +235,22 @@ fn stores(statement: &Stmt, root: &str, column: &str) -> bool {
     })
 }
 
-fn finding(model: &Model<'_>, position: usize, range: TextRange, target: &str, made: Place) -> Finding {
+fn finding(
+    model: &Model<'_>,
+    position: usize,
+    range: TextRange,
+    target: &str,
+    made: Place,
+    more: usize,
+) -> Finding {
+    let others = if more == 0 {
+        String::new()
+    } else {
+        format!(", and {more} more")
+    };
     Finding::new(
         model.location(position, range),
-        format!("each run of this cell rescales `{target}` once more"),
+        format!("each run of this cell rescales `{target}` anew{others}"),
     )
     .because("Run twice, as cells in a notebook are, the data are wrong and nothing shows it.")
     .help(format!(
