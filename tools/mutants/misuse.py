@@ -148,6 +148,12 @@ def written_by_loc(cells):
     return framed(cells, line, ".notna()].loc[")
 
 
+def written_into_column(cells):
+    """pandas 3 gives a copy of a column too."""
+    line = '{name}["{column}"].iloc[0] = 100'
+    return framed(cells, line, '{name}["{column}"].iloc[0]')
+
+
 def loc_taken_apart(cells):
     """`df.loc[rows, "c"] = value` of the notebook, in two steps."""
     known = {place[2].targets[0].id for place in frames(cells)}
@@ -325,7 +331,7 @@ def loop_without_zeroing(cells):
 OPERATORS = {
     "NB401": [sorted_in_place, appended_to_itself, updated, shuffled],
     "NB402": [dropped_in_place, sorted_frame_in_place, chained_in_place],
-    "NB403": [written_into_rows, written_into_result, written_by_loc, loc_taken_apart],
+    "NB403": [written_into_rows, written_into_result, written_by_loc, loc_taken_apart, written_into_column],
     "NB404": [rows_not_dropped, column_not_replaced, result_not_kept, text_not_cleaned],
     "NB405": [gradients_not_zeroed, loop_without_zeroing],
 }
