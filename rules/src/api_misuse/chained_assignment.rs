@@ -17,6 +17,8 @@ rule! {
     /// `df[df["age"] > 90]["age"] = 90` selects rows first: pandas makes a new frame of them, writes into that and
     /// forgets it. `df` stays as it was, in every version of pandas, and what follows works with the old values.
     ///
+    /// `df["age"][rows] = 90` changes the frame before pandas 3 and does nothing from then on: it counts one severity less.
+    ///
     /// Only frames that are surely pandas frames count; `grid[y][x] = 1` of a list or an array is right.
     ///
     /// ## Examples
@@ -83,6 +85,10 @@ impl StaticRule for ChainedAssignment {
             let Some((written, selection)) = written(target) else {
                 continue;
             };
+            if let Some(frame) = column_of_frame(cx, selection) {
+                report_column(cx, target, frame, selection);
+                continue;
+            }
             let Some((frame, copy)) = copied(cx, selection) else {
                 continue;
             };
@@ -132,6 +138,33 @@ fn written(target: &Expr) -> Option<(&Expr, &Expr)> {
         _ => return None,
     };
     Some((inner, inner))
+}
+
+/// `df["c"]` of `df["c"][rows] = value`: a view of the frame before pandas 3, a copy from then on.
+fn column_of_frame<'a>(cx: &Context<'a, '_>, selection: &'a Expr) -> Option<&'a Expr> {
+    let Expr::Subscript(subscript) = selection else {
+        return None;
+    };
+    let is_frame = || cx.model().tag(&subscript.value) == Some(Tag::DataFrame);
+    (subscript.slice.is_string_literal_expr() && is_frame()).then_some(&*subscript.value)
+}
+
+fn report_column(cx: &mut Context<'_, '_>, target: &Expr, frame: &Expr, column: &Expr) {
+    let (name, column) = (cx.source(frame.range()), cx.source(column.range()));
+    let finding = Finding::new(
+        cx.at(target.range()),
+        format!("from pandas 3 on this writes into a copy of the column: `{name}` stays as it was"),
+    )
+    .because(format!(
+        "There `{}` is always a new series; older versions change the frame, and may warn.",
+        short(column)
+    ))
+    .help(format!(
+        "select rows and column in one step: `{name}.loc[rows, \"column\"] = …`"
+    ))
+    .lowered_if(true)
+    .about(format!("name:{name}"));
+    cx.report(finding);
 }
 
 /// The frame of which the expression surely gives a copy, and why.
