@@ -253,7 +253,9 @@ fn kind<'a>(model: &Model<'a>, call: &'a ExprCall) -> Option<Chance> {
 fn is_score(call: &ExprCall) -> bool {
     let name = calls::name(call);
     // With one argument it is a density, or a service that is asked for predictions.
-    let is_judgement = name == "score" && call.arguments.len() >= 2;
+    let is_service = matches!(&*call.func, Expr::Attribute(method) if matches!(&*method.value,
+        Expr::Attribute(owner) if matches!(owner.attr.as_str(), "deployments" | "endpoints")));
+    let is_judgement = name == "score" && call.arguments.len() >= 2 && !is_service;
     is_judgement || SCORES.contains(&name) || SCORE_ENDS.iter().any(|end| name.ends_with(end))
 }
 

@@ -124,28 +124,23 @@ const COMMON_USERS: &[&str] = &[
 
 impl StaticRule for AbsolutePath {
     fn visits(&self) -> Visits {
-        Visits::CALL
+        Visits::CALL | Visits::ASSIGN
     }
 
     fn visit<'a>(&self, node: Node<'a>, cx: &mut Context<'a, '_>) {
-        let Node::Call(call) = node else { return };
-        if !reads_or_writes(call) {
-            return;
-        }
-        let keywords = call.arguments.keywords.iter().map(|keyword| &keyword.value);
-        let Some((literal, root)) = call
-            .arguments
-            .args
-            .iter()
-            .chain(keywords)
-            .find_map(|value| personal(value))
-        else {
-            return;
+        let found = match node {
+            Node::Call(call) if reads_or_writes(call) => {
+                let keywords = call.arguments.keywords.iter().map(|keyword| &keyword.value);
+                call.arguments.args.iter().chain(keywords).find_map(personal)
+            }
+            Node::Assign(assign) => personal(&assign.value),
+            _ => None,
         };
+        let Some((literal, root)) = found else { return };
         let at = cx.at(literal.range());
         cx.report(
             Finding::new(at, format!("`{root}` is on one machine only"))
-                .because("For everybody else, and on a server, this file is not there.")
+                .because("For everybody else, and on a server, there is no such folder.")
                 .help("name the file from the notebook's own folder, or take the folder from a parameter")
                 .about(format!("path:{root}")),
         );
