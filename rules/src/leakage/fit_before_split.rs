@@ -31,7 +31,8 @@ rule! {
     /// computed by hand do: `(X - X.mean()) / X.std()`, or the mean of the target in each group.
     ///
     /// It is a note where it does little: before models that are the same on any scale (least squares without a
-    /// penalty, trees and what is built of them), and where missing values are filled with a mean.
+    /// penalty, trees and what is built of them), where missing values are filled with a mean, and where clusters are
+    /// features.
     ///
     /// ## Examples
     ///
@@ -140,7 +141,7 @@ struct Leak<'l> {
 enum Harm {
     /// The model gives the same score whatever the scale of its columns.
     None,
-    /// A figure stands where values were missing.
+    /// A figure stands where values were missing, or says which rows are alike.
     Little,
     Some,
 }
@@ -168,21 +169,29 @@ fn harm(learning: &Learning<'_>, id: FitId, evaluation: &Evaluation) -> Option<H
     let fit = learning.fit(id);
     let by_hand = fit.call.is_none();
     match fit.lesson {
-        Lesson::Scale if !minds_scale(learning, id, evaluation) => Some(Harm::None),
+        Lesson::Scale => harm_of_scale(learning, id, evaluation),
         Lesson::Fill if by_hand => Some(Harm::Little),
+        Lesson::Likeness => Some(Harm::Little),
         Lesson::Group => is_of_target(learning, fit, evaluation).then_some(Harm::Some),
         _ => Some(Harm::Some),
     }
 }
 
-/// The model, or a transformer between the two, comes to something else on another scale.
-fn minds_scale(learning: &Learning<'_>, fit: FitId, evaluation: &Evaluation) -> bool {
-    let between = learning.data(evaluation.data).learned.iter().any(|other| {
-        let other = learning.fit(*other);
-        let proof = matches!(other.lesson, Lesson::Scale | Lesson::Fill);
-        !proof && learning.data(other.data).learned.contains(&fit)
-    });
-    between || learning.minds_scale(evaluation.estimator)
+/// Whether the model, or a transformer between the two, comes to something else on another scale.
+fn harm_of_scale(learning: &Learning<'_>, fit: FitId, evaluation: &Evaluation) -> Option<Harm> {
+    if learning.minds_scale(evaluation.estimator) {
+        return Some(Harm::Some);
+    }
+    let others = learning.data(evaluation.data).learned.iter();
+    let others = others.map(|other| learning.fit(*other));
+    let between = others.filter(|other| learning.data(other.data).learned.contains(&fit));
+    let lessons: Vec<Lesson> = between.map(|other| other.lesson).collect();
+    let proof = |lesson: &Lesson| matches!(lesson, Lesson::Scale | Lesson::Fill | Lesson::Likeness);
+    if !lessons.iter().all(proof) {
+        return Some(Harm::Some);
+    }
+    // What groups the rows is reported itself.
+    (!lessons.contains(&Lesson::Likeness)).then_some(Harm::None)
 }
 
 /// The figures of groups are those of what the model is to predict.
@@ -204,7 +213,8 @@ fn finding(cx: &Context<'_, '_>, leak: Leak<'_>) -> Finding {
     let mut finding = Finding::new(model.location_of(fit.place), message(model, fit))
         .because(match (leak.harm, fit.lesson) {
             (Harm::None, _) => "This model gives the same score on any scale. One that measures distances, is regularised or is trained by gradients would not, and its score would be too good.",
-            (Harm::Little, _) => "A figure of the test rows stands where training rows had none. With few gaps that is little, with many it is not.",
+            (Harm::Little, Lesson::Fill) => "A figure of the test rows stands where training rows had none. With few gaps that is little, with many it is not.",
+            (Harm::Little, _) => "Which rows are alike was found out with the test rows. It knows nothing of the answers, so it is little.",
             (_, Lesson::Group) => "The answers of test rows are in the features of training rows, and each test row holds a part of its own.",
             _ => "What it learned from the test rows is in the training data, so the score looks better than the model is on new data.",
         })

@@ -35,6 +35,14 @@ impl<'a> Interpreter<'a, '_> {
                 Some(data) => self.transformed(id, data),
                 None => Value::Unknown,
             },
+            // The group of each row.
+            "fit_predict" | "predict" if self.learning.estimator(id).kind == EstimatorKind::Unsupervised => {
+                let data = match method {
+                    "predict" => self.data_argument(arguments, 0, &["X"]),
+                    _ => self.fit(id, arguments),
+                };
+                data.map_or(Value::Unknown, |data| self.transformed(id, data))
+            }
             "fit_resample" | "fit_sample" => self.resampled(id, arguments),
             "predict" | "predict_proba" | "decision_function" | "predict_log_proba" | "predict_classes" => {
                 match self.data_argument(arguments, 0, &["X", "x", "data"]) {
@@ -140,7 +148,7 @@ impl<'a> Interpreter<'a, '_> {
     fn learns(&self, id: EstimatorId) -> bool {
         let transforms = matches!(
             self.learning.estimator(id).kind,
-            EstimatorKind::Learner | EstimatorKind::Pipeline
+            EstimatorKind::Learner | EstimatorKind::Unsupervised | EstimatorKind::Pipeline
         );
         transforms && self.learners(id).next().is_some()
     }
@@ -149,12 +157,15 @@ impl<'a> Interpreter<'a, '_> {
         let parts = self.learning.parts(id).into_iter();
         let parts = parts.map(|part| self.learning.estimator(part));
         parts
-            .filter(|part| part.kind == EstimatorKind::Learner)
+            .filter(|part| matches!(part.kind, EstimatorKind::Learner | EstimatorKind::Unsupervised))
             .map(|part| part.class)
     }
 
     /// What a transformer learns, of whatever it is made.
     fn lesson(&self, id: EstimatorId) -> Lesson {
+        if self.learning.estimator(id).kind == EstimatorKind::Unsupervised {
+            return Lesson::Likeness;
+        }
         let mut lessons = self.learners(id).map(scale::lesson);
         match lessons.next() {
             Some(first) if lessons.all(|lesson| lesson == first) => first,

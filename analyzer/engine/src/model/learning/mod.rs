@@ -149,6 +149,8 @@ pub enum Lesson {
     Fill,
     /// A figure for each group of rows, of a column that may be the target.
     Group,
+    /// Which rows are alike, whatever is to be predicted.
+    Likeness,
     /// Anything else.
     More,
 }
