@@ -139,8 +139,8 @@ impl<'a> Interpreter<'a, '_> {
             } else if !keeps_columns {
                 data.columns = Columns::Unknown;
             }
-            if let Some(fit) = fit.filter(|fit| learns && !data.learned.contains(fit)) {
-                data.learned.push(fit);
+            if let Some(fit) = fit.filter(|_| learns) {
+                data.learn(&[fit]);
             }
         }))
     }

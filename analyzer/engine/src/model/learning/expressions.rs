@@ -4,7 +4,7 @@ use ruff_python_ast::{self as ast, Expr, Operator};
 use ruff_text_size::{Ranged, TextRange};
 
 use super::{
-    Choice, Columns, Data, DataId, Evaluation, Judged, Rows,
+    Choice, Columns, Data, DataId, Evaluation, Judged, MAX_REMEMBERED, Rows,
     interpreter::{Interpreter, target_names},
     values::{ColumnNames, Prediction, Value, texts},
 };
@@ -317,7 +317,9 @@ impl<'a> Interpreter<'a, '_> {
     fn with_column(&mut self, id: DataId, column: &'a str) -> DataId {
         let known = match &self.learning.data(id).columns {
             Columns::Unknown => Vec::new(),
-            Columns::AtLeast(known) if !known.contains(&column) => known.clone(),
+            Columns::AtLeast(known) if known.len() < MAX_REMEMBERED && !known.contains(&column) => {
+                known.clone()
+            }
             _ => return id,
         };
         let columns = known.into_iter().chain([column]).collect();

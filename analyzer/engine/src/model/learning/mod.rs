@@ -23,6 +23,11 @@ pub use rows::{Relation, RowSets, Rows, RowsId, Side};
 
 use super::{Model, Place, index_u32};
 
+/// How many parts of an estimator are looked at; nobody writes more.
+const MAX_PARTS: usize = 64;
+/// How many fits a value remembers, and how many columns that it was asked for.
+const MAX_REMEMBERED: usize = 128;
+
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -300,7 +305,7 @@ impl<'a> Learning<'a> {
     pub fn parts(&self, id: EstimatorId) -> Vec<EstimatorId> {
         let mut parts = vec![id];
         let mut next = 0;
-        while let Some(part) = parts.get(next) {
+        while let Some(part) = parts.get(next).filter(|_| next < MAX_PARTS) {
             for inner in &self.estimator(*part).inner {
                 if !parts.contains(inner) {
                     parts.push(*inner);

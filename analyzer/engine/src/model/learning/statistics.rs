@@ -4,7 +4,8 @@
 use ruff_python_ast::Expr;
 
 use super::{
-    Columns, Data, DataId, Estimator, EstimatorKind, Fit, FitId, FrameId, Learning, Lesson, Place,
+    Columns, Data, DataId, Estimator, EstimatorKind, Fit, FitId, FrameId, Learning, Lesson, MAX_REMEMBERED,
+    Place,
     arguments::Arguments,
     interpreter::Interpreter,
     values::{Figure, Value},
@@ -219,7 +220,7 @@ impl Data<'_> {
     /// Figures of these fits are in it.
     pub(super) fn learn(&mut self, fits: &[FitId]) {
         for fit in fits {
-            if !self.learned.contains(fit) {
+            if self.learned.len() < MAX_REMEMBERED && !self.learned.contains(fit) {
                 self.learned.push(*fit);
             }
         }
