@@ -493,6 +493,34 @@ def pixels_rescaled(cells):
     return Edit({"cell": below[0], "append": line}, line, below[0], check, proof, cells=[], before=stand_in)
 
 
+def column_set_below(cells):
+    """A cell below fills a column that a cell above reads, and was run before it."""
+    known = parsed(cells)
+    for maker in known or []:
+        for node in maker.tree.body:
+            read = re.match(r"(\w+) = (pd|pandas)\.read_\w+\(", ast.unparse(node))
+            name = read and read.group(1)
+            readers = name and [cell for cell in users(known, maker, name) if name not in cell.bound]
+            reader = readers[0] if readers else None
+            loads = [part for part in ast.walk(reader.tree) if isinstance(part, ast.Subscript)] if reader else []
+            loads = [part for part in loads if isinstance(part.ctx, ast.Load) and ast.unparse(part.value) == name]
+            columns = [part for part in loads if isinstance(part.slice, ast.Constant)]
+            later = [cell for cell in known if reader and cell.index > reader.index and is_plain(cell)]
+            later = [cell for cell in later if cell.source.strip()]
+            if not columns or not later or not isinstance(columns[0].slice.value, str):
+                continue
+            column = columns[0].slice.value
+            line = f'{name}["{column}"] = {name}["{column}"].fillna(0)'
+            change = {"cell": later[0].index, "append": line}
+            change["counts"] = counted(known, moved_in_order(known, later[0], reader))
+            stand_in = f'import pandas as pd\n{name} = pd.DataFrame({{"{column}": [1.0, None, 4.0]}})'
+            at = reader.source.split("\n")[columns[0].lineno - 1].strip()
+            check = SEES_ANOTHER.format(name=name, source=line)
+            proof = "executed on stand-in data: the column is another one after the line below"
+            return Edit(change, at, reader.index, check, proof, cells=[], before=stand_in)
+    return None
+
+
 MISSING = """
 _result = get_ipython().run_cell({line!r}, silent=True)
 assert isinstance(_result.error_in_exec, FileNotFoundError), _result.error_in_exec
@@ -545,7 +573,7 @@ def installed_without_version(cells):
 OPERATORS = {
     "NB601": [import_removed, binding_renamed, cell_deleted],
     "NB602": [moved_above, moved_below_call],
-    "NB603": [ran_before_reader, cut_below],
+    "NB603": [ran_before_reader, cut_below, column_set_below],
     "NB604": [made_since],
     "NB605": [column_rescaled, pixels_rescaled],
     "NB606": [split_unseeded, forest_unseeded, halves_unseeded],

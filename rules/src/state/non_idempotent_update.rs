@@ -1,5 +1,7 @@
 //! NB605 non-idempotent-update.
 
+use std::collections::BTreeSet;
+
 use nbvet_engine::{
     Check, Context, Finding, Model, Node, Row, StaticRule, Visits,
     ast::{Expr, ExprName, Number, Operator, Ranged, Stmt, TextRange},
@@ -62,13 +64,19 @@ impl StaticRule for NonIdempotentUpdate {
     fn visit<'a>(&self, _: Node<'a>, cx: &mut Context<'a, '_>) {
         let model = cx.model();
         for (position, cell) in model.parsed().cells().iter().enumerate() {
-            let updates = cell.body().iter().filter_map(|statement| {
-                let update = update(statement).filter(|update| is_data(model, update))?;
-                let made = made_earlier(model, position, &update)?;
-                Some((statement.range(), cell.slice(update.target.range()), made))
-            });
+            let mut set = BTreeSet::new();
+            let mut updates = Vec::new();
+            for statement in cell.body() {
+                let update = update(statement).filter(|update| is_data(model, update));
+                if let Some(update) = update
+                    && !set.contains(&(update.root.id.as_str(), update.column.unwrap_or_default()))
+                    && let Some(made) = made_earlier(model, position, &update)
+                {
+                    updates.push((statement.range(), cell.slice(update.target.range()), made));
+                }
+                set.extend(stored_columns(statement));
+            }
             // One cell is one fault, however many columns it rescales.
-            let updates: Vec<_> = updates.collect();
             if let Some((range, target, made)) = updates.first() {
                 cx.report(finding(model, position, *range, target, *made, updates.len() - 1));
             }
@@ -204,34 +212,28 @@ fn is_data<'a>(model: &Model<'a>, update: &Update<'a>) -> bool {
 
 /// Where an earlier cell makes the data, if this one does not make them before the update.
 fn made_earlier(model: &Model<'_>, position: usize, update: &Update<'_>) -> Option<Place> {
-    let start = update.target.start().to_u32();
     let ids = model.bindings_named(ScopeId::NOTEBOOK, update.root.id.as_str());
-    let places = || ids.iter().map(|id| model.binding(*id).place);
-    let is_afresh = places().any(|place| place.cell == position && place.start < start);
-    let is_column_afresh = || {
-        let column = update.column?;
-        model.cell(position).body().iter().find(|statement| {
-            statement.end().to_u32() <= start && stores(statement, update.root.id.as_str(), column)
-        })
-    };
-    if is_afresh || is_column_afresh().is_some() {
-        return None;
-    }
-    places().filter(|place| place.cell < position).last()
+    let here = (position, update.target.start().to_u32());
+    let above = ids.partition_point(|id| {
+        let place = model.binding(*id).place;
+        (place.cell, place.start) < here
+    });
+    let made = model.binding(*ids.get(above.checked_sub(1)?)?).place;
+    (made.cell < position).then_some(made)
 }
 
-fn stores(statement: &Stmt, root: &str, column: &str) -> bool {
-    let Stmt::Assign(assign) = statement else {
-        return false;
+/// The columns that a statement stores into, with their tables.
+fn stored_columns(statement: &Stmt) -> impl Iterator<Item = (&str, &str)> {
+    let targets = match statement {
+        Stmt::Assign(assign) => assign.targets.as_slice(),
+        _ => &[],
     };
-    assign.targets.iter().any(|target| match target {
+    targets.iter().filter_map(|target| match target {
         Expr::Subscript(subscript) => match (&*subscript.value, &*subscript.slice) {
-            (Expr::Name(name), Expr::StringLiteral(key)) => {
-                name.id.as_str() == root && key.value.to_str() == column
-            }
-            _ => false,
+            (Expr::Name(name), Expr::StringLiteral(key)) => Some((name.id.as_str(), key.value.to_str())),
+            _ => None,
         },
-        _ => false,
+        _ => None,
     })
 }
 

@@ -3,13 +3,16 @@
 use std::collections::BTreeMap;
 
 use nbvet_engine::{
-    Check, Context, Finding, Node, Row, StaticRule, Visits,
+    Check, Context, Finding, Model, Node, Row, StaticRule, Visits,
     model::{BindingId, Reference},
 };
 use nbvet_report::Level;
 
 use crate::{
-    analysis::history::{self, History},
+    analysis::{
+        column_history::{self, ColumnRead},
+        history::{self, History},
+    },
     macros::rule,
 };
 
@@ -34,6 +37,16 @@ rule! {
     /// price = 100 * (1 + rate)
     /// # %% [2]
     /// rate = 0.07
+    /// ```
+    ///
+    /// ```python bad
+    /// # %% [1]
+    /// import pandas as pd
+    /// sales = pd.read_csv("sales.csv")
+    /// # %% [3]
+    /// sales["price"].sum()
+    /// # %% [2]
+    /// sales["price"] = sales["cents"] / 100
     /// ```
     ///
     /// ```python good
@@ -76,8 +89,20 @@ impl StaticRule for OutOfOrderExecution {
                 first.entry(maker).or_insert((reference, meant, seen));
             }
         }
+        let known: Vec<usize> = first.keys().copied().collect();
         for (reference, meant, seen) in first.into_values() {
             let finding = finding(cx, reference, meant, seen);
+            cx.report(finding);
+        }
+        // Nor is a column more than one fault with the cell that sets it.
+        let mut columns = BTreeMap::new();
+        for column in column_history::set_below(model, &mut history) {
+            if !known.contains(&column.set.cell) {
+                columns.entry(column.set.cell).or_insert(column);
+            }
+        }
+        for column in columns.into_values() {
+            let finding = of_column(cx, &column);
             cx.report(finding);
         }
     }
@@ -117,11 +142,7 @@ fn finding(cx: &Context<'_, '_>, reference: &Reference<'_>, meant: BindingId, se
     let model = cx.model();
     let name = reference.name;
     let [meant, seen] = [meant, seen].map(|id| model.binding(id).place);
-    let ran = |position: usize| {
-        let cell = model.cell(position).cell;
-        let count = cell.execution_count.unwrap_or_default();
-        format!("cell {} (In [{count}])", cell.index)
-    };
+    let ran = |position: usize| run_of(model, position);
     let above = model.cell(meant.cell).cell.index;
     Finding::new(
         model.location_of(reference.place),
@@ -141,4 +162,32 @@ fn finding(cx: &Context<'_, '_>, reference: &Reference<'_>, meant: BindingId, se
     .label(model.location_of(seen), format!("`{name}` is bound anew here, and this ran first"))
     .label(model.location_of(meant), format!("from top to bottom it is this `{name}`"))
     .about(format!("name:{name}"))
+}
+
+fn run_of(model: &Model<'_>, position: usize) -> String {
+    let cell = model.cell(position).cell;
+    let count = cell.execution_count.unwrap_or_default();
+    format!("cell {} (In [{count}])", cell.index)
+}
+
+fn of_column(cx: &Context<'_, '_>, found: &ColumnRead<'_>) -> Finding {
+    let model = cx.model();
+    let item = format!("{}[\"{}\"]", found.name, found.column);
+    Finding::new(
+        model.location_of(found.read),
+        format!(
+            "`{item}` had been set by {} below when this cell was run",
+            run_of(model, found.set.cell)
+        ),
+    )
+    .because(format!(
+        "This is {}. From top to bottom the column is not set yet: the cell sees other values, or none.",
+        run_of(model, found.read.cell)
+    ))
+    .help("restart the kernel and run all cells; move the cell that sets the column above this one")
+    .label(
+        model.location_of(found.set),
+        "the column is set here, and this ran first",
+    )
+    .about(format!("column:{item}"))
 }
