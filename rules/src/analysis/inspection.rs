@@ -45,18 +45,48 @@ impl Look {
 /// More names are not followed; then whatever is asked for counts as looked at.
 const MAX_NAMES: usize = 200;
 
+/// Bytes of expressions that are read for names, and pairs of names that are kept.
+const MAX_WORK: usize = 20_000_000;
+
+/// From a name to others.
+type Way<'a> = HashMap<&'a str, HashSet<&'a str>>;
+
 /// Every look of a notebook, and what is made of what.
 #[derive(Default)]
 pub(crate) struct Inspection<'a> {
-    looks: HashMap<&'a str, Vec<(Point, Look)>>,
+    looks: HashMap<&'a str, Looks>,
     /// From a name to those that are made of it.
-    made: HashMap<&'a str, Vec<&'a str>>,
+    made: Way<'a>,
     /// From a name to those that it is made of.
-    made_of: HashMap<&'a str, Vec<&'a str>>,
+    made_of: Way<'a>,
     /// Names that a file was read into.
     read: HashSet<&'a str>,
     /// Where an operation has put missing values into a name, as it must.
-    gaps: HashMap<&'a str, Vec<(Point, Gaps)>>,
+    gaps: HashMap<&'a str, [Option<Point>; 2]>,
+    /// Too much to follow: whatever is asked for counts as looked at.
+    overflow: bool,
+}
+
+/// The first and the last look of each kind at one name.
+#[derive(Debug, Default, Clone, Copy)]
+struct Looks([Option<(Point, Point)>; 5]);
+
+impl Looks {
+    fn add(&mut self, at: Point, look: Look) {
+        for (bit, seen) in self.0.iter_mut().enumerate() {
+            if look.meets(Look(1 << bit)) {
+                let (first, last) = seen.unwrap_or((at, at));
+                *seen = Some((first.min(at), last.max(at)));
+            }
+        }
+    }
+
+    /// Of some look that is wanted, the first or the last lies where it is wanted.
+    fn any(&self, wanted: Look, is_there: impl Fn(Point) -> bool) -> bool {
+        let kinds = self.0.iter().enumerate();
+        let mut found = kinds.filter_map(|(bit, seen)| wanted.meets(Look(1 << bit)).then_some((*seen)?));
+        found.any(|(first, last)| is_there(first) || is_there(last))
+    }
 }
 
 /// Why an operation leaves missing values where it found none.
@@ -76,6 +106,7 @@ impl<'a> Inspection<'a> {
             cell: 0,
             found: Self::default(),
             within: HashMap::new(),
+            left: MAX_WORK,
         };
         for (position, cell) in model.parsed().cells().iter().enumerate() {
             if cell.is_valid() {
@@ -111,20 +142,17 @@ impl<'a> Inspection<'a> {
     pub(crate) fn is_as_read(&self, name: &'a str, place: Point, most: Gaps) -> bool {
         let has_gaps = |name: &&str| {
             let gaps = self.gaps.get(name);
-            gaps.is_some_and(|gaps| gaps.iter().any(|(at, kind)| *at < place && *kind <= most))
+            gaps.is_some_and(|gaps| {
+                let of_kind = gaps.iter().take(most as usize + 1);
+                of_kind.flatten().any(|first| *first < place)
+            })
         };
         closure(name, &self.made_of).is_some_and(|names| {
             names.iter().any(|name| self.read.contains(name)) && !names.iter().any(has_gaps)
         })
     }
 
-    fn any_of(
-        &self,
-        name: &'a str,
-        look: Look,
-        ways: &[&HashMap<&'a str, Vec<&'a str>>],
-        is_there: impl Fn(Point) -> bool,
-    ) -> bool {
+    fn any_of(&self, name: &'a str, look: Look, ways: &[&Way<'a>], is_there: impl Fn(Point) -> bool) -> bool {
         let own = if look.meets(Look::ROWS) {
             look.or(Look::SHOWN)
         } else {
@@ -133,15 +161,17 @@ impl<'a> Inspection<'a> {
         let is_seen = |other: &&'a str| {
             let wanted = if *other == name { own } else { look };
             let looks = self.looks.get(other);
-            looks.is_some_and(|looks| looks.iter().any(|(at, look)| look.meets(wanted) && is_there(*at)))
+            looks.is_some_and(|looks| looks.any(wanted, &is_there))
         };
-        ways.iter()
-            .any(|way| closure(name, way).is_none_or(|names| names.iter().any(is_seen)))
+        self.overflow
+            || ways
+                .iter()
+                .any(|way| closure(name, way).is_none_or(|names| names.iter().any(is_seen)))
     }
 }
 
 /// A name and all that are reached from it; `None` where there are too many.
-fn closure<'a>(name: &'a str, way: &HashMap<&'a str, Vec<&'a str>>) -> Option<Vec<&'a str>> {
+fn closure<'a>(name: &'a str, way: &Way<'a>) -> Option<Vec<&'a str>> {
     let (mut names, mut seen) = (vec![name], HashSet::from([name]));
     let mut next = 0;
     while let Some(name) = names.get(next) {
@@ -150,9 +180,9 @@ fn closure<'a>(name: &'a str, way: &HashMap<&'a str, Vec<&'a str>>) -> Option<Ve
             if seen.insert(*reached) {
                 names.push(*reached);
             }
-        }
-        if names.len() > MAX_NAMES {
-            return None;
+            if names.len() > MAX_NAMES {
+                return None;
+            }
         }
     }
     Some(names)
@@ -203,18 +233,25 @@ const NO_PARTNER: &[&str] = &[
     "apply",
 ];
 
+/// What modules that draw, and the axes that they draw on, are usually called.
+const PLOTTERS: &[&str] = &[
+    "sns", "seaborn", "plt", "px", "go", "ax", "axs", "axes", "alt", "fig",
+];
+
 struct Collector<'a, 'm> {
     model: &'m Model<'a>,
     cell: usize,
     found: Inspection<'a>,
     /// What functions of the notebook look at, by their address.
     within: HashMap<usize, Look>,
+    /// Calls in calls in calls are read once for each: not without end.
+    left: usize,
 }
 
 impl<'a> Collector<'a, '_> {
     fn look(&mut self, name: &'a str, at: &impl Ranged, look: Look) {
         let point = (self.cell, at.start().to_u32());
-        self.found.looks.entry(name).or_default().push((point, look));
+        self.found.looks.entry(name).or_default().add(point, look);
     }
 
     /// What a function of the notebook looks at; its body is read once.
@@ -223,8 +260,22 @@ impl<'a> Collector<'a, '_> {
         *self.within.entry(address).or_insert_with(|| looks_of(function))
     }
 
+    /// Every name that an expression reads, as long as there is something left to spend.
+    fn names(&mut self, expression: &'a Expr) -> Vec<&'a str> {
+        if self.found.overflow {
+            return Vec::new();
+        }
+        self.spend(expression.range().len().to_usize());
+        names(expression)
+    }
+
+    fn spend(&mut self, cost: usize) {
+        self.left = self.left.saturating_sub(cost);
+        self.found.overflow |= self.left == 0;
+    }
+
     fn look_at_all(&mut self, expression: &'a Expr, look: Look) {
-        for name in names(expression) {
+        for name in self.names(expression) {
             self.look(name, expression, look);
         }
     }
@@ -245,7 +296,16 @@ impl<'a> Collector<'a, '_> {
     }
 
     fn assigned(&mut self, targets: &'a [Expr], value: &'a Expr) {
-        let mentioned = names(value);
+        let mentioned = self.names(value);
+        let edges = mentioned.len()
+            * targets
+                .iter()
+                .map(|target| targets_of(target).len())
+                .sum::<usize>();
+        self.spend(edges);
+        if self.found.overflow {
+            return;
+        }
         let is_read = matches!(value, Expr::Call(call) if is_read(self.model, call));
         let gaps = if has_method(value, WARM_UP) {
             Some(Gaps::WarmUp)
@@ -259,11 +319,12 @@ impl<'a> Collector<'a, '_> {
             }
             if let Some(gaps) = gaps {
                 let point = (self.cell, value.start().to_u32());
-                self.found.gaps.entry(name).or_default().push((point, gaps));
+                let first = &mut self.found.gaps.entry(name).or_default()[gaps as usize];
+                *first = Some(first.map_or(point, |known| known.min(point)));
             }
             for source in mentioned.iter().filter(|source| **source != name) {
-                self.found.made.entry(source).or_default().push(name);
-                self.found.made_of.entry(name).or_default().push(source);
+                self.found.made.entry(source).or_default().insert(name);
+                self.found.made_of.entry(name).or_default().insert(source);
             }
         }
     }
@@ -286,6 +347,7 @@ impl<'a> Collector<'a, '_> {
             "isna" | "isnull" | "notna" | "notnull" | "isnan" | "isfinite" | "count_nonzero" => {
                 Look::MISSING.or(Look::SEEN)
             }
+            _ if root(&call.func).is_some_and(|root| PLOTTERS.contains(&root)) => Look::SEEN,
             "print" | "display" => {
                 arguments().for_each(|argument| self.show(argument));
                 return;
@@ -366,7 +428,7 @@ fn look_of_method(name: &str) -> Option<Look> {
 fn look_of_attribute(name: &str) -> Option<Look> {
     match name {
         "shape" | "size" | "empty" => Some(Look::ROWS.or(Look::SEEN)),
-        "columns" | "dtypes" | "dtype" | "hasnans" | "index" => Some(Look::SEEN),
+        "columns" | "dtypes" | "dtype" | "hasnans" | "index" | "plot" | "hvplot" => Some(Look::SEEN),
         _ => None,
     }
 }

@@ -11,9 +11,12 @@ use super::calls;
 /// A place in the order of the notebook: position of the cell, offset in it.
 pub(crate) type Point = (usize, u32);
 
+/// Nobody writes longer ones; machines may.
+const LONGEST_CHAIN: usize = 200;
+
 /// The name at the root of `name["a"].loc[…].method(…)`.
 pub(crate) fn root(mut expression: &Expr) -> Option<&str> {
-    loop {
+    for _ in 0..LONGEST_CHAIN {
         expression = match expression {
             Expr::Name(name) => return Some(name.id.as_str()),
             Expr::Attribute(attribute) => &attribute.value,
@@ -22,6 +25,7 @@ pub(crate) fn root(mut expression: &Expr) -> Option<&str> {
             _ => return None,
         };
     }
+    None
 }
 
 /// Every name that an expression reads.

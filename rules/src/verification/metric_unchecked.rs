@@ -3,7 +3,7 @@
 use nbvet_engine::{
     Check, Context, Finding, Model, Node, ParsedCell, Row, StaticRule, Visits,
     ast::{Expr, ExprCall, Ranged, Stmt, Visitor, visitor, with_stack},
-    model::{BindingKind, ScopeId},
+    model::BindingKind,
 };
 
 use crate::{
@@ -128,6 +128,7 @@ fn compares_metrics(model: &Model<'_>) -> bool {
         model,
         names: metric_names(model),
         found: false,
+        left: 20_000_000,
     };
     for cell in model.parsed().cells() {
         search.visit_body(cell.body());
@@ -139,20 +140,19 @@ fn compares_metrics(model: &Model<'_>) -> bool {
 }
 
 fn metric_names<'a>(model: &Model<'a>) -> Vec<&'a str> {
-    let made_of = |name: &'a str| {
-        model
-            .bindings_named(ScopeId::NOTEBOOK, name)
-            .iter()
-            .any(|id| match model.binding(*id).kind {
-                BindingKind::Value(value) | BindingKind::Part(value) => metric_of(model, value).is_some(),
-                _ => false,
-            })
+    // One value may be unpacked into many names, which stand one after the other.
+    let mut before: Option<(&Expr, bool)> = None;
+    let mut is_made = |kind: BindingKind<'a>| {
+        let (BindingKind::Value(value) | BindingKind::Part(value)) = kind else {
+            return false;
+        };
+        let known = before.filter(|(known, _)| std::ptr::eq(*known, value));
+        let is_made = known.map_or_else(|| metric_of(model, value).is_some(), |(_, is_made)| is_made);
+        before = Some((value, is_made));
+        is_made
     };
-    let mut names: Vec<&str> = model
-        .bindings()
-        .map(|(_, binding)| binding.name)
-        .filter(|name| made_of(name))
-        .collect();
+    let made = model.bindings().filter(|(_, binding)| is_made(binding.kind));
+    let mut names: Vec<&str> = made.map(|(_, binding)| binding.name).collect();
     names.sort_unstable();
     names.dedup();
     names
@@ -162,11 +162,14 @@ struct Search<'a, 'm> {
     model: &'m Model<'a>,
     names: Vec<&'a str>,
     found: bool,
+    /// Bytes that may still be read: comparisons in comparisons are read once for each. When nothing is left, one
+    /// may have been missed, and none is reported.
+    left: usize,
 }
 
 impl<'a> Search<'a, '_> {
     /// The expression is about a score.
-    fn is_about(&self, expression: &'a Expr) -> bool {
+    fn is_about(&mut self, expression: &'a Expr) -> bool {
         struct About<'a, 's, 'm>(&'s Search<'a, 'm>, bool);
         impl<'a> Visitor<'a> for About<'a, '_, '_> {
             fn visit_expr(&mut self, expression: &'a Expr) {
@@ -182,6 +185,10 @@ impl<'a> Search<'a, '_> {
                 };
                 with_stack(|| visitor::walk_expr(self, expression));
             }
+        }
+        self.left = self.left.saturating_sub(expression.range().len().to_usize());
+        if self.left == 0 {
+            return true;
         }
         let mut about = About(self, false);
         about.visit_expr(expression);
