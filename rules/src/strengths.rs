@@ -120,8 +120,6 @@ fn is_true(value: &Expr) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may fail by panic")]
-
     use super::*;
 
     fn check(cells: &[&str]) -> Vec<(StrengthKind, u32, u32)> {

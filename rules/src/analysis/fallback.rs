@@ -8,7 +8,7 @@ use nbvet_engine::{
 use super::{calls, handlers, harm};
 
 /// The handler is another way to the same end: it makes what the `try` did not find, computes the same names from
-/// the same things, enters what a lookup did not find, or keeps a list of what failed that is looked at.
+/// the same things, makes the same call with other arguments, enters what a lookup did not find, or keeps a list of what failed that is looked at.
 pub(crate) fn is_another_way(cx: &Context<'_, '_>, attempt: &StmtTry, handler: &ExceptHandler) -> bool {
     let body = &handlers::clause(handler).body;
     if waits_or_loops(body) {
@@ -18,6 +18,19 @@ pub(crate) fn is_another_way(cx: &Context<'_, '_>, attempt: &StmtTry, handler: &
         || gets_or_creates(attempt, body)
         || gives_the_same_names(cx, attempt, body)
         || collects(cx, attempt, handler)
+        || calls_the_same(cx, &attempt.body, body)
+}
+
+/// One call and nothing else, and in the handler the same call with other arguments.
+fn calls_the_same(cx: &Context<'_, '_>, tried: &[Stmt], instead: &[Stmt]) -> bool {
+    let callee = |body: &[Stmt]| match body {
+        [Stmt::Expr(statement)] => {
+            let call = statement.value.as_call_expr()?;
+            Some(cx.source(call.func.range()))
+        }
+        _ => None,
+    };
+    callee(tried).is_some_and(|name| callee(instead) == Some(name) && name != "print")
 }
 
 /// A retry that waits hides every error for as long as it likes.

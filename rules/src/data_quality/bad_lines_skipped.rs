@@ -59,11 +59,16 @@ impl StaticRule for BadLinesSkipped {
             return;
         }
         let refuses_none = |value: &Expr| matches!(value, Expr::BooleanLiteral(literal) if !literal.value);
+        let is_silent = || {
+            let warn = call.arguments.find_keyword("warn_bad_lines");
+            warn.is_some_and(|warn| refuses_none(&warn.value))
+        };
         let keyword = call.arguments.keywords.iter().find(|keyword| {
             let name = keyword.arg.as_deref();
             match name {
                 Some("on_bad_lines") => steps::keyword_is(call, "on_bad_lines", "skip"),
-                Some("error_bad_lines") => refuses_none(&keyword.value),
+                // With this alone, pandas before 2.0 names each line on stderr.
+                Some("error_bad_lines") => refuses_none(&keyword.value) && is_silent(),
                 _ => false,
             }
         });

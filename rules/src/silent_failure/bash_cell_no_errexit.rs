@@ -83,7 +83,7 @@ fn look_at(cx: &Context<'_, '_>, cell: &ParsedCell<'_>) -> Option<Finding> {
     let unseen = before
         .iter()
         .enumerate()
-        .find(|(index, line)| may_fail_unseen(line) && !asked(*index));
+        .find(|(index, line)| may_fail_unseen(line) && !asked(*index) && !shares_a_file(line, last));
     let (_, hidden) = unseen?;
     let program = commands::program(hidden.text.as_str())?;
     let notebook = cx.model().parsed().notebook();
@@ -117,6 +117,22 @@ fn look_at(cx: &Context<'_, '_>, cell: &ParsedCell<'_>) -> Option<Finding> {
     })
 }
 
+/// The last command works on a file that this one makes, and fails without it: `tar -xzf $FILE`, `./hello`. What has
+/// only a name, such as an image, may be there from an earlier run.
+fn shares_a_file(line: &script::Line, last: &script::Line) -> bool {
+    let is_file = |word: &&str| word.contains(['.', '/', '$']) && word.len() > 2;
+    let base = |word: &str| word.rsplit('/').next().unwrap_or_default().to_owned();
+    let made: Vec<String> = words(&line.text).map(base).collect();
+    words(&last.text)
+        .filter(is_file)
+        .any(|word| made.contains(&base(word)))
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|letter: char| letter.is_whitespace() || "\"'=;&|<>()".contains(letter))
+        .filter(|word| !word.is_empty() && !word.starts_with('-'))
+}
+
 /// What the line does is missed when it fails, and nothing on the line says what is to happen then.
 fn may_fail_unseen(line: &script::Line) -> bool {
     let text = line.text.as_str();
@@ -144,6 +160,8 @@ fn may_fail_unseen(line: &script::Line) -> bool {
                 | "module"
                 | "touch"
                 | "ulimit"
+                | "echo"
+                | "printf"
                 | "cd"
                 | "pushd"
                 | "popd"

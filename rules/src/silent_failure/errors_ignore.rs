@@ -58,7 +58,7 @@ impl StaticRule for ErrorsIgnore {
         };
         let is_ignore =
             matches!(&keyword.value, Expr::StringLiteral(word) if word.value.to_str() == "ignore");
-        if !is_ignore || !converts(cx, call) {
+        if !is_ignore || !converts(cx, call) || cannot_matter(call) {
             return;
         }
         let callee = cx.source(call.func.range());
@@ -85,6 +85,22 @@ impl StaticRule for ErrorsIgnore {
             None => finding,
         });
     }
+}
+
+/// One value written out shows what the argument does; everything can be a text or an object.
+fn cannot_matter(call: &ExprCall) -> bool {
+    let Some(first) = call.arguments.args.first() else {
+        return false;
+    };
+    if calls::name(call) != "astype" {
+        return first.is_literal_expr();
+    }
+    let named = match first {
+        Expr::Name(name) => name.id.as_str(),
+        Expr::StringLiteral(text) => text.value.to_str(),
+        _ => "",
+    };
+    matches!(named, "str" | "string" | "object" | "O" | "U" | "category")
 }
 
 fn converts<'a>(cx: &Context<'a, '_>, call: &'a ExprCall) -> bool {

@@ -1,8 +1,11 @@
 //! NB210 http-status-ignored.
 
+use std::path::Path;
+
 use nbvet_engine::{
     Check, Context, Finding, Node, Row, StaticRule, Visits,
-    ast::{Expr, ExprCall, Ranged, Stmt},
+    ast::{Expr, ExprCall, ExprName, Ranged, Stmt, TextRange},
+    model::{BindingId, BindingKind},
 };
 
 use crate::{
@@ -74,6 +77,9 @@ impl StaticRule for HttpStatusIgnored {
             return;
         };
         let Some(read) = unchecked(cx, &life) else { return };
+        if is_json_file(cx, call) && life.reads.iter().filter(|read| is_body(read)).all(is_json) {
+            return;
+        }
         let callee = cx.source(call.func.range());
         let body = read.attribute.attr.as_str();
         let is_kept = read
@@ -100,7 +106,12 @@ impl StaticRule for HttpStatusIgnored {
         )
         .because("A page that says 404 or 500 raises nothing: it takes the place of the data.")
         .help(help)
-        .lowered_if(life.reads.iter().filter(|read| is_body(read)).all(is_shown));
+        .lowered_if(
+            life.reads
+                .iter()
+                .filter(|read| is_body(read))
+                .all(|read| is_shown(cx, read)),
+        );
         let place = cx.model().location(read.cell, read.attribute.range());
         let far = read.cell != cx.position() || !call.range().contains_range(read.attribute.value.range());
         cx.report(if far {
@@ -144,6 +155,33 @@ fn unchecked<'l, 'a>(cx: &Context<'a, '_>, life: &'l Life<'a>) -> Option<&'l Rea
         .find(|read| is_body(read) && !is_refused(cx, read))
 }
 
+/// `requests.get("https://…/labels.json")`: a file, and where it is not, a page that `json()` refuses. Services that answer
+/// errors as JSON have other addresses.
+fn is_json_file(cx: &Context<'_, '_>, call: &ExprCall) -> bool {
+    let Some(address) = call.arguments.find_argument_value("url", 0) else {
+        return false;
+    };
+    let ends = |value: &Expr| {
+        let Expr::StringLiteral(text) = value else {
+            return false;
+        };
+        Path::new(text.value.to_str())
+            .extension()
+            .is_some_and(|extension| extension.eq_ignore_ascii_case("json"))
+    };
+    let by_name = |name: &ExprName| {
+        let bindings = cx.model().certain_bindings(name).unwrap_or_default();
+        let is_file =
+            |id: &BindingId| matches!(cx.model().binding(*id).kind, BindingKind::Value(value) if ends(value));
+        !bindings.is_empty() && bindings.iter().all(is_file)
+    };
+    ends(address) || address.as_name_expr().is_some_and(by_name)
+}
+
+fn is_json(read: &Read<'_>) -> bool {
+    read.attribute.attr.as_str() == "json"
+}
+
 fn is_body(read: &Read<'_>) -> bool {
     matches!(
         read.attribute.attr.as_str(),
@@ -160,48 +198,115 @@ fn is_body(read: &Read<'_>) -> bool {
 }
 
 /// The body goes into something that refuses an error page: that raises.
-fn is_refused(cx: &Context<'_, '_>, read: &Read<'_>) -> bool {
+fn is_refused<'a>(cx: &Context<'a, '_>, read: &Read<'a>) -> bool {
     let around = &read.around;
-    let by_key = around.expressions.iter().any(|outer| outer.is_subscript_expr()) || is_looked_up(cx, read);
-    around.expressions.iter().any(|outer| match outer {
-        Expr::Call(call) => match calls::name(call) {
-            "ZipFile" | "open" | "load" | "load_workbook" | "extractall" | "imread" | "fromstring" => true,
-            // An error page has no such key.
-            "loads" | "json" => by_key,
-            _ => false,
-        },
-        _ => false,
-    })
+    let by_key = || {
+        around.expressions.iter().any(|outer| outer.is_subscript_expr())
+            || uses_of_kept(cx, read).any(|(place, around)| is_looked_into(place, &around))
+    };
+    let decoded = around.expressions.iter().any(|outer| {
+        // An error page has no such key.
+        matches!(outer, Expr::Call(call) if matches!(calls::name(call), "loads" | "json"))
+    });
+    around.expressions.iter().any(|outer| refuses(outer))
+        || decoded && by_key()
+        || uses_of_kept(cx, read).any(|(_, around)| around.parent().is_some_and(refuses))
+        || is_saved(read) && is_unpacked_below(cx, read)
 }
 
-/// `answer = response.json()`, and then `answer["rates"]`.
-fn is_looked_up(cx: &Context<'_, '_>, read: &Read<'_>) -> bool {
-    let Some(Stmt::Assign(assign)) = read.around.statement() else {
-        return false;
-    };
-    let ([Expr::Name(name)], Expr::Call(call)) = (&*assign.targets, &*assign.value) else {
-        return false;
-    };
-    let direct = matches!(calls::name(call), "json" | "loads");
+/// A call that takes no page of text for what it opens.
+fn refuses(outer: &Expr) -> bool {
+    let Expr::Call(call) = outer else { return false };
+    matches!(
+        calls::name(call),
+        "ZipFile"
+            | "open"
+            | "load"
+            | "load_workbook"
+            | "extractall"
+            | "imread"
+            | "fromstring"
+            | "decode_image"
+            | "decode_jpeg"
+            | "decode_png"
+            | "imdecode"
+            | "decompress"
+    )
+}
+
+/// The body is written to a file.
+fn is_saved(read: &Read<'_>) -> bool {
+    let writes = |outer: &&Expr| matches!(outer, Expr::Call(call) if matches!(calls::name(call), "write" | "copyfileobj"));
+    read.around.expressions.iter().any(writes)
+}
+
+/// The same cell opens an archive afterwards, which an error page is not.
+fn is_unpacked_below(cx: &Context<'_, '_>, read: &Read<'_>) -> bool {
+    let below = cx.model().cell(read.cell).text();
+    let below = below
+        .get(read.attribute.range().end().to_usize()..)
+        .unwrap_or_default();
+    [
+        "gzip.open(",
+        "ZipFile(",
+        "tarfile.open(",
+        "unpack_archive(",
+        "bz2.open(",
+        "lzma.open(",
+    ]
+    .iter()
+    .any(|opened| below.contains(opened))
+}
+
+/// `answer = response.json()`: every use of `answer`.
+fn uses_of_kept<'a>(cx: &Context<'a, '_>, read: &Read<'a>) -> impl Iterator<Item = (TextRange, Around<'a>)> {
     let model = cx.model();
-    let kept = model.bindings_within(read.cell, name.range()).next();
-    direct
-        && kept.is_some_and(|(id, _)| {
-            model.uses_of(id).any(|reference| {
-                let place = reference.place;
-                let parent = Around::of(model, place.cell, place.range()).parent();
-                matches!(parent, Some(Expr::Subscript(subscript)) if subscript.value.range() == place.range())
-            })
-        })
+    let places = kept(cx, read).map(|id| model.uses_of(id).map(|reference| reference.place));
+    places
+        .into_iter()
+        .flatten()
+        .map(|place| (place.range(), Around::of(model, place.cell, place.range())))
+}
+
+/// The name that keeps the body itself, or what `json` makes of it.
+fn kept<'a>(cx: &Context<'a, '_>, read: &Read<'a>) -> Option<BindingId> {
+    let Some(Stmt::Assign(assign)) = read.around.statement() else {
+        return None;
+    };
+    let ([Expr::Name(name)], value) = (&*assign.targets, &*assign.value) else {
+        return None;
+    };
+    let direct = match value {
+        Expr::Attribute(attribute) => attribute.range() == read.attribute.range(),
+        Expr::Call(call) => {
+            call.func.range() == read.attribute.range() || matches!(calls::name(call), "json" | "loads")
+        }
+        _ => false,
+    };
+    let binding = cx.model().bindings_within(read.cell, name.range()).next();
+    direct.then_some(binding?.0)
+}
+
+/// `answer["rates"]`.
+fn is_looked_into(place: TextRange, around: &Around<'_>) -> bool {
+    matches!(around.parent(), Some(Expr::Subscript(subscript)) if subscript.value.range() == place)
 }
 
 /// The body is only printed: who reads the output sees the error page.
-fn is_shown(read: &Read<'_>) -> bool {
-    match (read.around.statement(), &*read.around.expressions) {
+fn is_shown<'a>(cx: &Context<'a, '_>, read: &Read<'a>) -> bool {
+    let alone = match (read.around.statement(), &*read.around.expressions) {
         (Some(Stmt::Expr(_)), []) => true,
         (Some(Stmt::Expr(_)), [Expr::Call(call), ..]) => {
             handlers::is_print(call) || call.func.range() == read.attribute.range()
         }
         _ => false,
-    }
+    };
+    let mut uses = uses_of_kept(cx, read).peekable();
+    alone
+        || uses.peek().is_some()
+            && uses.all(|(_, around)| match (around.statement(), &*around.expressions) {
+                (Some(Stmt::Expr(_)), []) => true,
+                (Some(Stmt::Expr(_)), [Expr::Call(call)]) => handlers::is_print(call),
+                _ => false,
+            })
 }
