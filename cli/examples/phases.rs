@@ -10,6 +10,7 @@
 use std::{fs, path::PathBuf, time::Duration};
 
 use nbvet_engine::{Beside, Model, ParsedNotebook, Settings, check};
+use nbvet_notebook::Notebook;
 use nbvet_render::{CellSource, NotebookSource, Notes, TextOptions, notebook_text};
 use nbvet_report::{Level, NotebookReport, judge};
 
@@ -64,7 +65,7 @@ fn phases(path: &PathBuf) -> [Duration; 6] {
     marks.push(cpu());
     let diagnostics = check(&reading, &Beside::default(), None, nbvet_rules::ALL, &settings);
     marks.push(cpu());
-    let cells = reading.notebook.iter().flat_map(|notebook| notebook.cells());
+    let cells = reading.notebook.iter().flat_map(Notebook::cells);
     let source = NotebookSource {
         cells: cells
             .map(|cell| CellSource {
@@ -87,7 +88,10 @@ fn phases(path: &PathBuf) -> [Duration; 6] {
     let text = notebook_text(&report, Some(&source), &OPTIONS);
     std::hint::black_box(text);
     marks.push(cpu());
-    let mut spent: Vec<Duration> = marks.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    let mut spent: Vec<Duration> = marks
+        .windows(2)
+        .map(|pair| pair[1].saturating_sub(pair[0]))
+        .collect();
     spent[4] = spent[4].saturating_sub(spent[2] + spent[3]);
     spent.try_into().expect("as many as there are phases")
 }

@@ -1,9 +1,5 @@
 //! Cells that cannot affect each other may stand in either order: the findings are the same.
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "a test may fail by panic and print"
-)]
+#![expect(clippy::unwrap_used, reason = "a test may fail by panic")]
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -108,7 +104,7 @@ fn findings(cells: &[String], order: &[usize]) -> BTreeSet<Found> {
     let reading = read(&serde_json::to_vec(&notebook).unwrap());
     check(&reading, &Beside::default(), None, ALL, &settings)
         .into_iter()
-        .filter(|found| found.rule.id.to_string() != "NB101")
+        .filter(|found| found.rule.id != "NB101")
         .map(|found| {
             let cell = found
                 .location

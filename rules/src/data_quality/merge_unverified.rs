@@ -23,7 +23,8 @@ rule! {
     /// A key that stands twice on one side multiplies rows; one that is missing, or has another type, loses them or
     /// leaves NaN. `merge` does all of that without a word.
     ///
-    /// `validate=` or `indicator=`, and any look at the rows or the missing values of the result, are enough.
+    /// `validate=` or `indicator=`, and any count of the rows or the missing values of the result, are enough. Its first
+    /// rows (`head()`) show neither.
     ///
     /// ## Examples
     ///
@@ -86,7 +87,7 @@ impl StaticRule for MergeUnverified {
             cx.report(
                 Finding::new(
                     model.location(step.cell, call.range()),
-                    format!("nothing checks what this {function} makes of `{name}`: no `validate=`, no look at its rows"),
+                    format!("nothing checks what this {function} makes of `{name}`: no `validate=`, and nothing counts its rows or gaps"),
                 )
                 .because("A key that stands twice multiplies rows, and one that is missing loses them, without a word.")
                 .help("say what you expect of the keys: `validate=\"many_to_one\"`"),
