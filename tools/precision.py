@@ -10,7 +10,7 @@ rules/labels/repositories.tsv sets apart for measuring, each severity by itself.
 labelled and their own share counts; with 50 and more a sample of 50 drawn by a fixed seed, of which the lower bound of
 the 95 % Wilson interval counts. A label is `true` (harm, as the rule's page defines it) or `false`, with a reason. What was drawn is committed
 with empty labels before anybody reads it. A severity of error needs 0.95 of a census or a bound of 0.85, a warning
-0.80 or 0.75. Recall is that of mutants/recall.py. A rule counts with five true hits or five proven mutants caught.
+0.80 or 0.75; a warning that is an error at staging needs as much as one. Recall is that of mutants/recall.py. A rule counts with five true hits or five proven mutants caught.
 """
 
 import argparse
@@ -94,8 +94,16 @@ def output_of(*command):
 
 
 def standing_lower(nbvet):
-    """Names of the rules that stand lower than their row."""
-    return {rule["name"] for rule in output_of(nbvet, "rules", "--format", "json") if "row" in rule}
+    """Names of the rules that are notes at development where their row says warning or more."""
+    rules = output_of(nbvet, "rules", "--format", "json")
+    lower = [rule for rule in rules if rule["severities"]["development"] == "note"]
+    return {rule["name"] for rule in lower if rule.get("row", rule["severities"])["development"] != "note"}
+
+
+def erring(nbvet):
+    """Names of the rules whose warnings of development are errors at staging."""
+    rules = [(rule["name"], rule["severities"]) for rule in output_of(nbvet, "rules", "--format", "json")]
+    return {name for name, at in rules if at["development"] == "warning" and at["staging"] == "error"}
 
 
 def hits(nbvet, folder):
@@ -206,14 +214,15 @@ def verdict(count, labelled, right, severity):
 
 def precision_rows(nbvet, found, caught):
     """A row of figures for each rule and severity that has hits."""
-    lower = standing_lower(nbvet)
+    lower, errors = standing_lower(nbvet), erring(nbvet)
     files = {path.stem: read(path) for path in sorted(LABELS.glob("*.tsv")) if path.stem not in NO_LABELS}
     rows = []
     for name in sorted({*found, *files}):
         for severity in SEVERITIES:
             count, labelled, right = judged(found.get(name, []), files.get(name, []), severity)
             if count:
-                said = gate(verdict(count, labelled, right, severity), name in lower, caught.get(name, 0))
+                strictest = "error" if severity == "warning" and name in errors else severity
+                said = gate(verdict(count, labelled, right, strictest), name in lower, caught.get(name, 0))
                 rows.append(dict(zip(MEASURED, [name, severity, count, labelled, right, said], strict=True)))
     return rows
 

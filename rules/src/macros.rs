@@ -8,7 +8,7 @@ macro_rules! rule {
         $id:literal $name:literal,
         group: $group:ident,
         row: $row:expr,
-        $(stands_lower: $lower:literal,)?
+        $(standing: $standing:ident,)?
         $(raised_by: $flag:ident,)?
         $(twins: $twins:expr,)?
         $(foresees_exception: $foresees:expr,)?
@@ -22,7 +22,7 @@ macro_rules! rule {
                 name: $name,
                 group: nbvet_engine::Group::$group,
                 row: $row,
-                stands_lower: rule!(@lower $($lower)?),
+                standing: rule!(@standing $($standing)?),
                 raised_by: rule!(@flag $($flag)?),
                 twins: rule!(@twins $($twins)?),
                 foresees_exception: rule!(@foresees $($foresees)?),
@@ -32,8 +32,8 @@ macro_rules! rule {
             check: $check,
         };
     };
-    (@lower) => { false };
-    (@lower $lower:literal) => { $lower };
+    (@standing) => { nbvet_engine::Standing::InRow };
+    (@standing $standing:ident) => { nbvet_engine::Standing::$standing };
     (@flag) => { None };
     (@flag $flag:ident) => { Some(nbvet_engine::Flag::$flag) };
     (@foresees) => { false };

@@ -115,11 +115,9 @@ fn line_of(line: &str, out: &mut String) {
 fn remarks(rule: &Rule) -> Vec<String> {
     let meta = &rule.meta;
     let mut remarks = Vec::new();
-    if meta.stands_lower {
-        remarks.push(format!(
-            "It stands lower than its row ({}) until at least 80 % of its hits in real notebooks are true.",
-            meta.row.severities().map(Severity::as_str).join(", ")
-        ));
+    if let Some(until) = meta.standing.until() {
+        let row = meta.row.severities().map(Severity::as_str).join(", ");
+        remarks.push(format!("It stands lower than its row ({row}) until {until}."));
     }
     if meta.row == Row::Fault {
         remarks.push("It fails the notebook at every level and cannot be switched off.".to_owned());

@@ -25,4 +25,4 @@ pub use parse::{ParsedCell, ParsedNotebook, SyntaxError};
 pub use rule::{
     Check, Context, Escape, Finding, Group, Node, Rule, RuleMeta, RunContext, RunRule, StaticRule, Visits,
 };
-pub use severity::{Flag, Flags, Row, Settings};
+pub use severity::{Flag, Flags, Row, Settings, Standing};

@@ -13,7 +13,7 @@ use crate::{
     check::Run,
     model::Model,
     parse::ParsedCell,
-    severity::{Flag, Row},
+    severity::{Flag, Row, Standing},
 };
 
 /// One rule: what it is called and what it does.
@@ -35,8 +35,8 @@ pub struct RuleMeta {
     pub group: Group,
     /// The row of the severity table.
     pub row: Row,
-    /// Too many of its hits in real notebooks are false: it stands lower than its row until that is mended.
-    pub stands_lower: bool,
+    /// How high it may stand in its row.
+    pub standing: Standing,
     /// The switch that makes it an error.
     pub raised_by: Option<Flag>,
     /// Ids of static rules that see the same fault before the notebook runs; one diagnostic is given for both.
@@ -52,15 +52,11 @@ pub struct RuleMeta {
 impl RuleMeta {
     /// The severities at learning, development, staging and production: those of its row, or lower.
     pub fn severities(&self) -> [Severity; 4] {
-        let row = self.row.severities();
-        if !self.stands_lower {
-            return row;
+        let mut severities = self.row.severities();
+        for (severity, most) in severities.iter_mut().zip(self.standing.most()) {
+            *severity = most.min(*severity);
         }
-        let mut lower = Row::LOWER;
-        for (severity, of_row) in lower.iter_mut().zip(row) {
-            *severity = of_row.min(*severity);
-        }
-        lower
+        severities
     }
 
     /// The severity at one level.

@@ -46,14 +46,38 @@ impl Row {
             Self::Advice => [Note, Note, Note, Note],
         }
     }
+}
 
-    /// The most that a rule counts which is not right often enough to stand in its row.
-    pub(crate) const LOWER: [Severity; 4] = [
-        Severity::Note,
-        Severity::Note,
-        Severity::Warning,
-        Severity::Warning,
-    ];
+/// How high a rule may stand: how often it is right in real notebooks decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// As high as its row.
+    InRow,
+    /// No error until at least 95 % of its hits in real notebooks are true.
+    NoErrors,
+    /// Neither: a note at development until at least 80 % of them are true.
+    Lower,
+}
+
+impl Standing {
+    /// The most that a rule counts at learning, development, staging and production.
+    pub(crate) const fn most(self) -> [Severity; 4] {
+        use Severity::{Error, Note, Warning};
+        match self {
+            Self::InRow => [Error, Error, Error, Error],
+            Self::NoErrors => [Warning, Warning, Warning, Warning],
+            Self::Lower => [Note, Note, Warning, Warning],
+        }
+    }
+
+    /// What has to be shown before it stands in its row, in words; nothing where it does.
+    pub const fn until(self) -> Option<&'static str> {
+        match self {
+            Self::InRow => None,
+            Self::NoErrors => Some("at least 95 % of its hits in real notebooks are shown to be true"),
+            Self::Lower => Some("at least 80 % of its hits in real notebooks are shown to be true"),
+        }
+    }
 }
 
 /// A switch that raises certain rules to error.

@@ -13,14 +13,10 @@ pub(crate) fn explain(args: &ExplainArgs) -> Result<ExitCode, UsageError> {
         .iter()
         .map(|&level| format!("{level}: {}", rule.meta.severity_at(level)))
         .collect();
-    let lower = if rule.meta.stands_lower {
-        format!(
-            " It stands lower than its row ({}) until at least 80 % of its hits in real notebooks are true.",
-            rule.meta.row.severities().map(Severity::as_str).join(", "),
-        )
-    } else {
-        String::new()
-    };
+    let lower = rule.meta.standing.until().map_or_else(String::new, |until| {
+        let row = rule.meta.row.severities().map(Severity::as_str).join(", ");
+        format!(" It stands lower than its row ({row}) until {until}.")
+    });
     let head = format!(
         "# {} {}\n\nGroup {}; {}.{lower}\n\n",
         rule.meta.id,

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use anstyle::Style;
-use nbvet_engine::{Check, Rule, RuleMeta};
+use nbvet_engine::{Check, Rule, RuleMeta, Standing};
 use nbvet_report::{ExitCode, Level, Severity};
 use serde::Serialize;
 
@@ -74,15 +74,15 @@ fn table(rules: &[&RuleMeta]) -> String {
     for rule in rules {
         let [learning, development, staging, production] = rule.severities();
         let group = rule.group.as_str();
-        let mark = if rule.stands_lower { " *" } else { "" };
+        let mark = if stands_lower(rule) { " *" } else { "" };
         let _ = writeln!(
             out,
             "{:<5}  {:<name_width$}  {group:<group_width$}  {learning:<8}  {development:<11}  {staging:<7}  {production}{mark}",
             rule.id, rule.name,
         );
     }
-    if rules.iter().any(|rule| rule.stands_lower) {
-        out += "\n* lower than its row until at least 80 % of its hits in real notebooks are true; `nbvet explain` shows both\n";
+    if rules.iter().any(|rule| stands_lower(rule)) {
+        out += "\n* lower than its row until enough of its hits in real notebooks are shown to be true; `nbvet explain` tells\n";
     }
     out
 }
@@ -116,8 +116,12 @@ fn entry(rule: &Rule) -> Entry {
         severities: severities(rule.severities()),
         reads,
         measured,
-        row: rule.stands_lower.then(|| severities(rule.row.severities())),
+        row: stands_lower(rule).then(|| severities(rule.row.severities())),
     }
+}
+
+fn stands_lower(rule: &RuleMeta) -> bool {
+    rule.standing != Standing::InRow
 }
 
 fn severities([learning, development, staging, production]: [Severity; 4]) -> Severities {

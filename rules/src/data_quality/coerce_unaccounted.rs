@@ -53,6 +53,7 @@ rule! {
     "NB302" "coerce-unaccounted",
     group: DataQuality,
     row: Row::From(Level::Development),
+    standing: Lower,
     since: "0.1.0",
     check: Check::Static(&CoerceUnaccounted),
 }

@@ -55,7 +55,7 @@ rule! {
     "NB304" "dropna-unreported",
     group: DataQuality,
     row: Row::From(Level::Development),
-    stands_lower: true,
+    standing: Lower,
     since: "0.1.0",
     check: Check::Static(&DropnaUnreported),
 }

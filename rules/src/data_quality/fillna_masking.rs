@@ -4,6 +4,7 @@ use nbvet_engine::{
     Check, Context, Finding, Node, Row, StaticRule, Visits,
     ast::{Expr, ExprCall, Ranged, UnaryOp},
 };
+use nbvet_report::Level;
 
 use crate::{
     analysis::{
@@ -48,7 +49,8 @@ rule! {
     /// itself.
     "NB303" "fillna-masking",
     group: DataQuality,
-    row: Row::Advice,
+    row: Row::From(Level::Development),
+    standing: Lower,
     since: "0.1.0",
     check: Check::Static(&FillnaMasking),
 }

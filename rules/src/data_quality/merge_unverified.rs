@@ -5,6 +5,7 @@ use nbvet_engine::{
     ast::{Expr, ExprCall, Ranged},
     model::Tag,
 };
+use nbvet_report::Level;
 
 use crate::{
     analysis::{
@@ -54,7 +55,8 @@ rule! {
     /// `assert len(full) == len(orders)`.
     "NB306" "merge-unverified",
     group: DataQuality,
-    row: Row::Advice,
+    row: Row::From(Level::Development),
+    standing: Lower,
     since: "0.1.0",
     check: Check::Static(&MergeUnverified),
 }

@@ -10,7 +10,7 @@ use nbvet_engine::{
         learning::{Columns, Evaluation, Fit, FitId, Judged, Learning, Lesson},
     },
 };
-use nbvet_report::{Level, Severity};
+use nbvet_report::Severity;
 
 use crate::{
     analysis::learning::{is_held_out, quote},
@@ -93,7 +93,8 @@ rule! {
     /// transformer and model does so by itself, in cross-validation too.
     "NB501" "fit-before-split",
     group: Leakage,
-    row: Row::From(Level::Development),
+    row: Row::Hidden,
+    standing: NoErrors,
     since: "0.1.0",
     check: Check::Static(&FitBeforeSplit),
 }

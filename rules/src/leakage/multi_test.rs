@@ -9,7 +9,6 @@ use nbvet_engine::{
         learning::{Evaluation, Judged, Learning, Relation, Side},
     },
 };
-use nbvet_report::Level;
 
 use crate::{
     analysis::learning::{names_validation, quote, test_part_of},
@@ -66,7 +65,8 @@ rule! {
     /// Choose by cross-validation on the training part, or by a third part made for it; touch the test part once.
     "NB503" "multi-test",
     group: Leakage,
-    row: Row::From(Level::Staging),
+    row: Row::Hidden,
+    standing: NoErrors,
     since: "0.1.0",
     check: Check::Static(&MultiTest),
 }

@@ -9,7 +9,6 @@ use nbvet_engine::{
         learning::{EstimatorId, EstimatorKind, Evaluation, Judged, Learning, Relation, Side},
     },
 };
-use nbvet_report::Level;
 
 use crate::{analysis::learning::quote, macros::rule};
 
@@ -55,7 +54,8 @@ rule! {
     /// Give the held-out part to the score.
     "NB506" "predict-on-train",
     group: Leakage,
-    row: Row::From(Level::Staging),
+    row: Row::Hidden,
+    standing: NoErrors,
     since: "0.1.0",
     check: Check::Static(&PredictOnTrain),
 }

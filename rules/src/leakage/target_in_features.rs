@@ -4,7 +4,6 @@ use nbvet_engine::{
     Check, Context, Finding, Node, Row, StaticRule, Visits,
     model::learning::{Columns, EstimatorKind, Fit, Learning},
 };
-use nbvet_report::Level;
 
 use crate::macros::rule;
 
@@ -57,7 +56,8 @@ rule! {
     /// Take the column out of the features: `X = frame.drop(columns=["target"])`.
     "NB505" "target-in-features",
     group: Leakage,
-    row: Row::From(Level::Staging),
+    row: Row::Hidden,
+    standing: NoErrors,
     since: "0.1.0",
     check: Check::Static(&TargetInFeatures),
 }

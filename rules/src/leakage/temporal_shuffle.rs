@@ -4,7 +4,6 @@ use nbvet_engine::{
     Check, Context, Finding, Node, Row, StaticRule, Visits,
     model::learning::{Learning, Side, Split, SplitId},
 };
-use nbvet_report::Level;
 
 use crate::macros::rule;
 
@@ -51,7 +50,8 @@ rule! {
     /// `train_test_split(…, shuffle=False)` on rows sorted by time, or `TimeSeriesSplit` for cross-validation.
     "NB504" "temporal-shuffle",
     group: Leakage,
-    row: Row::From(Level::Staging),
+    row: Row::Hidden,
+    standing: NoErrors,
     since: "0.1.0",
     check: Check::Static(&TemporalShuffle),
 }

@@ -9,7 +9,6 @@ use nbvet_engine::{
         learning::{Evaluation, Judged, Learning, Relation},
     },
 };
-use nbvet_report::Level;
 
 use crate::{
     analysis::learning::{quote, test_part_of},
@@ -73,7 +72,8 @@ rule! {
     /// Fit on the training part alone; split before rows are drawn or made.
     "NB502" "train-test-overlap",
     group: Leakage,
-    row: Row::From(Level::Staging),
+    row: Row::Hidden,
+    standing: NoErrors,
     since: "0.1.0",
     check: Check::Static(&TrainTestOverlap),
 }

@@ -48,7 +48,7 @@ rule! {
     "NB203" "except-print-only",
     group: SilentFailure,
     row: Row::Hidden,
-    stands_lower: true,
+    standing: Lower,
     since: "0.1.0",
     check: Check::Static(&ExceptPrintOnly),
 }

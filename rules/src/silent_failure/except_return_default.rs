@@ -50,6 +50,7 @@ rule! {
     "NB204" "except-return-default",
     group: SilentFailure,
     row: Row::Hidden,
+    standing: NoErrors,
     since: "0.1.0",
     check: Check::Static(&ExceptReturnDefault),
 }

@@ -4,6 +4,7 @@ use nbvet_engine::{
     Check, Context, Finding, Node, Row, StaticRule, Visits,
     ast::{ExceptHandler, Ranged, Stmt, TextRange},
 };
+use nbvet_report::Level;
 
 use crate::macros::rule;
 
@@ -45,7 +46,7 @@ rule! {
     /// any case, such as closing a file.
     "NB218" "finally-return",
     group: SilentFailure,
-    row: Row::Hidden,
+    row: Row::From(Level::Development),
     since: "0.1.0",
     check: Check::Static(&FinallyReturn),
 }

@@ -7,6 +7,7 @@ use nbvet_engine::{
     ast::{Expr, ExprCall, ExprName, Ranged, Stmt, TextRange},
     model::{BindingId, BindingKind},
 };
+use nbvet_report::Level;
 
 use crate::{
     analysis::{
@@ -52,7 +53,7 @@ rule! {
     /// Call `raise_for_status()` on the answer before you use it, or compare its `status_code`.
     "NB210" "http-status-ignored",
     group: SilentFailure,
-    row: Row::Hidden,
+    row: Row::From(Level::Development),
     since: "0.1.0",
     check: Check::Static(&HttpStatusIgnored),
 }

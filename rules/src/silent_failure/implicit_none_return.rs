@@ -53,7 +53,7 @@ rule! {
     "NB205" "implicit-none-return",
     group: SilentFailure,
     row: Row::From(Level::Development),
-    stands_lower: true,
+    standing: Lower,
     since: "0.1.0",
     check: Check::Static(&ImplicitNoneReturn),
 }

@@ -5,6 +5,7 @@ use nbvet_engine::{
     ast::{Expr, ExprCall, Ranged, Stmt},
     model::BindingKind,
 };
+use nbvet_report::Level;
 
 use crate::{
     analysis::{around::Around, calls, commands, responses},
@@ -44,7 +45,7 @@ rule! {
     /// `assert os.system(…) == 0` where you want to stay with `os.system`.
     "NB208" "subprocess-unchecked",
     group: SilentFailure,
-    row: Row::Hidden,
+    row: Row::From(Level::Development),
     raised_by: RequireExplicitExitCodes,
     since: "0.1.0",
     check: Check::Static(&SubprocessUnchecked),

@@ -7,6 +7,7 @@ use nbvet_engine::{
     ast::{Expr, ExprName, Number, Operator, Ranged, Stmt, TextRange},
     model::{Place, ScopeId, Tag},
 };
+use nbvet_report::Level;
 
 use crate::macros::rule;
 
@@ -43,7 +44,8 @@ rule! {
     /// Give the result a name or a column of its own, or do it in the cell that makes the data.
     "NB605" "non-idempotent-update",
     group: State,
-    row: Row::Advice,
+    row: Row::From(Level::Development),
+    standing: Lower,
     since: "0.1.0",
     check: Check::Static(&NonIdempotentUpdate),
 }
