@@ -122,6 +122,9 @@ fn look_at(cx: &Context<'_, '_>, cell: &ParsedCell<'_>) -> Option<Finding> {
 fn shares_a_file(line: &script::Line, last: &script::Line) -> bool {
     let is_file = |word: &&str| word.contains(['.', '/', '$']) && word.len() > 2;
     let base = |word: &str| word.rsplit('/').next().unwrap_or_default().to_owned();
+    if matches!(commands::program(&last.text), Some("rm" | "echo" | "printf")) {
+        return false;
+    }
     let made: Vec<String> = words(&line.text).map(base).collect();
     words(&last.text)
         .filter(is_file)
