@@ -77,19 +77,21 @@ impl StaticRule for ChainedAssignment {
 
     fn visit<'a>(&self, node: Node<'a>, cx: &mut Context<'a, '_>) {
         let Node::Assign(assign) = node else { return };
-        // Somebody shows what becomes of it, or has switched the warning off.
-        if cx.cell().text().contains("chained_assignment") {
-            return;
-        }
         for target in &assign.targets {
             let Some((written, selection)) = written(target) else {
                 continue;
             };
-            if let Some(frame) = column_of_frame(cx, selection) {
+            let frame = column_of_frame(cx, selection);
+            let copied = copied(cx, selection);
+            // Somebody shows what becomes of it, or has switched the warning off.
+            if (frame.is_some() || copied.is_some()) && cx.cell().text().contains("chained_assignment") {
+                return;
+            }
+            if let Some(frame) = frame {
                 report_column(cx, target, frame, selection);
                 continue;
             }
-            let Some((frame, copy)) = copied(cx, selection) else {
+            let Some((frame, copy)) = copied else {
                 continue;
             };
             let name = cx.source(frame.range());

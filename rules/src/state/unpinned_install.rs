@@ -1,5 +1,7 @@
 //! NB608 unpinned-install.
 
+use std::collections::HashSet;
+
 use nbvet_engine::{
     Check, Context, Finding, Model, Node, Row, StaticRule, Visits,
     ast::{Expr, IpyEscapeKind, Stmt, StmtIpyEscapeCommand, TextRange, Visitor, visitor, with_stack},
@@ -161,6 +163,7 @@ fn unpinned(line: &str) -> Vec<&str> {
         return Vec::new();
     }
     let mut found = Vec::new();
+    let mut seen = HashSet::new();
     while let Some(word) = words.next() {
         let word = word.trim_matches(['"', '\'']);
         match word {
@@ -169,7 +172,7 @@ fn unpinned(line: &str) -> Vec<&str> {
                 words.next();
             }
             _ if word.starts_with("-r") || word.starts_with("--requirement") => return Vec::new(),
-            _ if is_package(word) => found.push(word),
+            _ if is_package(word) && seen.insert(word) => found.push(word),
             _ => {}
         }
     }

@@ -3,7 +3,6 @@
 use nbvet_engine::{
     Check, Context, Finding, Node, Row, StaticRule, Visits,
     ast::{Expr, Ranged},
-    model::{BindingId, BindingKind, ScopeId},
 };
 
 use crate::{
@@ -75,9 +74,9 @@ impl StaticRule for LoadWithoutCheck {
         let inspection = Inspection::of(model);
         for step in found {
             let Some(name) = step.changed() else { continue };
-            let is_it = |id: &&BindingId| matches!(model.binding(**id).kind, BindingKind::Value(value) if std::ptr::eq(value, step.value));
-            let binding = model.bindings_named(ScopeId::NOTEBOOK, name).iter().find(is_it);
-            let is_used = binding.is_some_and(|id| model.uses_of(*id).next().is_some());
+            let target = step.target.map(Expr::range).unwrap_or_default();
+            let mut made = model.bindings_within(step.cell, target);
+            let is_used = made.any(|(id, _)| model.uses_of(id).next().is_some());
             if !is_used || inspection.is_looked_at_after(name, Look::ALL, step.point()) {
                 continue;
             }
