@@ -1,10 +1,12 @@
 //! Fixes: what each makes of a cell, and what all of them make of real notebooks.
 #![expect(clippy::unwrap_used, reason = "a test may fail by panic")]
 
+mod corpus;
+
 use std::{
     collections::BTreeMap,
-    env, fs,
-    path::{Path, PathBuf},
+    fs,
+    path::Path,
     sync::atomic::{AtomicUsize, Ordering},
     thread,
 };
@@ -297,25 +299,6 @@ fn the_fix_of_an_example_mends_it() {
     assert!(fixed >= 8, "{fixed} examples have a fix");
 }
 
-fn corpus() -> Vec<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let shared = env::var_os("NBVET_SHARED").map_or_else(|| root.join("../shared"), PathBuf::from);
-    let mut files = Vec::new();
-    let mut folders = vec![shared.join("corpus/notebooks")];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-            let path = entry.path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "ipynb") {
-                files.push(path);
-            }
-        }
-    }
-    files.sort();
-    files
-}
-
 fn diagnostics(bytes: &[u8]) -> Vec<Diagnostic> {
     check(&read(bytes), &Beside::default(), None, ALL, &settings())
 }
@@ -412,7 +395,7 @@ fn assert_rest_is_the_same(place: &str, old: &[u8], new: &[u8], fixes: usize) {
 /// The results are linted again: what had a fix is gone, nothing new has come, a second time changes nothing.
 #[test]
 fn fixes_of_real_notebooks_mend_them_and_nothing_else() {
-    let files = corpus();
+    let files = corpus::notebooks();
     if files.is_empty() {
         println!("skipped: no corpus");
         return;

@@ -1,10 +1,12 @@
 //! Cells that cannot affect each other may stand in either order: the findings are the same.
 #![expect(clippy::unwrap_used, reason = "a test may fail by panic")]
 
+mod corpus;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
-    env, fs,
-    path::{Path, PathBuf},
+    fs,
+    path::Path,
 };
 
 use nbvet_engine::{Beside, Settings, check};
@@ -127,22 +129,6 @@ fn code_cells(path: &Path) -> Vec<String> {
     code.map(|cell| cell.source.clone()).collect()
 }
 
-fn notebooks(folder: PathBuf) -> Vec<PathBuf> {
-    let (mut files, mut folders) = (Vec::new(), vec![folder]);
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-            let path = entry.path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "ipynb") {
-                files.push(path);
-            }
-        }
-    }
-    files.sort();
-    files
-}
-
 #[test]
 fn an_exchange_of_independent_cells_changes_no_finding() {
     let cells = [
@@ -161,9 +147,7 @@ fn an_exchange_of_independent_cells_changes_no_finding() {
 
 #[test]
 fn an_exchange_of_independent_cells_changes_no_finding_in_the_corpus() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let shared = env::var_os("NBVET_SHARED").map_or_else(|| root.join("../shared"), PathBuf::from);
-    let files = notebooks(shared.join("corpus/notebooks"));
+    let files = corpus::notebooks();
     if files.is_empty() {
         println!("skipped: no corpus");
         return;

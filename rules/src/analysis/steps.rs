@@ -142,6 +142,17 @@ pub(crate) fn steps<'a>(model: &Model<'a>) -> Vec<Step<'a>> {
     steps.found
 }
 
+/// The steps with the call that is looked for in them.
+pub(crate) fn with_call<'a>(
+    model: &Model<'a>,
+    wanted: impl Fn(&Step<'a>) -> Option<&'a ExprCall>,
+) -> Vec<(Step<'a>, &'a ExprCall)> {
+    let found = steps(model).into_iter();
+    found
+        .filter_map(|step| wanted(&step).map(|call| (step, call)))
+        .collect()
+}
+
 /// A keyword argument's value.
 pub(crate) fn keyword<'a>(call: &'a ExprCall, name: &str) -> Option<&'a Expr> {
     call.arguments.find_keyword(name).map(|keyword| &keyword.value)

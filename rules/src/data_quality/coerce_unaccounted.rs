@@ -10,7 +10,7 @@ use crate::{
     analysis::{
         calls,
         inspection::{Inspection, Look},
-        steps::{self, Step},
+        steps,
     },
     macros::rule,
 };
@@ -67,12 +67,10 @@ impl StaticRule for CoerceUnaccounted {
 
     fn visit<'a>(&self, _: Node<'a>, cx: &mut Context<'a, '_>) {
         let model = cx.model();
-        let found: Vec<(Step<'a>, &'a ExprCall)> = steps::steps(model)
-            .into_iter()
-            .filter(|step| step.target.is_some())
-            .filter_map(|step| Some((coercing(model, step.value)?, step)))
-            .map(|(call, step)| (step, call))
-            .collect();
+        let found = steps::with_call(model, |step| {
+            step.target?;
+            coercing(model, step.value)
+        });
         if found.is_empty() {
             return;
         }

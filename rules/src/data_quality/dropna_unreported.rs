@@ -1,5 +1,7 @@
 //! NB304 dropna-unreported.
 
+use std::collections::HashSet;
+
 use nbvet_engine::{
     Check, Context, Finding, Node, Row, StaticRule, Visits,
     ast::{Expr, ExprCall, Number, Ranged},
@@ -69,17 +71,13 @@ impl StaticRule for DropnaUnreported {
 
     fn visit<'a>(&self, _: Node<'a>, cx: &mut Context<'a, '_>) {
         let model = cx.model();
-        let found: Vec<(Step<'a>, &'a ExprCall)> = steps::steps(model)
-            .into_iter()
-            .filter_map(|step| Some((drops(&step)?, step)))
-            .map(|(call, step)| (step, call))
-            .collect();
+        let found = steps::with_call(model, drops);
         if found.is_empty() {
             return;
         }
         let inspection = Inspection::of(model);
         let looks = Look::ROWS.or(Look::MISSING);
-        let mut told = Vec::new();
+        let mut told = HashSet::new();
         for (step, call) in found {
             let Some(name) = steps::root(&call.func) else {
                 continue;
@@ -92,12 +90,12 @@ impl StaticRule for DropnaUnreported {
             let looked = inspection.is_looked_at(name, looks) || inspection.is_looked_at(result, looks);
             if looked
                 || !is_frame
-                || told.contains(&name)
+                || told.contains(name)
                 || !inspection.is_as_read(name, step.point(), Gaps::WarmUp)
             {
                 continue;
             }
-            told.push(name);
+            told.insert(name);
             cx.report(
                 Finding::new(
                     model.location(step.cell, call.range()),

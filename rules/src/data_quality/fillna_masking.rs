@@ -1,5 +1,7 @@
 //! NB303 fillna-masking.
 
+use std::collections::HashSet;
+
 use nbvet_engine::{
     Check, Context, Finding, Node, Row, StaticRule, Visits,
     ast::{Expr, ExprCall, Ranged, UnaryOp},
@@ -64,16 +66,12 @@ impl StaticRule for FillnaMasking {
 
     fn visit<'a>(&self, _: Node<'a>, cx: &mut Context<'a, '_>) {
         let model = cx.model();
-        let found: Vec<(Step<'a>, &'a ExprCall)> = steps::steps(model)
-            .into_iter()
-            .filter_map(|step| Some((fills(&step)?, step)))
-            .map(|(call, step)| (step, call))
-            .collect();
+        let found = steps::with_call(model, fills);
         if found.is_empty() {
             return;
         }
         let inspection = Inspection::of(model);
-        let mut told = Vec::new();
+        let mut told = HashSet::new();
         for (step, call) in found {
             let Some(name) = steps::root(&call.func) else {
                 continue;
@@ -86,7 +84,7 @@ impl StaticRule for FillnaMasking {
                 continue;
             }
             // Training and test part are mostly filled together; once is enough.
-            told.push(step.cell);
+            told.insert(step.cell);
             let Expr::Attribute(method) = &*call.func else {
                 continue;
             };

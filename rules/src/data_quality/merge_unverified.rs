@@ -11,7 +11,7 @@ use crate::{
     analysis::{
         calls,
         inspection::{Inspection, Look},
-        steps::{self, Step},
+        steps,
     },
     macros::rule,
 };
@@ -70,12 +70,10 @@ impl StaticRule for MergeUnverified {
 
     fn visit<'a>(&self, _: Node<'a>, cx: &mut Context<'a, '_>) {
         let model = cx.model();
-        let found: Vec<(Step<'a>, &'a ExprCall)> = steps::steps(model)
-            .into_iter()
-            .filter(|step| step.target.is_some_and(Expr::is_name_expr))
-            .filter_map(|step| Some((joins(model, step.value)?, step)))
-            .map(|(call, step)| (step, call))
-            .collect();
+        let found = steps::with_call(model, |step| {
+            step.target.filter(|target| target.is_name_expr())?;
+            joins(model, step.value)
+        });
         if found.is_empty() {
             return;
         }
