@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
-use nbvet_engine::{Mended, mend};
+use nbvet_engine::{Mended, mend, secrets};
 use nbvet_notebook::{Notebook, Reading};
 use nbvet_render::harmless_block;
 use nbvet_report::{Applicability, ExitCode, FailureKind, RuleRef, RunFailure};
@@ -125,9 +125,9 @@ fn shown_diff(path: &str, opened: &Opened, mended: &Mended) -> String {
 
 fn unified(name: &str, old: &str, new: &str) -> String {
     // Most sources end without a line end: to say so each time would help nobody.
-    let [old, new] = [old, new].map(|text| {
+    let [old, new] = [old, new].map(secrets::masked).map(|text| {
         if text.ends_with('\n') || text.is_empty() {
-            text.to_owned()
+            text.into_owned()
         } else {
             format!("{text}\n")
         }

@@ -73,6 +73,7 @@ pub const ALL: &[Rule] = &[
     api_misuse::chained_assignment::RULE,
     api_misuse::discarded_pure_result::RULE,
     api_misuse::zero_grad_missing::RULE,
+    api_misuse::misplaced_cell_magic::RULE,
     leakage::fit_before_split::RULE,
     leakage::train_test_overlap::RULE,
     leakage::multi_test::RULE,

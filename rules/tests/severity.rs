@@ -88,6 +88,7 @@ fn s2_every_rule_stands_in_its_row() {
         NB403 chained-assignment       note warning error error
         NB404 discarded-pure-result    note warning warning warning
         NB405 zero-grad-missing        note warning warning warning
+        NB407 misplaced-cell-magic     note error error error
         NB501 fit-before-split         note warning warning warning
         NB502 train-test-overlap       note warning warning warning
         NB503 multi-test               note warning warning warning

@@ -328,7 +328,43 @@ def loop_without_zeroing(cells):
     return None
 
 
+MISPLACED = """
+shell = get_ipython()
+assert "run_line_magic('%{name}'" in shell.transform_cell({source!r})
+try:
+    shell.run_line_magic("%{name}", "")
+except Exception as error:
+    assert type(error).__name__ == "UsageError", error
+else:
+    raise AssertionError("the magic was found")
+"""
+
+
+def magic_below(cells, name, wanted):
+    """A cell magic on the second line of a cell."""
+    for index, source, tree in plain(cells):
+        lines = source.split("\n")
+        single = len(tree.body) > 1 and tree.body[0].lineno == tree.body[0].end_lineno == 1
+        if single and wanted(lines[0]) and source.count(lines[0]) == 1 and "%%" not in source:
+            changed = f"{lines[0]}\n%%{name}"
+            mutant = source.replace(lines[0], changed)
+            check = MISPLACED.format(name=name, source=mutant)
+            shown = "executed: IPython takes it for a line magic, and there is none of that name"
+            change = {"cell": index, "replace": lines[0], "with": changed}
+            return Edit(change, f"%%{name}", index, check, shown, cells=[])
+    return None
+
+
+def timed_below_the_first_line(cells):
+    return magic_below(cells, "time", lambda line: not line.startswith(("import", "from", "@")))
+
+
+def captured_below_an_import(cells):
+    return magic_below(cells, "capture", lambda line: line.startswith(("import", "from")))
+
+
 OPERATORS = {
+    "NB407": [timed_below_the_first_line, captured_below_an_import],
     "NB401": [sorted_in_place, appended_to_itself, updated, shuffled],
     "NB402": [dropped_in_place, sorted_frame_in_place, chained_in_place],
     "NB403": [written_into_rows, written_into_result, written_by_loc, loc_taken_apart, written_into_column],

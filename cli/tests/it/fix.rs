@@ -180,3 +180,16 @@ fn unsafe_fixes_alone_are_no_command() {
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
     }
 }
+
+#[test]
+fn a_diff_shows_no_secret() {
+    let token = format!("ghp_{}", "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0eF3hJ6");
+    let cell = format!(
+        "import requests\nreply = requests.get('https://x.org', headers={{'a': '{token}'}})\nx = [2, 1]\nx = x.sort()\nprint(x)"
+    );
+    let sandbox = Sandbox::new().file("a.ipynb", &notebook(&[&cell]));
+    let output = sandbox.output(&["lint", "--diff", "--unsafe-fixes", "a.ipynb"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("+x.sort()") && text.contains("****"), "{text}");
+    assert!(!text.contains(&token), "{text}");
+}

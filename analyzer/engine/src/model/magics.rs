@@ -167,8 +167,10 @@ pub(super) fn foreign_cell<'a>(flow: &mut Flow<'a, '_>, name: &str, arguments: &
 /// `!command`, `%magic`, `name?`, as a statement or on the right of `=`.
 pub(super) fn escape<'a>(flow: &mut Flow<'a, '_>, kind: IpyEscapeKind, value: &'a str, range: TextRange) {
     match kind {
-        IpyEscapeKind::Magic | IpyEscapeKind::Magic2 => line_magic(flow, value, Some(range)),
-        IpyEscapeKind::Shell
+        IpyEscapeKind::Magic => line_magic(flow, value, Some(range)),
+        // Below the first line there is no such magic: the cell stops here.
+        IpyEscapeKind::Magic2
+        | IpyEscapeKind::Shell
         | IpyEscapeKind::ShCap
         | IpyEscapeKind::Help
         | IpyEscapeKind::Help2
