@@ -55,7 +55,8 @@ pub(crate) enum Command {
 pub(crate) struct LintArgs {
     #[command(flatten)]
     pub(crate) input: InputArgs,
-    /// Show how often each rule was found, and how often it is right in real notebooks, and no single finding
+    /// Show how often each rule was found, and how many of its findings in real notebooks readers judged harmful, and no
+    /// single finding
     #[arg(long, conflicts_with_all = ["format", "mending"])]
     pub(crate) statistics: bool,
     #[command(flatten)]

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt::Write as _};
 use nbvet_engine::{Mended, mend, secrets};
 use nbvet_notebook::{Notebook, Reading};
 use nbvet_render::harmless_block;
-use nbvet_report::{Applicability, ExitCode, FailureKind, RuleRef, RunFailure};
+use nbvet_report::{Applicability, Diagnostic, ExitCode, FailureKind, NotebookReport, RuleRef, RunFailure};
 use similar::TextDiff;
 
 use crate::{
@@ -22,6 +22,8 @@ use crate::{
 pub(crate) struct Fixes {
     /// The rule of each.
     applied: Vec<RuleRef>,
+    /// Findings that only unsafe fixes mend, where those were not asked for.
+    unsafe_left: usize,
     /// The changes, for people.
     diff: String,
     /// What the user may not have expected.
@@ -37,7 +39,9 @@ pub(crate) fn fix(item: &Item, least: Applicability) -> Done {
     };
     let mended = mended(item, &opened, least);
     if mended.applied.is_empty() {
-        return opened.report(item, Ran::default(), Judged::Everything);
+        let mut done = opened.report(item, Ran::default(), Judged::Everything);
+        done.fixes.unsafe_left = unsafe_left(&done.report, least);
+        return done;
     }
     match replace::replace(&item.path, &opened.bytes, &mended.bytes) {
         Ok(replaced) => {
@@ -53,6 +57,7 @@ pub(crate) fn fix(item: &Item, least: Applicability) -> Done {
             });
             let fixes = Fixes {
                 applied: mended.applied,
+                unsafe_left: unsafe_left(&done.report, least),
                 warning,
                 diff: String::new(),
             };
@@ -85,10 +90,24 @@ pub(crate) fn diff(item: &Item, least: Applicability) -> Done {
     };
     let fixes = Fixes {
         applied: mended.applied,
+        unsafe_left: unsafe_left(&done.report, least),
         diff,
         warning: None,
     };
     Done { fixes, ..done }
+}
+
+/// How many findings `--unsafe-fixes` would mend besides.
+fn unsafe_left(report: &NotebookReport, least: Applicability) -> usize {
+    let is_unsafe = |found: &&Diagnostic| {
+        found.counts() && (found.fix.as_ref()).is_some_and(|fix| fix.applicability == Applicability::Unsafe)
+    };
+    let asked = least == Applicability::Unsafe;
+    if asked {
+        0
+    } else {
+        report.diagnostics.iter().filter(is_unsafe).count()
+    }
 }
 
 fn mended(item: &Item, opened: &Opened, least: Applicability) -> Mended {
@@ -150,6 +169,7 @@ pub(crate) fn print_diff(done: &Done) -> Reader {
 pub(crate) struct Count {
     by_rule: BTreeMap<String, usize>,
     notebooks: usize,
+    unsafe_left: usize,
 }
 
 impl Count {
@@ -159,7 +179,12 @@ impl Count {
             *by_rule.entry(rule.id.to_string()).or_default() += 1;
         }
         let notebooks = done.iter().filter(|one| !one.fixes.applied.is_empty()).count();
-        Self { by_rule, notebooks }
+        let unsafe_left = done.iter().map(|one| one.fixes.unsafe_left).sum();
+        Self {
+            by_rule,
+            notebooks,
+            unsafe_left,
+        }
     }
 
     /// Says on stderr what was mended, if anything was: stdout is the report's.
@@ -167,6 +192,7 @@ impl Count {
         if self.notebooks > 0 {
             output::note("mended", &self.told());
         }
+        self.print_left();
     }
 
     /// Says what would be mended, and gives the exit code of a diff.
@@ -174,6 +200,7 @@ impl Count {
         if self.notebooks > 0 {
             output::note("would mend", &self.told());
         }
+        self.print_left();
         let code = if self.notebooks > 0 {
             ExitCode::Failed
         } else {
@@ -183,9 +210,21 @@ impl Count {
         if judged >= ExitCode::Error { judged } else { code }
     }
 
+    fn print_left(&self) {
+        if self.unsafe_left > 0 {
+            let findings = plural(self.unsafe_left);
+            output::note(
+                "not mended",
+                &format!(
+                    "{} finding{findings} that `--unsafe-fixes` would mend",
+                    self.unsafe_left
+                ),
+            );
+        }
+    }
+
     /// "3 findings in 2 notebooks (NB401 2, NB926 1)".
     fn told(&self) -> String {
-        let plural = |count: usize| if count == 1 { "" } else { "s" };
         let total: usize = self.by_rule.values().sum();
         let mut text = format!(
             "{total} finding{} in {} notebook{} (",
@@ -199,4 +238,8 @@ impl Count {
         }
         text + ")"
     }
+}
+
+const fn plural(count: usize) -> &'static str {
+    if count == 1 { "" } else { "s" }
 }

@@ -56,8 +56,12 @@ fn right(name: &str, severity: Severity) -> String {
     figures.map_or_else(
         || "-".to_owned(),
         |figures| {
-            let percent = 100 * figures.right / figures.labelled;
-            format!("{} of {} ({percent} %)", figures.right, figures.labelled)
+            let share = format!("{} of {}", figures.right, figures.labelled);
+            // Of a few hits a share says little.
+            match figures.labelled {
+                0..10 => share,
+                labelled => format!("{share} ({} %)", 100 * figures.right / labelled),
+            }
         },
     )
 }

@@ -18,18 +18,19 @@ fn a_diff_shows_the_cells_lines_and_changes_nothing() {
     sandbox.check(
         &["lint", "--diff", "."],
         &expect![[r#"
-        exit 1
-        --- stdout
-        --- a.ipynb:cell 1
-        +++ a.ipynb:cell 1
-        @@ -1,3 +1,3 @@
-         x = [2, 1]
-        -x = x.sort()
-        +x.sort()
-         assert x
-        --- stderr
-        would mend: 1 finding in 1 notebook (NB401 1)
-    "#]],
+            exit 1
+            --- stdout
+            --- a.ipynb:cell 1
+            +++ a.ipynb:cell 1
+            @@ -1,3 +1,3 @@
+             x = [2, 1]
+            -x = x.sort()
+            +x.sort()
+             assert x
+            --- stderr
+            would mend: 1 finding in 1 notebook (NB401 1)
+            not mended: 1 finding that `--unsafe-fixes` would mend
+        "#]],
     );
     sandbox.check(
         &["lint", "--diff", "--unsafe-fixes", "a.ipynb"],
@@ -75,6 +76,7 @@ fn a_fix_changes_its_line_of_the_file_and_the_verdict_is_that_of_the_mended_note
             -v shows the notes
             --- stderr
             mended: 1 finding in 1 notebook (NB401 1)
+            not mended: 1 finding that `--unsafe-fixes` would mend
         "#]],
     );
     let mended = text.replace("x = x.sort()", "x.sort()");
