@@ -11,7 +11,10 @@ use nbvet_engine::{
 use nbvet_notebook::Reading;
 use nbvet_report::{Strength, StrengthKind};
 
-use crate::analysis::assertions;
+use crate::{
+    analysis::assertions::{self, Assertion},
+    verification::{float_equality_assert, unreached_assertion},
+};
 
 const SEEDING: &[&str] = &[
     "numpy.random.seed",
@@ -38,7 +41,7 @@ fn of_model(model: &Model<'_>) -> Vec<Strength> {
         found: BTreeMap::new(),
     };
     for assertion in assertions::all(model) {
-        if assertion.swallowed_by.is_none() && assertions::tautology(&assertion.statement.test).is_none() {
+        if is_sound(model, &assertion) {
             collector.position = assertion.position;
             collector.add(StrengthKind::Assertion, assertion.statement.range());
         }
@@ -57,6 +60,15 @@ fn of_model(model: &Model<'_>) -> Vec<Strength> {
             first: model.location(position, range),
         })
         .collect()
+}
+
+/// No rule complains of it.
+fn is_sound<'a>(model: &Model<'a>, assertion: &Assertion<'a>) -> bool {
+    let condition = &assertion.statement.test;
+    assertion.swallowed_by.is_none()
+        && assertions::tautology(condition).is_none()
+        && float_equality_assert::inexact(model, condition).is_none()
+        && !unreached_assertion::is_unreached(model, assertion)
 }
 
 struct Collector<'a, 'm> {
@@ -148,6 +160,14 @@ mod tests {
                 "assert x > 0\nassert x < 2",
             ]),
             [(StrengthKind::Assertion, 2, 2)]
+        );
+        assert_eq!(
+            check(&[
+                "def check(rows):\n    assert rows\n    assert len(rows) > 1",
+                "total = sum([0.1, 0.2])\nassert total == 0.3",
+                "if False:\n    assert total > 0",
+            ]),
+            []
         );
         assert_eq!(check(&["assert"]), []);
     }

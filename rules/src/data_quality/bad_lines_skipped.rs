@@ -80,7 +80,7 @@ impl StaticRule for BadLinesSkipped {
                 format!("`{written}` leaves out every line that does not fit, and nothing counts them"),
             )
             .because("A wrong separator or a comma in a text then costs rows, and the notebook ends well.")
-            .help("collect them with a function (`on_bad_lines=bad.append`, `engine=\"python\"`) and check how many there are"),
+            .help("collect them (`bad = []` above, then `on_bad_lines=bad.append, engine=\"python\"`) and check how many there are: `assert len(bad) < 10`"),
         );
     }
 }

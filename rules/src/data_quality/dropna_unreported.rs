@@ -102,7 +102,11 @@ impl StaticRule for DropnaUnreported {
                     format!("rows of `{name}` with a missing value are dropped, and nothing looks at how many"),
                 )
                 .because("One column that came empty takes every row with it, and what follows uses the few that are left.")
-                .help(format!("compare the numbers of rows: `assert len({result}) > 0.9 * rows_before`")),
+                .help(if result == name {
+                    format!("keep `rows_before = len({name})` above this line, and compare below it: `assert len({name}) > 0.9 * rows_before`")
+                } else {
+                    format!("compare the numbers of rows: `assert len({result}) > 0.9 * len({name})`")
+                }),
             );
         }
     }

@@ -95,7 +95,7 @@ impl StaticRule for FillnaMasking {
                     format!("missing values of `{filled}` are filled, and nothing above counts them"),
                 )
                 .because("A column that is half empty looks like any other afterwards, and its figures are made up.")
-                .help(format!("count them first: `assert {name}.isna().mean().max() < 0.05`")),
+                .help(format!("count them first: `assert {} < 0.05`", share_missing(name, &method.value, filled))),
             );
         }
     }
@@ -115,6 +115,16 @@ fn fills<'a>(step: &Step<'a>) -> Option<&'a ExprCall> {
     let kept = step.target.is_some() || steps::is_set(call, "inplace");
     let fits = calls::name(call) == "fillna" && is_place(&method.value) && is_number(value);
     (fits && kept).then_some(call)
+}
+
+/// The share of what is missing: a column has one, a frame one for each column.
+fn share_missing(name: &str, receiver: &Expr, filled: &str) -> String {
+    match receiver {
+        Expr::Subscript(part) if part.slice.is_string_literal_expr() => format!("{filled}.isna().mean()"),
+        Expr::Attribute(_) => format!("{filled}.isna().mean()"),
+        Expr::Subscript(_) => format!("{filled}.isna().mean().max()"),
+        _ => format!("{name}.isna().mean().max()"),
+    }
 }
 
 /// A name, or a column or part of one.

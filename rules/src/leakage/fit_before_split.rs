@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use nbvet_engine::{
     Check, Context, Finding, Model, Node, Row, StaticRule, Visits,
-    ast::Expr,
+    ast::{Expr, ExprCall, Ranged as _},
     model::{
         Place,
-        learning::{Columns, Evaluation, Fit, FitId, Judged, Learning, Lesson},
+        learning::{Columns, Evaluation, Fit, FitId, Judged, Learning, Lesson, Side},
     },
 };
 use nbvet_report::Severity;
@@ -219,11 +219,7 @@ fn finding(cx: &Context<'_, '_>, leak: Leak<'_>) -> Finding {
             (_, Lesson::Group) => "The answers of test rows are in the features of training rows, and each test row holds a part of its own.",
             _ => "What it learned from the test rows is in the training data, so the score looks better than the model is on new data.",
         })
-        .help(if fit.call.is_some() {
-            "split first and fit it on the training rows only, or put it into a Pipeline with the model"
-        } else {
-            "split first, compute the figures of the training rows, and use them for the test rows too"
-        })
+        .help(help(model, fit, leak.evaluation))
         .label(
             model.location_of(leak.evaluation.place),
             match (leak.harm, judged) {
@@ -236,11 +232,52 @@ fn finding(cx: &Context<'_, '_>, leak: Leak<'_>) -> Finding {
         finding = finding.at_most(Severity::Note);
     }
     let split = learning.rows().side(learning.data(leak.evaluation.data).rows);
-    if let Some((split, _)) = split {
-        let split = model.location_of(learning.split(split).place);
-        finding = finding.label(split, "the rows are split only here");
+    let split = split.map(|(split, _)| learning.split(split).place);
+    // A split above it is not what comes too late.
+    if let Some(split) = split.filter(|split| *split > fit.place) {
+        finding = finding.label(model.location_of(split), "the rows are split only here");
     }
     finding
+}
+
+fn help(model: &Model<'_>, fit: &Fit<'_>, evaluation: &Evaluation) -> String {
+    let learning = model.learning();
+    let by_folds = evaluation.how == Judged::CrossValidation;
+    let side = learning.rows().side(learning.data(fit.data).rows);
+    let is_test_part = side.is_some_and(|(_, side)| side == Side::Test);
+    match fit.call {
+        None if by_folds => {
+            "cross-validation tests on rows that these figures are of: compute them in a transformer, and put it into a Pipeline with the model"
+                .to_owned()
+        }
+        None => {
+            "split first, compute the figures of the training rows, and use them for the test rows too".to_owned()
+        }
+        Some(_) if by_folds => {
+            let class = learning.estimator(fit.estimator).class;
+            let who = class.map_or_else(|| "this transformer".to_owned(), |class| format!("the {class}"));
+            format!("cross-validation tests on rows that {who} saw: put both into a Pipeline")
+        }
+        Some(call) if is_test_part => match transforming(model, fit.place, call) {
+            Some(code) => format!("fit it on the training rows only, and use that here: `{code}`"),
+            None => "fit it on the training rows only, and only transform these".to_owned(),
+        },
+        Some(_) => {
+            "split first and fit it on the training rows only, or put it into a Pipeline with the model".to_owned()
+        }
+    }
+}
+
+/// `scaler.transform(rows)` for a `scaler.fit_transform(rows)` of a name that was fitted before.
+fn transforming(model: &Model<'_>, place: Place, call: &ExprCall) -> Option<String> {
+    let Expr::Attribute(method) = &*call.func else {
+        return None;
+    };
+    let rows = call.arguments.args.first()?;
+    let text = |part: &Expr| model.cell(place.cell).slice(part.range());
+    let fits = matches!(method.attr.as_str(), "fit" | "fit_transform");
+    (fits && method.value.is_name_expr() && !text(rows).contains('\n'))
+        .then(|| format!("{}.transform({})", text(&method.value), text(rows)))
 }
 
 fn message(model: &Model<'_>, fit: &Fit<'_>) -> String {

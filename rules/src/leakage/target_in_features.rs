@@ -75,7 +75,7 @@ impl StaticRule for TargetInFeatures {
         let mut seen = Vec::new();
         for (_, fit) in learning.fits() {
             let Some(leak) = leak(learning, fit) else { continue };
-            let subject = (learning.data(fit.data).frame, leak.columns.clone());
+            let subject = (learning.data(fit.data).frame, leak.columns.clone(), leak.computed);
             if seen.contains(&subject) {
                 continue;
             }

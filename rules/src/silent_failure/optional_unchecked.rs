@@ -91,13 +91,19 @@ impl StaticRule for OptionalUnchecked {
         let shown = short(model.cell(home).slice(part.range()));
         let subject = name.map_or_else(|| "the result".to_owned(), |name| format!("`{}`", name.id));
         let at = model.location(home, part.range());
-        let mut finding = Finding::new(
-            at,
-            format!("`{shown}` fails {}: then {subject} is None", optional.when),
-        )
-        .because("The error is a puzzling \"'NoneType' object …\", and comes for the one value that differs.")
-        .help("test the result for None, and say what is to happen then")
-        .lowered_if(optional.is_pattern);
+        // That a result is None when its function returns None goes without saying.
+        let says_all = name.is_none() && optional.when.ends_with("returns None");
+        let message = if says_all {
+            format!("`{shown}` fails {}", optional.when)
+        } else {
+            format!("`{shown}` fails {}: then {subject} is None", optional.when)
+        };
+        let mut finding = Finding::new(at, message)
+            .because(
+                "The error is a puzzling \"'NoneType' object …\", and comes for the one value that differs.",
+            )
+            .help("test the result for None, and say what is to happen then")
+            .lowered_if(optional.is_pattern);
         if name.is_some() {
             finding = finding.label(cx.at(call.range()), "may give None");
         }

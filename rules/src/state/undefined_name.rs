@@ -132,7 +132,11 @@ fn finding(cx: &Context<'_, '_>, name: &str, reference: &Reference<'_>, uses: us
     };
     let found = Finding::new(at, message)
         .because(format!("{because}{more}{stale}"))
-        .help(advice(name))
+        .help(if reference.resolution == Resolution::Deleted {
+            format!("take the `del` above out, or make `{name}` again before this line")
+        } else {
+            advice(name)
+        })
         .lowered_if(reference.conditional || reference.in_annotation)
         .about(format!("name:{name}"));
     if is_never {

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use nbvet_engine::{
-    Check, Context, Finding, Node, Row, StaticRule, Visits,
-    model::{Place, Resolution, ScopeId},
+    Check, Context, Finding, Model, Node, Row, StaticRule, Visits,
+    ast::Ranged as _,
+    model::{BindingKind, Place, Resolution, ScopeId},
 };
 use nbvet_report::Location;
 
@@ -123,8 +124,13 @@ fn finding(cx: &Context<'_, '_>, name: &str, early: &Early) -> Option<Finding> {
     let at = model.location_of(early.at);
     let Some(later) = places.clone().find(|place| *place > early.at) else {
         // `df = df.dropna()` where nothing above made a `df`: its own statement binds it, too late.
-        let own = places.next().filter(|own| own.cell == early.at.cell)?;
-        return Some(made_from_itself(name, at, model.location_of(own)).lowered_if(early.conditional));
+        let own = places.next()?;
+        let found = if is_made_from_itself(model, name, own, early.at) {
+            made_from_itself(name, at, model.location_of(own))
+        } else {
+            never_bound(name, at, model.location_of(own))
+        };
+        return Some(found.lowered_if(early.conditional));
     };
     let bound = model.location_of(later);
     let message = match early.needed {
@@ -147,6 +153,36 @@ fn finding(cx: &Context<'_, '_>, name: &str, early: &Early) -> Option<Finding> {
         );
     }
     Some(finding)
+}
+
+/// The use stands in what the binding is made of: the value of `df = df.dropna()`, the decorators of a function.
+fn is_made_from_itself(model: &Model<'_>, name: &str, own: Place, at: Place) -> bool {
+    let mut bindings = model
+        .bindings_named(ScopeId::NOTEBOOK, name)
+        .iter()
+        .map(|id| model.binding(*id));
+    let binding = bindings.find(|binding| binding.place == own);
+    let source = binding.and_then(|binding| match binding.kind {
+        BindingKind::Value(value)
+        | BindingKind::Part(value)
+        | BindingKind::Item(value)
+        | BindingKind::Augmented(value) => Some(value.range()),
+        BindingKind::Function(function) => Some(function.range()),
+        BindingKind::Class(class) => Some(class.range()),
+        _ => None,
+    });
+    own == at || source.is_some_and(|source| source.contains_range(at.range()))
+}
+
+/// `if False:` around the only binding.
+fn never_bound(name: &str, at: Location, own: Location) -> Finding {
+    Finding::new(at, format!("`{name}` is bound only where no run gets to"))
+        .because("Run from top to bottom, this raises NameError.")
+        .help(format!(
+            "bind `{name}` on every way to this line, or take both out"
+        ))
+        .label(own, format!("this binds `{name}`, and never runs"))
+        .about(format!("name:{name}"))
 }
 
 fn made_from_itself(name: &str, at: Location, own: Location) -> Finding {

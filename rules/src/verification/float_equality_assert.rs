@@ -59,17 +59,9 @@ impl StaticRule for FloatEqualityAssert {
     fn visit<'a>(&self, _: Node<'a>, cx: &mut Context<'a, '_>) {
         let model = cx.model();
         for assertion in assertions::all(model) {
-            let Expr::Compare(comparison) = &*assertion.statement.test else {
+            let Some((computed, number)) = inexact(model, &assertion.statement.test) else {
                 continue;
             };
-            let ([CmpOp::Eq], [right]) = (&*comparison.ops, &*comparison.comparators) else {
-                continue;
-            };
-            let sides = [(&*comparison.left, right), (right, &*comparison.left)];
-            let found = sides
-                .into_iter()
-                .find(|(computed, number)| is_inexact(number) && is_computed(model, computed, MAX_STEPS));
-            let Some((computed, number)) = found else { continue };
             let text = |side: &Expr| model.cell(assertion.position).slice(side.range());
             let (computed, number) = (text(computed), text(number));
             cx.report(
@@ -82,6 +74,20 @@ impl StaticRule for FloatEqualityAssert {
             );
         }
     }
+}
+
+/// The computed number and the fraction that a condition says are equal.
+pub(crate) fn inexact<'a>(model: &Model<'a>, condition: &'a Expr) -> Option<(&'a Expr, &'a Expr)> {
+    let Expr::Compare(comparison) = condition else {
+        return None;
+    };
+    let ([CmpOp::Eq], [right]) = (&*comparison.ops, &*comparison.comparators) else {
+        return None;
+    };
+    let sides = [(&*comparison.left, right), (right, &*comparison.left)];
+    sides
+        .into_iter()
+        .find(|(computed, number)| is_inexact(number) && is_computed(model, computed, MAX_STEPS))
 }
 
 /// A fraction that binary numbers hold only nearly.

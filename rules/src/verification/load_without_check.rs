@@ -88,10 +88,18 @@ impl StaticRule for LoadWithoutCheck {
                 .because(
                     "An empty file or another one than meant is read just as well, and nothing would say so.",
                 )
-                .help(format!(
-                    "say what you know of it below this line: `assert len({name}) > 0`"
-                )),
+                .help(if is_in_pieces(step.value) {
+                    "it comes in pieces: count their rows, and say below how many there have to be".to_owned()
+                } else {
+                    format!("say what you know of it below this line: `assert len({name}) > 0`")
+                }),
             );
         }
     }
+}
+
+/// `chunksize=`, `iterator=`: a reader, which has no length.
+fn is_in_pieces(value: &Expr) -> bool {
+    let Expr::Call(call) = value else { return false };
+    steps::keyword(call, "chunksize").is_some() || steps::is_set(call, "iterator")
 }

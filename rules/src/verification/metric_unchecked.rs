@@ -83,7 +83,11 @@ impl StaticRule for MetricUnchecked {
                 format!("`{name}` tells how good the model is, and nothing in this notebook compares that with a bound"),
             )
             .because("A model that has learned nothing passes as well as a good one.")
-            .help("keep the score in a name and say what is good enough: `assert score > 0.8`"),
+            .help(if is_better_small(name) {
+                "keep the error in a name and say how much is too much: `assert error < bound`"
+            } else {
+                "keep the score in a name and say what is good enough: `assert score > 0.8`"
+            }),
         );
     }
 }
@@ -105,6 +109,11 @@ fn is_metric<'a>(model: &Model<'a>, call: &'a ExprCall) -> bool {
         .is_some_and(|name| name.segments().starts_with(&["sklearn", "metrics"]));
     (judges && is_of_sklearn)
         || (name == "score" && call.arguments.args.len() >= 2 && judges_estimator(model, call))
+}
+
+/// Errors and losses: the less the better.
+fn is_better_small(name: &str) -> bool {
+    name.ends_with("_error") || name.ends_with("_loss")
 }
 
 /// `model.score(…)` of something that the notebook fits.

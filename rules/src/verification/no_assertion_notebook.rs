@@ -65,12 +65,20 @@ impl StaticRule for NoAssertionNotebook {
         }
         let Some(first) = work.first else { return };
         let at = cx.model().location(first.position, first.range);
-        let suggestion = match (&first.name, first.loads) {
-            (Some(name), true) => format!("for a start, below this line: `assert len({name}) > 0`"),
-            (None, true) => "for a start, check that what was read is not empty".to_owned(),
-            (_, false) => "for a start, check the score of the model: `assert score > 0.8`".to_owned(),
+        let suggestion = match (&first.name, first.kind) {
+            (Some(name), Kind::Loads) => format!("for a start, below this line: `assert len({name}) > 0`"),
+            (None, Kind::Loads) => "for a start, check that what was read is not empty".to_owned(),
+            (_, Kind::Steps) => {
+                "for a start, check after the last step that the loss is low enough: `assert loss < bound`"
+                    .to_owned()
+            }
+            (_, _) => "for a start, check the score of the model: `assert score > 0.8`".to_owned(),
         };
-        let what = if first.loads { "reads data" } else { "fits a model" };
+        let what = if first.kind == Kind::Loads {
+            "reads data"
+        } else {
+            "fits a model"
+        };
         cx.report(
             Finding::new(at, format!("this notebook {what} and checks nothing"))
                 .because("It ends well whatever it computed: an empty file and a wrong column pass as well as a right result.")
@@ -83,7 +91,19 @@ struct First {
     position: usize,
     range: TextRange,
     name: Option<String>,
-    loads: bool,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// It reads data.
+    Loads,
+    /// It fits a model.
+    Fits,
+    /// `train()`: fits a model, or only says that a network is going to be trained.
+    MayFit,
+    /// It finds out in which direction to step, as networks are trained.
+    Steps,
 }
 
 #[derive(Default)]
@@ -96,14 +116,17 @@ struct Work {
 
 impl Work {
     fn note(&mut self, call: &ast::ExprCall, range: TextRange, name: Option<String>) {
-        if let Some(loads) = kind_of_work(call)
-            && self.first.is_none()
-        {
+        let Some(kind) = kind_of_work(call) else { return };
+        let is_first = match &self.first {
+            None => kind != Kind::Steps,
+            Some(first) => first.kind == Kind::MayFit && kind == Kind::Steps,
+        };
+        if is_first {
             self.first = Some(First {
                 position: self.position,
                 range,
-                name,
-                loads,
+                name: name.filter(|_| !is_in_pieces(call)),
+                kind,
             });
         }
     }
@@ -139,8 +162,14 @@ impl<'a> Visitor<'a> for Work {
     }
 }
 
-/// `Some(true)` for a call that loads data, `Some(false)` for one that fits a model.
-fn kind_of_work(call: &ast::ExprCall) -> Option<bool> {
+/// What is read has no length.
+fn is_in_pieces(call: &ast::ExprCall) -> bool {
+    ["chunksize", "iterator", "streaming"]
+        .iter()
+        .any(|word| call.arguments.find_keyword(word).is_some())
+}
+
+fn kind_of_work(call: &ast::ExprCall) -> Option<Kind> {
     let name = match &*call.func {
         Expr::Name(name) => name.id.as_str(),
         Expr::Attribute(attribute) => attribute.attr.as_str(),
@@ -149,8 +178,12 @@ fn kind_of_work(call: &ast::ExprCall) -> Option<bool> {
     match name {
         "read_csv" | "read_excel" | "read_parquet" | "read_json" | "read_sql" | "read_table"
         | "read_feather" | "read_pickle" | "read_hdf" | "read_html" | "read_sql_query" | "loadtxt"
-        | "genfromtxt" | "load_dataset" => Some(true),
-        "fit" | "fit_transform" | "fit_predict" | "train" => call.func.is_attribute_expr().then_some(false),
+        | "genfromtxt" | "load_dataset" => Some(Kind::Loads),
+        "train" if call.arguments.is_empty() => call.func.is_attribute_expr().then_some(Kind::MayFit),
+        "backward" => call.func.is_attribute_expr().then_some(Kind::Steps),
+        "fit" | "fit_transform" | "fit_predict" | "train" => {
+            call.func.is_attribute_expr().then_some(Kind::Fits)
+        }
         _ => None,
     }
 }

@@ -80,6 +80,11 @@ impl StaticRule for UnreachedAssertion {
     }
 }
 
+/// The rule complains of it, here or at another place of the same function.
+pub(crate) fn is_unreached<'a>(model: &Model<'a>, assertion: &Assertion<'a>) -> bool {
+    unreached(model, assertion).is_some()
+}
+
 fn unreached<'a>(model: &Model<'a>, assertion: &Assertion<'a>) -> Option<(String, String)> {
     if is_behind_an_end(model, &assertion.statement.test) {
         return Some((
