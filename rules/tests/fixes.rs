@@ -144,6 +144,13 @@ fn nb301_a_comparison_with_nan_becomes_the_question_that_was_meant() {
         "import math\nx = 1.0\nif x != math.nan:\n    x = 2",
         "import math\nx = 1.0\nif not math.isnan(x):\n    x = 2",
     );
+    // `math.isnan` takes no array, and `numpy.isnan` no texts.
+    for cell in [
+        "import math\nimport numpy as np\nx = np.array([1, 2])\ny = x == math.nan",
+        "import numpy as np\nx = np.array(['a'], object)\ny = x == np.nan",
+    ] {
+        assert_eq!(mended(cell, Applicability::Unsafe), cell);
+    }
 }
 
 #[test]

@@ -159,3 +159,22 @@ fn a_suppression_can_itself_be_left_alone() {
     assert!(found.iter().all(|found| !found.counts()), "{found:#?}");
     assert_eq!(found.len(), 1);
 }
+
+#[test]
+fn a_script_cell_is_silenced_below_its_magic_or_where_it_is_pointed_at() {
+    let script = |lines: &[&str]| format!("%%bash\n{}\n", lines.join("\n"));
+    let (get, unpack, end) = ("wget -q https://example.org/a.csv", "python make.py", "ls");
+    let comment = "# nbvet: ignore[NB209] checked below";
+    let own_line = format!("{get}  {comment}");
+    for (source, is_silenced) in [
+        (script(&[comment, get, unpack, end]), true),
+        (script(&[&own_line, unpack, end]), true),
+        (script(&["", comment, get, unpack, end]), true),
+        (script(&[get, unpack, comment, end]), false),
+    ] {
+        let found = diagnostics(&source, &[], None, &Settings::default());
+        let hit = found.iter().find(|found| found.rule.id == "NB209");
+        assert_eq!(hit.unwrap().suppression.is_some(), is_silenced, "{source}");
+        assert_eq!(told(&source, &[], None).is_empty(), is_silenced, "{source}");
+    }
+}

@@ -113,7 +113,10 @@ fn order(diagnostic: &Diagnostic) -> (Option<u32>, u32, u32, &str) {
 }
 
 fn places(found: &[Found], rules: &[Rule]) -> Spoken {
-    let place = |(rule, finding): &Found| (rules[*rule].meta.id, finding.location.clone());
+    let place = |(rule, finding): &Found| {
+        let id = rules[*rule].meta.id;
+        (id, finding.location.clone(), finding.labels.clone())
+    };
     found.iter().map(place).collect()
 }
 

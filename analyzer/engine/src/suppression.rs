@@ -1,10 +1,11 @@
 //! How an author switches a diagnostic off: `# nbvet: ignore[NB201] reason` on the line or on its own above it, or
-//! a cell tag `nbvet-ignore-NB201`. At production a comment needs its reason, and a tag does not count.
+//! a cell tag `nbvet-ignore-NB201`. At production a comment needs its reason, and a tag does not count. The line of
+//! a `%%magic` takes no comment: one on the line below it counts for it, or on a line that the diagnostic points at.
 
 use std::ops::Range;
 
 use nbvet_notebook::Cell;
-use nbvet_report::{Diagnostic, Level, Location, Suppression, SuppressionKind};
+use nbvet_report::{Diagnostic, Label, Level, Location, Suppression, SuppressionKind};
 
 const MARKER: &str = "nbvet: ignore[";
 const TAG: &str = "nbvet-ignore-";
@@ -18,21 +19,42 @@ pub(crate) struct Named<'a> {
     /// Lines of the cell (1-based) that it covers: a comment's own, and the next one where it stands alone.
     first: u32,
     last: u32,
+    /// The cell begins with a `%%magic`.
+    of_magic: bool,
     reason: &'a str,
 }
 
 impl Named<'_> {
     /// Whether it speaks of a rule with these names, at this place of the cell.
-    pub(crate) fn covers(&self, id: &str, name: &str, at: &Location) -> bool {
-        (self.word == id || self.word == name) && self.first <= at.end_line && at.line <= self.last
+    pub(crate) fn covers(&self, id: &str, name: &str, at: &Location, labels: &[Label]) -> bool {
+        let is_labelled = || {
+            let labels = labels.iter().map(|label| &label.location);
+            labels
+                .filter(|label| label.cell == at.cell)
+                .any(|label| self.reaches(label))
+        };
+        (self.word == id || self.word == name) && (self.reaches(at) || self.of_magic && is_labelled())
+    }
+
+    fn reaches(&self, at: &Location) -> bool {
+        self.first <= at.end_line && at.line <= self.last
     }
 }
 
 /// Every rule that a cell's comments and tags name, the comments first.
 pub(crate) fn named(cell: &Cell) -> Vec<Named<'_>> {
     let mut named = Vec::new();
+    let of_magic = cell.source.starts_with("%%");
     for (number, start, line) in lines_with(&cell.source, MARKER) {
-        named.extend(comment(number, start, line).into_iter().flatten());
+        let found = comment(number, start, line).into_iter().flatten();
+        named.extend(found.map(|found| {
+            let below_magic = of_magic && number == 2 && found.last > number;
+            Named {
+                first: if below_magic { 1 } else { found.first },
+                of_magic,
+                ..found
+            }
+        }));
     }
     named.extend(
         cell.tags
@@ -43,6 +65,7 @@ pub(crate) fn named(cell: &Cell) -> Vec<Named<'_>> {
                 place: None,
                 first: 0,
                 last: u32::MAX,
+                of_magic,
                 reason: "",
             }),
     );
@@ -76,7 +99,7 @@ pub(crate) fn find(named: &[Named<'_>], diagnostic: &Diagnostic, level: Level) -
     let (id, name) = (&diagnostic.rule.id, &diagnostic.rule.name);
     let found = named
         .iter()
-        .filter(|named| named.covers(id, name, &diagnostic.location))
+        .filter(|named| named.covers(id, name, &diagnostic.location, &diagnostic.labels))
         .find(|named| !strict || !named.reason.is_empty())?;
     let kind = match found.place {
         Some(_) => SuppressionKind::Comment,
@@ -116,6 +139,7 @@ fn comment(number: u32, start: usize, line: &str) -> Option<Vec<Named<'_>>> {
             place: Some(at..at + word.len()),
             first: number,
             last: number + u32::from(alone),
+            of_magic: false,
             reason: reason.trim(),
         }
     });

@@ -2,7 +2,7 @@
 //! only where its rule could have spoken.
 
 use nbvet_notebook::{Cell, CellKind};
-use nbvet_report::{CellOutcome, Location};
+use nbvet_report::{CellOutcome, Label, Location};
 
 use crate::{
     check::Run,
@@ -13,8 +13,8 @@ use crate::{
     suppression::{self, Named},
 };
 
-/// What was there to be switched off: the rule and the place.
-pub(crate) type Spoken = Vec<(&'static str, Location)>;
+/// What was there to be switched off: the rule, the place, and the places that it points at.
+pub(crate) type Spoken = Vec<(&'static str, Location, Vec<Label>)>;
 
 /// Everything that decides whether a comment or a tag has its use.
 pub(crate) struct Unused<'a> {
@@ -113,10 +113,10 @@ impl Unused<'_> {
     }
 
     fn has_spoken(&self, rule: &Rule, cell: &Cell, named: &Named<'_>) -> bool {
-        self.spoken.iter().any(|(id, location)| {
+        self.spoken.iter().any(|(id, location, labels)| {
             *id == rule.meta.id
                 && location.cell == Some(cell.index)
-                && named.covers(id, rule.meta.name, location)
+                && named.covers(id, rule.meta.name, location, labels)
         })
     }
 

@@ -147,7 +147,7 @@ pub(crate) fn is_constant(value: &Expr) -> bool {
 }
 
 /// Some path through the body raises or stops the notebook.
-fn raises(body: &[Stmt]) -> bool {
+pub(crate) fn raises(body: &[Stmt]) -> bool {
     struct Finder(bool);
     impl<'a> Visitor<'a> for Finder {
         fn visit_stmt(&mut self, statement: &'a Stmt) {

@@ -22,4 +22,5 @@ pub(crate) mod none_origin;
 pub(crate) mod numbers;
 pub(crate) mod reach;
 pub(crate) mod responses;
+pub(crate) mod retries;
 pub(crate) mod steps;

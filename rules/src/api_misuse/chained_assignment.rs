@@ -2,8 +2,8 @@
 
 use nbvet_engine::{
     Check, Context, Finding, Node, Row, StaticRule, Visits,
-    ast::{CmpOp, Expr, ExprSubscript, Operator, Ranged, TextRange, UnaryOp},
-    model::Tag,
+    ast::{CmpOp, Expr, ExprCall, ExprName, ExprSubscript, Operator, Ranged, TextRange, UnaryOp},
+    model::{BindingKind, Tag},
 };
 use nbvet_report::{Applicability, Edit};
 
@@ -17,7 +17,8 @@ rule! {
     /// `df[df["age"] > 90]["age"] = 90` selects rows first: pandas makes a new frame of them, writes into that and
     /// forgets it. `df` stays as it was, in every version of pandas, and what follows works with the old values.
     ///
-    /// `df["age"][rows] = 90` changes the frame before pandas 3 and does nothing from then on: it counts one severity less.
+    /// `df["age"][rows] = 90`, `df.loc[0]["age"] = 90` and `df["age"].fillna(0, inplace=True)` can change the frame before
+    /// pandas 3 and do nothing from then on: they count one severity less.
     ///
     /// Only frames that are surely pandas frames count; `grid[y][x] = 1` of a list or an array is right.
     ///
@@ -39,7 +40,8 @@ rule! {
     ///
     /// ## How to mend it
     ///
-    /// Select rows and column in one step: `df.loc[rows, "column"] = value`.
+    /// Select rows and column in one step: `df.loc[rows, "column"] = value`. Give what a method returns back to the column:
+    /// `df["column"] = df["column"].fillna(0)`.
     "NB403" "chained-assignment",
     group: ApiMisuse,
     row: Row::Hidden,
@@ -70,52 +72,80 @@ const COPYING: &[&str] = &[
     "tail",
 ];
 
+/// Methods of a column that change it by `inplace=True`, and of which pandas 3 warns that the frame does not see it.
+const INPLACE: &[&str] = &[
+    "bfill",
+    "clip",
+    "ffill",
+    "fillna",
+    "interpolate",
+    "mask",
+    "replace",
+    "where",
+];
+
 impl StaticRule for ChainedAssignment {
     fn visits(&self) -> Visits {
-        Visits::ASSIGN
+        Visits::ASSIGN | Visits::EXPRESSION
     }
 
     fn visit<'a>(&self, node: Node<'a>, cx: &mut Context<'a, '_>) {
-        let Node::Assign(assign) = node else { return };
-        for target in &assign.targets {
-            let Some((written, selection)) = written(target) else {
-                continue;
-            };
-            let frame = column_of_frame(cx, selection);
-            let copied = copied(cx, selection);
-            // Somebody shows what becomes of it, or has switched the warning off.
-            if (frame.is_some() || copied.is_some()) && cx.cell().text().contains("chained_assignment") {
-                return;
+        // Somebody shows what becomes of it, or has switched the warning off.
+        let is_known = |cx: &Context<'_, '_>| cx.cell().text().contains("chained_assignment");
+        match node {
+            Node::Assign(assign) => {
+                for target in &assign.targets {
+                    if let Some(finding) = written(target).and_then(|part| look_at(cx, target, part))
+                        && !is_known(cx)
+                    {
+                        cx.report(finding);
+                    }
+                }
             }
-            if let Some(frame) = frame {
-                report_column(cx, target, frame, selection);
-                continue;
+            Node::Expression(statement) => {
+                if let Expr::Call(call) = &*statement.value
+                    && let Some(finding) = changed_in_place(cx, call)
+                    && !is_known(cx)
+                {
+                    cx.report(finding);
+                }
             }
-            let Some((frame, copy)) = copied else {
-                continue;
-            };
-            let name = cx.source(frame.range());
-            let mended = loc(cx, target, selection);
-            let help = match &mended {
-                Some((_, text)) => format!("write `{text} = …`"),
-                None => "select rows and columns in one step: `df.loc[rows, \"column\"] = …`".to_owned(),
-            };
-            let finding = Finding::new(
-                cx.at(target.range()),
-                format!("this writes into a copy: `{name}` stays as it was"),
-            )
-            .because(format!(
-                "`{}` is a new frame ({copy}), and nothing keeps it.",
-                short(cx.source(written.range()))
-            ))
-            .help(help)
-            .about(format!("name:{name}"));
-            cx.report(match mended {
-                Some((edits, _)) => finding.fix("write by `.loc`", Applicability::Unsafe, edits),
-                None => finding,
-            });
+            _ => {}
         }
     }
+}
+
+fn look_at<'a>(cx: &Context<'a, '_>, target: &'a Expr, selection: &'a Expr) -> Option<Finding> {
+    // An attribute of a series, such as its name, is no value of the frame.
+    if target.is_subscript_expr() {
+        if let Some(frame) = column_of_frame(cx, selection) {
+            return Some(column_finding(cx, target, frame, selection));
+        }
+        if let Some(frame) = row_of_frame(cx, selection) {
+            return Some(row_finding(cx, target, frame, selection));
+        }
+    }
+    let (frame, copy) = copied(cx, selection)?;
+    let name = cx.source(frame.range());
+    let mended = loc(cx, target, selection);
+    let help = match &mended {
+        Some((_, text)) => format!("write `{text} = …`"),
+        None => "select rows and columns in one step: `df.loc[rows, \"column\"] = …`".to_owned(),
+    };
+    let finding = Finding::new(
+        cx.at(target.range()),
+        format!("this writes into a copy: `{name}` stays as it was"),
+    )
+    .because(format!(
+        "`{}` is a new frame ({copy}), and nothing keeps it.",
+        short(cx.source(selection.range()))
+    ))
+    .help(help)
+    .about(format!("name:{name}"));
+    Some(match mended {
+        Some((edits, _)) => finding.fix("write by `.loc`", Applicability::Unsafe, edits),
+        None => finding,
+    })
 }
 
 fn short(text: &str) -> String {
@@ -127,19 +157,42 @@ fn short(text: &str) -> String {
 }
 
 /// The selection that is written into: `df[mask]` of `df[mask]["c"]`, `df[mask].c` and `df[mask].loc[…]`.
-fn written(target: &Expr) -> Option<(&Expr, &Expr)> {
-    let inner = match target {
+fn written(target: &Expr) -> Option<&Expr> {
+    match target {
         Expr::Subscript(subscript) => match &*subscript.value {
             Expr::Attribute(attribute)
                 if matches!(attribute.attr.as_str(), "loc" | "iloc" | "at" | "iat") =>
             {
-                &*attribute.value
+                Some(&attribute.value)
             }
-            value => value,
+            value => Some(value),
         },
-        _ => return None,
+        Expr::Attribute(attribute) => Some(&attribute.value),
+        _ => None,
+    }
+}
+
+/// The frame and the choice of `df.loc[choice]` and `df.iloc[choice]`.
+fn located<'a>(cx: &Context<'a, '_>, selection: &'a Expr) -> Option<(&'a Expr, &'a Expr)> {
+    let Expr::Subscript(subscript) = selection else {
+        return None;
     };
-    Some((inner, inner))
+    let Expr::Attribute(attribute) = &*subscript.value else {
+        return None;
+    };
+    let is_frame = matches!(attribute.attr.as_str(), "loc" | "iloc")
+        && cx.model().tag(&attribute.value) == Some(Tag::DataFrame);
+    is_frame.then_some((&*attribute.value, &*subscript.slice))
+}
+
+/// `df.loc[0]` of `df.loc[0]["c"] = value`: before pandas 3 a view where all columns are of one type.
+fn row_of_frame<'a>(cx: &Context<'a, '_>, selection: &'a Expr) -> Option<&'a Expr> {
+    let (frame, choice) = located(cx, selection)?;
+    let choice = match choice {
+        Expr::UnaryOp(operation) => &*operation.operand,
+        choice => choice,
+    };
+    (choice.is_number_literal_expr() || choice.is_string_literal_expr()).then_some(frame)
 }
 
 /// `df["c"]` of `df["c"][rows] = value`: a view of the frame before pandas 3, a copy from then on.
@@ -151,9 +204,9 @@ fn column_of_frame<'a>(cx: &Context<'a, '_>, selection: &'a Expr) -> Option<&'a 
     (subscript.slice.is_string_literal_expr() && is_frame()).then_some(&*subscript.value)
 }
 
-fn report_column(cx: &mut Context<'_, '_>, target: &Expr, frame: &Expr, column: &Expr) {
+fn column_finding(cx: &Context<'_, '_>, target: &Expr, frame: &Expr, column: &Expr) -> Finding {
     let (name, column) = (cx.source(frame.range()), cx.source(column.range()));
-    let finding = Finding::new(
+    Finding::new(
         cx.at(target.range()),
         format!("from pandas 3 on this writes into a copy of the column: `{name}` stays as it was"),
     )
@@ -165,8 +218,55 @@ fn report_column(cx: &mut Context<'_, '_>, target: &Expr, frame: &Expr, column: 
         "select rows and column in one step: `{name}.loc[rows, \"column\"] = …`"
     ))
     .lowered_if(true)
+    .about(format!("name:{name}"))
+}
+
+fn row_finding(cx: &Context<'_, '_>, target: &Expr, frame: &Expr, row: &Expr) -> Finding {
+    let (name, row) = (cx.source(frame.range()), cx.source(row.range()));
+    Finding::new(
+        cx.at(target.range()),
+        format!("from pandas 3 on this writes into a copy of the row: `{name}` stays as it was"),
+    )
+    .because(format!(
+        "There `{}` is always a new series; older versions change the frame only where its columns are of one type.",
+        short(row)
+    ))
+    .help(format!(
+        "select row and column in one step: `{name}.loc[row, \"column\"] = …`"
+    ))
+    .lowered_if(true)
+    .about(format!("name:{name}"))
+}
+
+/// `df["c"].fillna(0, inplace=True)`.
+fn changed_in_place<'a>(cx: &Context<'a, '_>, call: &'a ExprCall) -> Option<Finding> {
+    let Expr::Attribute(method) = &*call.func else {
+        return None;
+    };
+    let in_place = call.arguments.find_keyword("inplace")?;
+    let is_told = matches!(&in_place.value, Expr::BooleanLiteral(told) if told.value);
+    if !is_told || !INPLACE.contains(&method.attr.as_str()) {
+        return None;
+    }
+    let frame = column_of_frame(cx, &method.value)?;
+    let (name, column) = (cx.source(frame.range()), cx.source(method.value.range()));
+    let called = method.attr.as_str();
+    let finding = Finding::new(
+        cx.at(call.range()),
+        format!("from pandas 3 on `{called}` changes a copy of the column: `{name}` stays as it was"),
+    )
+    .because(format!(
+        "There `{}` is always a new series; older versions change the frame, and may warn.",
+        short(column)
+    ))
+    .help(format!(
+        "give the column what the method returns: `{} = {}.{called}(…)`",
+        short(column),
+        short(column)
+    ))
+    .lowered_if(true)
     .about(format!("name:{name}"));
-    cx.report(finding);
+    Some(finding)
 }
 
 /// The frame of which the expression surely gives a copy, and why.
@@ -174,8 +274,12 @@ fn copied<'a>(cx: &Context<'a, '_>, selection: &'a Expr) -> Option<(&'a Expr, &'
     let model = cx.model();
     match selection {
         Expr::Subscript(subscript) => {
+            if let Some((frame, choice)) = located(cx, selection) {
+                return Some((frame, chosen_by_loc(cx, choice)?));
+            }
             let is_frame = model.tag(&subscript.value) == Some(Tag::DataFrame);
-            (is_frame && is_row_choice(&subscript.slice)).then_some((&*subscript.value, "the chosen rows"))
+            let chosen = chosen(cx, &subscript.slice).filter(|_| is_frame)?;
+            Some((&*subscript.value, chosen))
         }
         Expr::Call(call) => {
             let Expr::Attribute(method) = &*call.func else {
@@ -188,6 +292,34 @@ fn copied<'a>(cx: &Context<'a, '_>, selection: &'a Expr) -> Option<(&'a Expr, &'
         }
         _ => None,
     }
+}
+
+/// What a choice within brackets takes, where it is surely a copy: rows by a mask, or columns by a list.
+fn chosen<'a>(cx: &Context<'a, '_>, choice: &'a Expr) -> Option<&'static str> {
+    let is_mask = is_row_choice(choice) || choice.as_name_expr().is_some_and(|name| is_mask(cx, name));
+    let is_list = || matches!(choice, Expr::List(list) if list.iter().all(Expr::is_string_literal_expr));
+    match (is_mask, is_list()) {
+        (true, _) => Some("the chosen rows"),
+        (_, true) => Some("the chosen columns"),
+        _ => None,
+    }
+}
+
+/// The same for `loc` and `iloc`, which take rows first: a mask or a list of either is a copy.
+fn chosen_by_loc<'a>(cx: &Context<'a, '_>, choice: &'a Expr) -> Option<&'static str> {
+    let is_part = |part: &'a Expr| part.is_list_expr() || chosen(cx, part).is_some();
+    let found = match choice {
+        Expr::Tuple(parts) => parts.iter().any(is_part),
+        choice => is_part(choice),
+    };
+    found.then_some("the chosen rows")
+}
+
+/// The name of a mask: `old = df["age"] > 90`.
+fn is_mask(cx: &Context<'_, '_>, name: &ExprName) -> bool {
+    let ids = cx.model().certain_bindings(name).unwrap_or_default();
+    let is_it = |kind| matches!(kind, BindingKind::Value(value) if is_row_choice(value));
+    !ids.is_empty() && ids.iter().all(|id| is_it(cx.model().binding(*id).kind))
 }
 
 /// A mask of rows: a comparison, a combination of them, or a method that answers for each row.
@@ -231,7 +363,7 @@ fn is_row_choice(slice: &Expr) -> bool {
 }
 
 /// `df.loc[mask, "c"]` for `df[mask]["c"]`.
-fn loc(cx: &Context<'_, '_>, target: &Expr, selection: &Expr) -> Option<(Vec<Edit>, String)> {
+fn loc<'a>(cx: &Context<'a, '_>, target: &'a Expr, selection: &'a Expr) -> Option<(Vec<Edit>, String)> {
     let (Expr::Subscript(outer), Expr::Subscript(inner)) = (target, selection) else {
         return None;
     };
@@ -239,6 +371,14 @@ fn loc(cx: &Context<'_, '_>, target: &Expr, selection: &Expr) -> Option<(Vec<Edi
         return None;
     }
     let between = TextRange::new(inner.slice.end(), outer.slice.start());
+    let is_located = located(cx, selection).is_some();
+    let names_loc = matches!(&*inner.value, Expr::Attribute(attribute) if attribute.attr.as_str() == "loc");
+    let is_loc = is_located && names_loc;
+    // `iloc` takes no name of a column, and only one choice of columns has a place.
+    let by_name = is_loc || !is_located;
+    if !by_name || inner.slice.is_tuple_expr() || inner.slice.is_list_expr() {
+        return None;
+    }
     let opening = opening(cx, inner)?;
     let joined: String = cx.source(between).split_whitespace().collect();
     if joined != "][" {
@@ -246,7 +386,11 @@ fn loc(cx: &Context<'_, '_>, target: &Expr, selection: &Expr) -> Option<(Vec<Edi
     }
     let frame = cx.source(inner.value.range());
     let (rows, column) = (cx.source(inner.slice.range()), cx.source(outer.slice.range()));
-    let edits = vec![cx.edit(opening, ".loc"), cx.edit(between, ", ")];
+    let mut edits = vec![cx.edit(between, ", ")];
+    if is_loc {
+        return Some((edits, short(&format!("{frame}[{rows}, {column}]"))));
+    }
+    edits.insert(0, cx.edit(opening, ".loc"));
     Some((edits, short(&format!("{frame}.loc[{rows}, {column}]"))))
 }
 

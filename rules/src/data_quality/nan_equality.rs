@@ -3,7 +3,7 @@
 use nbvet_engine::{
     Check, Context, Finding, Node, Row, StaticRule, Visits,
     ast::{CmpOp, Expr, ExprCompare, Ranged, TextRange},
-    model::{Binding, BindingKind, ScopeId},
+    model::{Binding, BindingKind, ScopeId, Tag},
 };
 use nbvet_report::{Applicability, Edit, Severity};
 
@@ -72,14 +72,10 @@ fn report<'a>(
     cx: &mut Context<'a, '_>,
     comparison: &ExprCompare,
     operator: CmpOp,
-    value: &Expr,
+    value: &'a Expr,
     nan: &'a Expr,
 ) {
-    let (answer, negation) = if operator == CmpOp::Eq {
-        ("False", "")
-    } else {
-        ("True", "~")
-    };
+    let answer = if operator == CmpOp::Eq { "False" } else { "True" };
     let at = cx.at(comparison.range());
     let text = cx.source(value.range());
     let finding = Finding::new(
@@ -87,9 +83,7 @@ fn report<'a>(
         format!("this is always {answer}: NaN is equal to nothing, not even to itself"),
     )
     .because("Whatever is filtered, counted or replaced by this comparison is never touched.")
-    .help(format!(
-        "write `{negation}np.isnan({text})` or `{negation}pd.isna({text})`"
-    ));
+    .help(help(cx, operator, text, nan));
     let is_shown = is_alone(cx, comparison);
     // Whoever looks at it sees what it is: nothing is filtered or counted by it.
     let finding = if is_shown {
@@ -98,7 +92,7 @@ fn report<'a>(
         finding
     };
     let question = (comparison.ops.len() == 1)
-        .then(|| question(cx, operator, nan, is_shown))
+        .then(|| question(cx, operator, value, nan, is_shown))
         .flatten();
     let fix = question.and_then(|(function, applicability)| {
         let edits = wrapped(cx, comparison, value, &function)?;
@@ -108,6 +102,25 @@ fn report<'a>(
         Some((title, applicability, edits)) => finding.fix(title, applicability, edits),
         None => finding,
     });
+}
+
+/// What to ask instead, by the packages that the notebook has.
+fn help<'a>(cx: &Context<'a, '_>, operator: CmpOp, text: &str, nan: &'a Expr) -> String {
+    let (negation, not) = if operator == CmpOp::Eq {
+        ("", "")
+    } else {
+        ("~", "not ")
+    };
+    let is_math = cx
+        .model()
+        .qualified_name(nan)
+        .is_some_and(|name| name.is("math.nan"));
+    if is_math && name_of_pandas(cx, nan.range()).is_none() {
+        return format!(
+            "write `{not}math.isnan({text})` for a number, `{negation}np.isnan({text})` for an array"
+        );
+    }
+    format!("write `{negation}np.isnan({text})` or `{negation}pd.isna({text})`")
 }
 
 /// The comparison is all of its line, and its value only looked at: perhaps to show what NaN does.
@@ -120,11 +133,12 @@ fn is_alone(cx: &Context<'_, '_>, comparison: &ExprCompare) -> bool {
         && after.is_none_or(|text| matches!(text.trim_start().chars().next(), None | Some('#' | ';')))
 }
 
-/// The function to ask, by the module that the NaN was taken from: pandas' takes every value; numpy's and math's
-/// raise for what is no number.
+/// The function to ask: pandas' takes every value. That of the module which the NaN was taken from raises for what is no
+/// number.
 fn question<'a>(
     cx: &Context<'a, '_>,
     operator: CmpOp,
+    value: &'a Expr,
     nan: &'a Expr,
     is_shown: bool,
 ) -> Option<(String, Applicability)> {
@@ -141,6 +155,9 @@ fn question<'a>(
     let Expr::Attribute(attribute) = nan else {
         return None;
     };
+    if cx.model().tag(value) != Some(Tag::Number) {
+        return None;
+    }
     let module = cx.source(attribute.value.range());
     let package = cx.model().qualified_name(&attribute.value)?;
     let negation = match (equal, package.is("numpy"), package.is("math")) {

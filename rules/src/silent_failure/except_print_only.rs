@@ -6,7 +6,7 @@ use nbvet_report::Applicability;
 use crate::{
     analysis::{
         handlers::{self, Reaction},
-        harm, mending,
+        harm, mending, retries,
     },
     macros::rule,
 };
@@ -19,7 +19,8 @@ rule! {
     /// The message scrolls by in the output of a cell; the notebook goes on and is green. Whatever the `try` was to
     /// compute, load or write is not there, and the cells below use what was there before, or nothing.
     ///
-    /// Handlers around clean-up calls, and a `try` that only shows something, count one severity less.
+    /// Handlers around clean-up calls, and a `try` that only shows something, count one severity less. A loop that tries
+    /// again until it succeeds or raises is left alone, and so is a `try` whose successes are counted by an `assert` below.
     ///
     /// ## Examples
     ///
@@ -64,6 +65,9 @@ impl StaticRule for ExceptPrintOnly {
         let Node::Try(attempt) = node else { return };
         for handler in &attempt.handlers {
             if !handlers::is_broad(handler) || handlers::reaction(handler) != Reaction::PrintOnly {
+                continue;
+            }
+            if retries::come_to_light(cx, attempt, handler) {
                 continue;
             }
             let at = cx.at(handlers::head(cx.model(), cx.position(), handler));

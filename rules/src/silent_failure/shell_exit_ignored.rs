@@ -61,12 +61,14 @@ impl StaticRule for ShellExitIgnored {
             return;
         }
         let at = cx.at(range);
-        let program = commands::program(value).unwrap_or("the command").to_owned();
+        let program = commands::main_program(value).unwrap_or("the command").to_owned();
         let subject = format!("line:{}", at.line);
         let finding = Finding::new(at, format!("nobody looks whether `{program}` failed"))
             .because("A `!command` that fails does not stop the notebook; the cells below run on without it.")
             .about(subject);
-        cx.report(if sets_status(command) {
+        cx.report(if program == "export" {
+            finding.help("the variable is gone with the command's shell: write `%env NAME=value`")
+        } else if sets_status(command) {
             let finding = finding
                 .help("add `assert _exit_code == 0` below it, or use `subprocess.run([…], check=True)`");
             match mending::status_check(cx, command) {

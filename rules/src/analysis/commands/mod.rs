@@ -75,6 +75,28 @@ pub(crate) fn program(line: &str) -> Option<&str> {
     Some(word.rsplit('/').next().unwrap_or(word))
 }
 
+/// Programs that only make the way for the next one of their line.
+const PREPARING: &[&str] = &[
+    "[", "[[", "cd", "chmod", "export", "mkdir", "popd", "pushd", "rm", "set", "sleep", "source", "touch",
+    "unset",
+];
+
+/// The program that a command line is written for: the first that neither only shows something nor makes the way.
+pub(crate) fn main_program(line: &str) -> Option<&str> {
+    let serves = |program: &&str| !PREPARING.contains(program) && !SHOWING.contains(program);
+    let mut quote = None;
+    let splits = |letter: char| {
+        match (quote, letter) {
+            (Some(open), _) if open == letter => quote = None,
+            (None, '"' | '\'') => quote = Some(letter),
+            _ => {}
+        }
+        quote.is_none() && matches!(letter, '|' | ';' | '&' | '\n')
+    };
+    let mut programs = line.split(splits).filter_map(program);
+    programs.find(serves).or_else(|| program(line))
+}
+
 fn parts(line: &str) -> impl Iterator<Item = &str> {
     line.split(['|', ';', '&', '\n'])
         .map(str::trim)
@@ -145,6 +167,20 @@ mod tests {
         assert_eq!(program("CUDA_VISIBLE_DEVICES=0 python train.py"), Some("python"));
         assert_eq!(program("sudo /usr/bin/apt-get install x"), Some("apt-get"));
         assert_eq!(program(""), None);
+    }
+
+    #[test]
+    fn the_program_that_matters_is_found_behind_those_that_serve_it() {
+        for (line, wanted) in [
+            ("[ -e f ] || curl -o f https://example.org/f", "curl"),
+            ("mkdir -p d && cd d && wget https://example.org/f", "wget"),
+            ("cat a | sort > b", "cat"),
+            ("rm -f a; tar -xf b", "tar"),
+            ("mkdir -p d && curl -o f 'https://example.org/?a=1&b=2'", "curl"),
+            ("mkdir -p 'a; b'", "mkdir"),
+        ] {
+            assert_eq!(main_program(line), Some(wanted), "{line}");
+        }
     }
 
     #[test]
