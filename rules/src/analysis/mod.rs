@@ -6,6 +6,7 @@ pub(crate) mod around;
 pub(crate) mod assertions;
 pub(crate) mod calls;
 pub(crate) mod chance;
+pub(crate) mod changes;
 pub(crate) mod column_history;
 pub(crate) mod columns;
 pub(crate) mod commands;
