@@ -129,9 +129,10 @@ impl StaticRule for AbsolutePath {
 
     fn visit<'a>(&self, node: Node<'a>, cx: &mut Context<'a, '_>) {
         let found = match node {
-            Node::Call(call) if reads_or_writes(call) => {
+            Node::Call(call) => {
                 let keywords = call.arguments.keywords.iter().map(|keyword| &keyword.value);
-                call.arguments.args.iter().chain(keywords).find_map(personal)
+                let mut arguments = call.arguments.args.iter().chain(keywords);
+                arguments.find_map(personal).filter(|_| reads_or_writes(call))
             }
             Node::Assign(assign) => personal(&assign.value),
             _ => None,

@@ -94,37 +94,55 @@ const WORD: [bool; 256] = {
     word
 };
 
+/// First bytes of prefixes: of nearly every word this one byte tells that it is none.
+const FIRST: [bool; 256] = {
+    let (mut first, mut index) = ([false; 256], 0);
+    while index < SHAPES.len() {
+        first[SHAPES[index].prefix.as_bytes()[0] as usize] = true;
+        index += 1;
+    }
+    first
+};
+
 pub(super) fn find(text: &str) -> Vec<Secret> {
     let bytes = text.as_bytes();
     let (mut found, mut at) = (Vec::new(), 0);
-    while at < bytes.len() {
-        // `\n` and its like, in a string of Python and in JSON: the letter is no part of a word.
-        if bytes[at] == b'\\' {
-            at += 2;
+    while let Some(window) = bytes.get(at..at + SHORTEST) {
+        // From its end: where one byte is no part of a word, nothing before it is part of a word that is long enough.
+        if let Some(last) = window.iter().rposition(|byte| !WORD[usize::from(*byte)]) {
+            at += last + 1 + usize::from(is_escape(&window[..=last]));
             continue;
         }
         let start = at;
+        at += SHORTEST;
         while at < bytes.len() && WORD[usize::from(bytes[at])] {
             at += 1;
         }
-        if at - start >= SHORTEST {
-            if let Some(secret) = token(&text[start..at], start) {
-                found.push(secret);
-            } else if let Some(end) = web_token(text, start..at) {
-                found.push(Secret {
-                    kind: "a web token (JWT)",
-                    hidden: start + 3..end,
-                    range: start..end,
-                });
-                at = end;
-            }
+        if let Some(secret) = token(&text[start..at], start) {
+            found.push(secret);
+        } else if let Some(end) = web_token(text, start..at) {
+            found.push(Secret {
+                kind: "a web token (JWT)",
+                hidden: start + 3..end,
+                range: start..end,
+            });
+            at = end;
         }
-        at = at.max(start + 1);
     }
     found
 }
 
+/// The bytes end with a backslash that escapes the next one, in a string of Python and in JSON: the letter of `\n` is no
+/// part of a word.
+fn is_escape(bytes: &[u8]) -> bool {
+    let backslashes = bytes.iter().rev().take_while(|byte| **byte == b'\\').count();
+    backslashes % 2 == 1
+}
+
 fn token(word: &str, start: usize) -> Option<Secret> {
+    if !FIRST[usize::from(word.as_bytes()[0])] {
+        return None;
+    }
     let shape = SHAPES.iter().find(|shape| word.starts_with(shape.prefix))?;
     let (value, from) = (&word[shape.prefix.len()..], start + shape.prefix.len());
     let fits = (shape.length.0..=shape.length.1).contains(&value.len());
