@@ -1,6 +1,9 @@
 //! Cells to syntax trees, each cell alone: one bad cell never silences the others.
 
-use std::ops::Range;
+use std::{
+    ops::Range,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 use crate::{
     ast::{MAX_DEPTH, deepest},
@@ -88,6 +91,31 @@ pub struct SyntaxError {
     pub range: Range<usize>,
 }
 
+/// The syntax of a cell's Python. The parser panics (ruff_python_parser 0.0.10, `unreachable!` in expressions) where it
+/// has given an open bracket up and the next line begins with one of IPython's signs: `x = {a`, `?b`. Such a text is
+/// wrong in any case; it is read again with a sign in that place that the parser takes everywhere.
+fn parsed_module(text: &str) -> Option<Parsed<ModModule>> {
+    let parse = |text: &str| parse_unchecked(text, ParseOptions::from(Mode::Ipython)).try_into_module();
+    catch_unwind(AssertUnwindSafe(|| parse(text))).unwrap_or_else(|_| parse(&without_signs(text)))
+}
+
+/// The text with a `%` for each other sign of IPython at the begin of a line; nothing moves.
+fn without_signs(text: &str) -> String {
+    let mut calm = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let (indent, code) = line.split_at(line.len() - line.trim_start().len());
+        calm.push_str(indent);
+        match code.strip_prefix(['?', '/', ',', ';']) {
+            Some(rest) => {
+                calm.push('%');
+                calm.push_str(rest);
+            }
+            None => calm.push_str(code),
+        }
+    }
+    calm
+}
+
 impl<'a> ParsedCell<'a> {
     fn new(cell: &'a Cell, python: bool) -> Self {
         let code = magics::cell_code(&cell.source);
@@ -108,8 +136,7 @@ impl<'a> ParsedCell<'a> {
         if !python || foreign || text.text.len() > MAX_DEPTH && deepest(&text.text) > MAX_DEPTH {
             return parsed;
         }
-        let options = ParseOptions::from(Mode::Ipython);
-        let syntax = parse_unchecked(&text.text, options).try_into_module();
+        let syntax = parsed_module(&text.text);
         parsed.error = syntax.as_ref().and_then(|syntax| first_error(syntax, text));
         parsed.embedded = syntax
             .as_ref()
@@ -273,4 +300,22 @@ fn code_start(line: &str) -> Option<usize> {
         offset += word.len();
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sign_of_ipython_below_an_open_bracket_is_an_error_and_no_panic() {
+        for bracket in ["{", "[", "(", "f(a b", "{a: ", "lambda x: (", "x[", "f'{"] {
+            for sign in ["?", "??", "/", ",", ";", "%", "!", "b?", "%%"] {
+                for indent in ["", "    "] {
+                    let text = format!("x = {bracket}a\n{indent}{sign}b\ny = 1\n");
+                    let syntax = parsed_module(&text).expect("a module was asked for");
+                    assert!(!syntax.has_valid_syntax() || sign == "/" || sign == ",", "{text}");
+                }
+            }
+        }
+    }
 }
