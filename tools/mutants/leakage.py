@@ -3,7 +3,7 @@
 import ast
 from dataclasses import dataclass
 
-import standin
+import sample_data
 from common import Edit, named, trees
 
 
@@ -62,7 +62,7 @@ def find_score(cells, split):
 def run_alone(cells, split, edit, *more):
     """The edit, its proof run on the split's cell (and `more`) alone, on data that stand in for the notebook's."""
     edit.cells = sorted({split.cell, *more})
-    edit.before = standin.before(cells, edit.cells, split.features, split.target)
+    edit.before = sample_data.before(cells, edit.cells, split.features, split.target)
     return None if edit.before is None else edit
 
 
