@@ -24,4 +24,5 @@ pub(crate) mod numbers;
 pub(crate) mod reach;
 pub(crate) mod responses;
 pub(crate) mod retries;
+pub(crate) mod sessions;
 pub(crate) mod steps;

@@ -6,7 +6,13 @@ use nbvet_engine::{
 };
 use nbvet_report::{Applicability, Edit, Level};
 
-use crate::{analysis::calls, macros::rule};
+use crate::{
+    analysis::{
+        calls,
+        sessions::{self, Library},
+    },
+    macros::rule,
+};
 
 rule! {
     /// A web request by `requests` without a time limit.
@@ -56,10 +62,11 @@ impl StaticRule for HttpNoTimeout {
         if !ASKING.contains(&calls::name(call)) || is_limited(call) {
             return;
         }
-        let asks = cx
+        let by_function = cx
             .model()
             .qualified_name(&call.func)
             .is_some_and(|name| matches!(name.segments(), ["requests", _] | ["requests", "api", _]));
+        let asks = by_function || sessions::library(cx.model(), call) == Some(Library::Requests);
         if !asks {
             return;
         }

@@ -14,6 +14,7 @@ use crate::{
         around::Around,
         calls, handlers,
         responses::{self, Life, Read},
+        sessions,
     },
     macros::rule,
 };
@@ -123,14 +124,15 @@ impl StaticRule for HttpStatusIgnored {
     }
 }
 
-/// `requests.get`, `httpx.post` and their like.
+/// `requests.get`, `httpx.post` and their like, also of a session.
 fn asks<'a>(cx: &Context<'a, '_>, call: &'a ExprCall) -> bool {
-    cx.model().qualified_name(&call.func).is_some_and(|name| {
+    let by_function = cx.model().qualified_name(&call.func).is_some_and(|name| {
         matches!(
             name.segments(),
             ["requests" | "httpx", _] | ["requests", "api", _]
         )
-    })
+    });
+    by_function || sessions::library(cx.model(), call).is_some()
 }
 
 /// The first use of the body that would not raise by itself, where the status is looked at nowhere.
