@@ -14,7 +14,7 @@ rule! {
     /// ## Why it matters
     ///
     /// A cell magic takes the whole cell and must be its first line. Anywhere else IPython looks for a line magic of
-    /// that name, finds none, and the cell stops with a UsageError.
+    /// that name, finds none, and the cell stops with a `UsageError`.
     ///
     /// ## Examples
     ///
