@@ -178,3 +178,16 @@ LinearRegression().fit(df, df['price'])",
     );
     assert_eq!(found.len(), 2);
 }
+
+#[test]
+fn a_result_that_is_thrown_away_is_kept_by_the_line_that_is_advised() {
+    let read = "import pandas as pd\ndf = pd.read_csv('a.csv')\n";
+    for (line, advised) in [
+        ("df.dropna()", "`df = df.dropna(…)`"),
+        ("df['a'].str.strip()", "`df['a'] = df['a'].str.strip(…)`"),
+        ("pd.to_numeric(df['a'])", "`df['a'] = pd.to_numeric(…)`"),
+    ] {
+        let help = help("NB404", &format!("{read}{line}\nprint(df)"));
+        assert!(help.contains(advised), "{help}");
+    }
+}

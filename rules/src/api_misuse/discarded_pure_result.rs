@@ -21,6 +21,8 @@ rule! {
     /// object. On a line of its own in the middle of a cell, or in a function or loop, its result is not even shown.
     /// The rows, columns or signs that were to go are still there.
     ///
+    /// So do `series.str.strip()` and `pd.to_numeric(series)`.
+    ///
     /// A cell's last expression is shown, and left alone. The object must surely be a frame, a series or a text.
     ///
     /// ## Examples
@@ -125,13 +127,12 @@ impl StaticRule for DiscardedPureResult {
         .because(format!(
             "Everything that uses `{object}` from here on works without this change."
         ));
-        let direct = matches!(&*call.func, Expr::Attribute(found) if found.value.is_name_expr());
+        let function = cx.source(call.func.range());
+        let direct = matches!(&*call.func, Expr::Attribute(found) if found.value.is_name_expr() || is_str(&found.value));
         cx.report(if direct {
             let edit = cx.edit(TextRange::empty(call.start()), format!("{object} = "));
             finding
-                .help(format!(
-                    "write `{object} = {object}.{method}(…)`, or take the line out"
-                ))
+                .help(format!("write `{object} = {function}(…)`, or take the line out"))
                 .fix("keep the result", Applicability::Unsafe, vec![edit])
         } else {
             finding.help("keep the result in a name, or take the line out")
@@ -141,6 +142,9 @@ impl StaticRule for DiscardedPureResult {
 
 /// The method only gives a new object: what kind of object, and which expression stays as it was.
 fn pure<'a>(cx: &Context<'a, '_>, call: &'a ExprCall) -> Option<(&'static str, &'a Expr)> {
+    if let Some(converted) = converted(cx, call) {
+        return Some(("series", converted));
+    }
     let Expr::Attribute(method) = &*call.func else {
         return None;
     };
@@ -157,6 +161,12 @@ fn pure<'a>(cx: &Context<'a, '_>, call: &'a ExprCall) -> Option<(&'static str, &
         return None;
     }
     let receiver = &*method.value;
+    if let Expr::Attribute(texts) = receiver
+        && is_str(receiver)
+        && is_series(cx, &texts.value)
+    {
+        return OF_TEXTS.contains(&name).then_some(("series", &*texts.value));
+    }
     let (methods, kind) = match cx.model().tag(receiver) {
         Some(Tag::DataFrame) => (OF_FRAMES, "frame"),
         Some(Tag::Series) => (OF_FRAMES, "series"),
@@ -167,6 +177,24 @@ fn pure<'a>(cx: &Context<'a, '_>, call: &'a ExprCall) -> Option<(&'static str, &
     };
     // A literal in front has no name that could have been meant to change.
     methods.contains(&name).then_some((kind, rooted(receiver)?))
+}
+
+/// The column in `pd.to_numeric(frame["a"])`.
+fn converted<'a>(cx: &Context<'a, '_>, call: &'a ExprCall) -> Option<&'a Expr> {
+    let name = cx.model().qualified_name(&call.func)?;
+    let converts = name.is_any(&["pandas.to_numeric", "pandas.to_datetime", "pandas.to_timedelta"]);
+    let column = call.arguments.args.first()?;
+    (converts && is_series(cx, column)).then_some(column)
+}
+
+/// `series.str`, whose methods are those of texts.
+fn is_str(receiver: &Expr) -> bool {
+    matches!(receiver, Expr::Attribute(part) if part.attr.as_str() == "str")
+}
+
+fn is_series<'a>(cx: &Context<'a, '_>, column: &'a Expr) -> bool {
+    let is_place = matches!(column, Expr::Name(_) | Expr::Subscript(_) | Expr::Attribute(_));
+    is_place && (cx.model().tag(column) == Some(Tag::Series) || is_part_of_frame(cx, column))
 }
 
 fn is_part_of_frame<'a>(cx: &Context<'a, '_>, receiver: &'a Expr) -> bool {

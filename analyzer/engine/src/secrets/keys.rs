@@ -1,4 +1,4 @@
-//! Private keys, and keys of storage accounts.
+//! Private keys, and keys of storage accounts and of AWS.
 
 use super::{
     Secret,
@@ -84,3 +84,44 @@ pub(super) fn account_keys(text: &str) -> Vec<Secret> {
     }
     found
 }
+
+/// The names under which AWS looks for it, in code, in its environment and in its file. Nothing in the value says
+/// what it is.
+const AWS_NAMES: &[&str] = &["aws_secret_access_key", "AWS_SECRET_ACCESS_KEY"];
+const AWS_KEY: usize = 40;
+
+/// `aws_secret_access_key = "…"`, with whatever may stand between a name and its value.
+pub(super) fn aws_keys(text: &str) -> Vec<Secret> {
+    let mut found = Vec::new();
+    for (at, name) in AWS_NAMES.iter().flat_map(|name| text.match_indices(name)) {
+        let after = at + name.len();
+        let between = text.as_bytes()[after..].iter().take(LONGEST_GAP);
+        let is_between = |byte: &&u8| {
+            matches!(
+                byte,
+                b' ' | b'=' | b':' | b'"' | b'\'' | b'\\' | b']' | b',' | b'%'
+            )
+        };
+        let start = after + between.take_while(is_between).count();
+        let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+        let value = text.as_bytes()[start..].iter().take(AWS_KEY + 1);
+        let length = value.take_while(|byte| is_base64(byte)).count();
+        let Some(key) = text
+            .get(start..start + AWS_KEY)
+            .filter(|_| length == AWS_KEY && start > after)
+        else {
+            continue;
+        };
+        if is_mixed(key) && is_random(key) {
+            found.push(Secret {
+                kind: "an AWS secret access key",
+                hidden: start..start + AWS_KEY,
+                range: start..start + AWS_KEY,
+            });
+        }
+    }
+    found
+}
+
+/// Bytes between a name and its value.
+const LONGEST_GAP: usize = 12;

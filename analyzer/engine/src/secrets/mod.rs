@@ -1,5 +1,6 @@
 //! Secrets in texts, known by the shape of their values: what a token of a service begins with, how long it is and
-//! which characters it has. Names of variables prove nothing and are not looked at.
+//! which characters it has. Names of variables prove nothing and are not looked at, but for the name that AWS gives its
+//! own.
 //!
 //! What is found is reported and, wherever a source is shown, masked: see [`masked`].
 
@@ -30,6 +31,9 @@ pub fn find(text: &str) -> Vec<Secret> {
     }
     if text.contains("AccountKey=") {
         found.extend(keys::account_keys(text));
+    }
+    if text.contains("aws_secret") || text.contains("AWS_SECRET") {
+        found.extend(keys::aws_keys(text));
     }
     if text.contains("://") {
         found.extend(connection::passwords(text));
@@ -119,6 +123,7 @@ mod tests {
                 ),
             ),
             ("AccountKey=", format!("AccountKey={}==", random(86, MIXED))),
+            ("aws", format!("aws_secret_access_key={}", random(40, MIXED))),
             (
                 "postgres",
                 format!(
@@ -179,6 +184,8 @@ mod tests {
             "https://example.com/a:b@c",
             "-----BEGIN PRIVATE KEY-----\\n...\\n-----END PRIVATE KEY-----",
             "AccountKey=<account-key>;EndpointSuffix=core.windows.net",
+            "aws_secret_access_key = \"wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY\"",
+            "boto3.client(aws_secret_access_key=settings.storage_of_the_reports_secret)",
         ] {
             assert_eq!(find(text), [], "{text}");
         }
