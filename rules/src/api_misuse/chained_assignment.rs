@@ -204,6 +204,16 @@ fn column_of_frame<'a>(cx: &Context<'a, '_>, selection: &'a Expr) -> Option<&'a 
     (subscript.slice.is_string_literal_expr() && is_frame()).then_some(&*subscript.value)
 }
 
+/// `df.c` where a method of a column is called on it.
+fn attribute_of_frame<'a>(cx: &Context<'a, '_>, column: &'a Expr) -> Option<&'a Expr> {
+    let Expr::Attribute(attribute) = column else {
+        return None;
+    };
+    let is_column =
+        attribute.attr.as_str() != "T" && cx.model().tag(&attribute.value) == Some(Tag::DataFrame);
+    is_column.then_some(&*attribute.value)
+}
+
 fn column_finding(cx: &Context<'_, '_>, target: &Expr, frame: &Expr, column: &Expr) -> Finding {
     let (name, column) = (cx.source(frame.range()), cx.source(column.range()));
     Finding::new(
@@ -248,7 +258,7 @@ fn changed_in_place<'a>(cx: &Context<'a, '_>, call: &'a ExprCall) -> Option<Find
     if !is_told || !INPLACE.contains(&method.attr.as_str()) {
         return None;
     }
-    let frame = column_of_frame(cx, &method.value)?;
+    let frame = column_of_frame(cx, &method.value).or_else(|| attribute_of_frame(cx, &method.value))?;
     let (name, column) = (cx.source(frame.range()), cx.source(method.value.range()));
     let called = method.attr.as_str();
     let finding = Finding::new(
