@@ -61,6 +61,11 @@ fn a_fit_below_the_split_is_not_told_to_split_first() {
          model.score(X_test, y_test)"
     );
     assert!(help("NB501", &test_part).ends_with("`scaler.transform(X_test)`"));
+    let both = format!(
+        "import pandas as pd\n{SPLIT}scaler.fit(pd.concat([X_train, X_test]))\n\
+         model.fit(scaler.transform(X_train), y_train)\nmodel.score(scaler.transform(X_test), y_test)"
+    );
+    assert!(help("NB501", &both).starts_with("fit it on the training rows"));
     let too_late = "from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler

@@ -231,8 +231,7 @@ fn finding(cx: &Context<'_, '_>, leak: Leak<'_>) -> Finding {
     if leak.harm < Harm::Some {
         finding = finding.at_most(Severity::Note);
     }
-    let split = learning.rows().side(learning.data(leak.evaluation.data).rows);
-    let split = split.map(|(split, _)| learning.split(split).place);
+    let split = split_of(learning, leak.evaluation);
     // A split above it is not what comes too late.
     if let Some(split) = split.filter(|split| *split > fit.place) {
         finding = finding.label(model.location_of(split), "the rows are split only here");
@@ -262,10 +261,19 @@ fn help(model: &Model<'_>, fit: &Fit<'_>, evaluation: &Evaluation) -> String {
             Some(code) => format!("fit it on the training rows only, and use that here: `{code}`"),
             None => "fit it on the training rows only, and only transform these".to_owned(),
         },
+        Some(_) if split_of(learning, evaluation).is_some_and(|split| split < fit.place) => {
+            "fit it on the training rows only, or put it into a Pipeline with the model".to_owned()
+        }
         Some(_) => {
             "split first and fit it on the training rows only, or put it into a Pipeline with the model".to_owned()
         }
     }
+}
+
+/// The split that holds the rows of the evaluation out.
+fn split_of(learning: &Learning<'_>, evaluation: &Evaluation) -> Option<Place> {
+    let side = learning.rows().side(learning.data(evaluation.data).rows);
+    side.map(|(split, _)| learning.split(split).place)
 }
 
 /// `scaler.transform(rows)` for a `scaler.fit_transform(rows)` of a name that was fitted before.
