@@ -1,8 +1,10 @@
-//! Expressions as deep as they are long: judged or refused, never the end of the program.
+//! Expressions as deep as they are long, and chains of functions: judged or refused, never the end of the program.
+
+use std::time::{Duration, Instant};
 
 use nbvet_engine::{Beside, Settings, check};
 use nbvet_notebook::read;
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[test]
 fn no_depth_of_a_cell_overflows_the_stack() {
@@ -23,22 +25,43 @@ fn no_depth_of_a_cell_overflows_the_stack() {
         vec!["f(1, 2)"; DEPTH].join(" + "),
     ];
     for chain in chains {
-        let cells = json!([{"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": null,
-            "source": format!("x = {chain}")}]);
-        let file = json!({"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": cells}).to_string();
-        // A thread of the smallest stack that any of ours has.
-        let judged = std::thread::Builder::new()
-            .stack_size(2 * 1024 * 1024)
-            .spawn(move || {
-                check(
-                    &read(file.as_bytes()),
-                    &Beside::default(),
-                    None,
-                    nbvet_rules::ALL,
-                    &Settings::default(),
-                )
-                .len()
-            });
-        judged.expect("it starts").join().expect("it comes to its end");
+        judge(&[format!("x = {chain}")]);
     }
+}
+
+#[test]
+fn functions_that_call_one_another_are_followed_in_linear_time_and_without_recursion() {
+    let many = |one: fn(usize) -> String| (1..8000).map(one).collect::<Vec<_>>();
+    let called = many(|i| format!("def f{i}(x):\n    return f{}(x)", i + 1));
+    let incomplete = many(|i| format!("def t{i}(x):\n    u{i}\n    t{}(x)\n", i + 1));
+    let inherited = many(|i| format!("class c{i}(c{}):\n    def f(self): v{i}\n", i - 1));
+    let since = Instant::now();
+    judge(&called);
+    judge(&[incomplete.concat()]);
+    judge(&[inherited.concat()]);
+    assert!(since.elapsed() < Duration::from_mins(1));
+}
+
+/// Judges a notebook of these cells in a thread of the smallest stack that any of ours has.
+fn judge(cells: &[String]) {
+    let cells: Vec<Value> = cells
+        .iter()
+        .map(|source| {
+            json!({"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": null, "source": source})
+        })
+        .collect();
+    let file = json!({"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": cells}).to_string();
+    let judged = std::thread::Builder::new()
+        .stack_size(2 * 1024 * 1024)
+        .spawn(move || {
+            check(
+                &read(file.as_bytes()),
+                &Beside::default(),
+                None,
+                nbvet_rules::ALL,
+                &Settings::default(),
+            )
+            .len()
+        });
+    judged.expect("it starts").join().expect("it comes to its end");
 }

@@ -1,46 +1,103 @@
 //! Whether anything in the notebook makes the body of a function or class run.
 
+use std::{
+    cmp::Reverse,
+    collections::{HashMap, HashSet},
+};
+
 use nbvet_engine::{
     Model,
     ast::{Ranged, TextRange},
-    model::{BindingId, BindingKind, Place, Resolution},
+    model::{BindingId, BindingKind, Place, Reached, Reference, Resolution, ScopeId},
 };
 
-/// A place in the body of a function or class of the notebook is reached where that is used by a cell, or by
-/// another that is reached. Decorated ones may be kept by the decorator.
-pub(crate) fn is_reached(model: &Model<'_>, place: Place) -> bool {
-    is_reached_by(model, place, &mut Vec::new())
+/// The functions and classes of a notebook that a run reaches: those that a cell uses, and those that a reached one
+/// uses. Decorated ones may be kept by the decorator: what stands in them counts as a cell's. Found once for all
+/// places of a notebook.
+pub(crate) struct Reach {
+    bodies: Bodies,
+    reached: HashSet<BindingId>,
 }
 
-fn is_reached_by(model: &Model<'_>, place: Place, seen: &mut Vec<BindingId>) -> bool {
-    let Some((id, range)) = definition_around(model, place) else {
-        return true;
-    };
-    if seen.contains(&id) {
-        return false;
+impl Reach {
+    pub(crate) fn of(model: &Model<'_>) -> Self {
+        let bodies = Bodies::of(model);
+        let mut waiting = Vec::new();
+        let mut within: HashMap<BindingId, Vec<&Reference<'_>>> = HashMap::new();
+        for (_, reference) in model.references() {
+            match bodies.around(reference.place) {
+                Some(id) => within.entry(id).or_default().push(reference),
+                None => waiting.push(reference),
+            }
+        }
+        let mut reached = HashSet::new();
+        let mut met = HashSet::new();
+        // A list and no recursion: chains of functions are as long as the notebook's author likes.
+        while let Some(reference) = waiting.pop() {
+            for id in meant(model, reference, &mut met) {
+                if reached.insert(*id) {
+                    waiting.extend(within.remove(id).into_iter().flatten());
+                }
+            }
+        }
+        Self { bodies, reached }
     }
-    seen.push(id);
-    let binding = model.binding(id);
-    model
-        .references_named(binding.name)
-        .filter(|reference| {
-            let within =
-                reference.place.cell == binding.place.cell && range.contains_range(reference.place.range());
-            let may_mean_it = reference.may_see(id) || reference.resolution == Resolution::Unknown;
-            may_mean_it && !within
-        })
-        .any(|reference| is_reached_by(model, reference.place, seen))
+
+    /// A run may get to this place.
+    pub(crate) fn reaches(&self, place: Place) -> bool {
+        (self.bodies.around(place)).is_none_or(|id| self.reached.contains(&id))
+    }
 }
 
-/// The outermost function or class around a place, without decorators.
-fn definition_around(model: &Model<'_>, place: Place) -> Option<(BindingId, TextRange)> {
-    model.definitions_in(place.cell).find_map(|(id, binding)| {
-        let (range, decorators) = match binding.kind {
-            BindingKind::Function(function) => (function.range(), &function.decorator_list),
-            BindingKind::Class(class) => (class.range(), &class.decorator_list),
-            _ => return None,
-        };
-        let around = range.contains_range(place.range()) && decorators.is_empty();
-        around.then_some((id, range))
-    })
+/// What a reference may mean; nothing where another one has meant the very same list.
+fn meant<'m, 'a>(
+    model: &'m Model<'a>,
+    reference: &'m Reference<'a>,
+    met: &mut HashSet<(&'m str, usize)>,
+) -> &'m [BindingId] {
+    let ids: &[BindingId] = match &reference.resolution {
+        Resolution::Bindings {
+            ids: Reached::Few(ids),
+            ..
+        } => return ids,
+        Resolution::Bindings { ids, .. } => ids,
+        Resolution::Unknown => model.bindings_named(ScopeId::NOTEBOOK, reference.name),
+        _ => &[],
+    };
+    let is_new = met.insert((reference.name, ids.as_ptr() as usize));
+    if is_new { ids } else { &[] }
+}
+
+/// The outermost functions and classes without decorators, a list for each cell in the order of their places.
+struct Bodies(Vec<Vec<(TextRange, BindingId)>>);
+
+impl Bodies {
+    fn of(model: &Model<'_>) -> Self {
+        let cells = 0..model.parsed().cells().len();
+        Self(cells.map(|cell| bodies_in(model, cell)).collect())
+    }
+
+    fn around(&self, place: Place) -> Option<BindingId> {
+        let bodies = self.0.get(place.cell)?;
+        let after = bodies.partition_point(|(range, _)| range.start() <= place.range().start());
+        let (range, id) = bodies.get(after.checked_sub(1)?)?;
+        range.contains_range(place.range()).then_some(*id)
+    }
+}
+
+fn bodies_in(model: &Model<'_>, cell: usize) -> Vec<(TextRange, BindingId)> {
+    let mut bodies: Vec<(TextRange, BindingId)> = model
+        .definitions_in(cell)
+        .filter_map(|(id, binding)| match binding.kind {
+            BindingKind::Function(function) if function.decorator_list.is_empty() => {
+                Some((function.range(), id))
+            }
+            BindingKind::Class(class) if class.decorator_list.is_empty() => Some((class.range(), id)),
+            _ => None,
+        })
+        .collect();
+    bodies.sort_by_key(|(range, _)| (range.start(), Reverse(range.end())));
+    // One that `global` binds within another is part of that.
+    bodies.dedup_by(|inner, outer| outer.0.contains_range(inner.0));
+    bodies
 }

@@ -1,6 +1,6 @@
 //! NB601 undefined-name.
 
-use std::collections::BTreeMap;
+use std::{cell::LazyCell, collections::BTreeMap};
 
 use nbvet_engine::{
     Check, Context, Finding, Node, Row, StaticRule, Visits,
@@ -9,7 +9,7 @@ use nbvet_engine::{
 use nbvet_notebook::Output;
 use nbvet_report::Severity;
 
-use crate::{analysis::reach, macros::rule};
+use crate::{analysis::reach::Reach, macros::rule};
 
 rule! {
     /// A name that no cell of the notebook binds.
@@ -53,19 +53,31 @@ impl StaticRule for UndefinedName {
     }
 
     fn visit<'a>(&self, _: Node<'a>, cx: &mut Context<'a, '_>) {
+        let model = cx.model();
+        let reach = LazyCell::new(|| Reach::of(model));
+        let likelihood = |reference: &Reference<'a>| {
+            if !reference.conditional {
+                Likelihood::Surely
+            } else if reach.reaches(reference.place) {
+                Likelihood::Maybe
+            } else {
+                Likelihood::Never
+            }
+        };
         let mut first: BTreeMap<&str, (&Reference<'a>, usize)> = BTreeMap::new();
         for (_, reference) in cx.model().references() {
             if is_undefined(cx, reference) {
                 let entry = first.entry(reference.name).or_insert((reference, 0));
                 entry.1 += 1;
                 // A use that surely runs says more than one that may not, and that more than one that never does.
-                if likelihood(cx, reference) > likelihood(cx, entry.0) {
+                if likelihood(reference) > likelihood(entry.0) {
                     entry.0 = reference;
                 }
             }
         }
         for (name, (reference, uses)) in first {
-            cx.report(finding(cx, name, reference, uses));
+            let is_never = likelihood(reference) == Likelihood::Never;
+            cx.report(finding(cx, name, (reference, uses), is_never));
         }
     }
 }
@@ -97,17 +109,12 @@ enum Likelihood {
     Surely,
 }
 
-fn likelihood(cx: &Context<'_, '_>, reference: &Reference<'_>) -> Likelihood {
-    if !reference.conditional {
-        Likelihood::Surely
-    } else if reach::is_reached(cx.model(), reference.place) {
-        Likelihood::Maybe
-    } else {
-        Likelihood::Never
-    }
-}
-
-fn finding(cx: &Context<'_, '_>, name: &str, reference: &Reference<'_>, uses: usize) -> Finding {
+fn finding(
+    cx: &Context<'_, '_>,
+    name: &str,
+    (reference, uses): (&Reference<'_>, usize),
+    is_never: bool,
+) -> Finding {
     let at = cx.model().location_of(reference.place);
     let message = if reference.resolution == Resolution::Deleted {
         format!("`{name}` was deleted above and is not there any more")
@@ -124,7 +131,6 @@ fn finding(cx: &Context<'_, '_>, name: &str, reference: &Reference<'_>, uses: us
     } else {
         ""
     };
-    let is_never = likelihood(cx, reference) == Likelihood::Never;
     let because = if is_never {
         "No cell uses the function or class in which it stands; the first call raises NameError."
     } else {
