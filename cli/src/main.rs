@@ -40,6 +40,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> std::process::ExitCode {
     guard::install();
     let code = match guard::catch(start) {
+        Ok(code) if output::is_lost() => code.max(ExitCode::Error),
         Ok(code) => code,
         Err(message) => {
             output::internal_error(&message);

@@ -2,7 +2,10 @@
 //! nothing else; a closed pipe ends the output quietly. Colours are taken out where the stream is no terminal or
 //! `NO_COLOR` is set.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::{
+    io::{self, IsTerminal as _, Write as _},
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
@@ -23,14 +26,22 @@ pub(crate) enum Reader {
     Gone,
 }
 
+/// A result could not be written though somebody was there to read it.
+static LOST: AtomicBool = AtomicBool::new(false);
+
+/// Whether any result was lost: then nobody may take the exit code for a verdict.
+pub(crate) fn is_lost() -> bool {
+    LOST.load(Ordering::Relaxed)
+}
+
 /// Writes a result to stdout.
 pub(crate) fn print(text: &str) -> Reader {
     let mut out = AutoStream::auto(io::stdout().lock());
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Ok(()) => Reader::There,
         Err(error) => {
-            if error.kind() != io::ErrorKind::BrokenPipe {
-                warning(&format!("failed to write to stdout: {error}"));
+            if error.kind() != io::ErrorKind::BrokenPipe && !LOST.swap(true, Ordering::Relaxed) {
+                stderr(RED, "error", &format!("failed to write to stdout: {error}"));
             }
             Reader::Gone
         }

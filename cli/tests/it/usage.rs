@@ -158,3 +158,17 @@ fn a_path_that_is_not_utf8_is_no_obstacle() {
         assert!(name.contains('\u{fffd}') || name.contains("%EF%BF%BD"), "{name}");
     }
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_report_that_cannot_be_written_is_no_verdict() {
+    let sandbox = Sandbox::new().file("a.ipynb", &notebook(&["assert 1 < 2\n"]));
+    for format in ["text", "json"] {
+        let mut command = sandbox.command(&["lint", "--format", format, "a.ipynb"]);
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let output = command.stdout(full).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(said.matches("failed to write to stdout").count(), 1, "{said}");
+    }
+}
