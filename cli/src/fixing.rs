@@ -1,6 +1,12 @@
 //! Fixes of one notebook: written into its file, or shown as a diff; and the count of them at the end.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+    sync::OnceLock,
+};
 
 use nbvet_engine::{Mended, mend, secrets};
 use nbvet_notebook::{Notebook, Reading};
@@ -30,9 +36,59 @@ pub(crate) struct Fixes {
     pub(crate) warning: Option<String>,
 }
 
+/// The files behind the notebooks. One that several paths lead to is mended under the first of them, while the others
+/// wait.
+pub(crate) struct Files<'a> {
+    by_real_path: HashMap<PathBuf, File<'a>>,
+}
+
+struct File<'a> {
+    first: &'a Path,
+    is_done: OnceLock<()>,
+}
+
+impl<'a> Files<'a> {
+    pub(crate) fn of(items: &'a [Item]) -> Self {
+        let mut by_real_path = HashMap::new();
+        for item in items {
+            if let Ok(path) = fs::canonicalize(&item.path) {
+                by_real_path.entry(path).or_insert_with(|| File {
+                    first: &item.path,
+                    is_done: OnceLock::new(),
+                });
+            }
+        }
+        Self { by_real_path }
+    }
+
+    /// Mends a notebook's file, unless it is mended already, and judges what it then holds.
+    pub(crate) fn fix(&self, item: &Item, least: Applicability) -> Done {
+        let path = fs::canonicalize(&item.path).ok();
+        let file = path.and_then(|path| self.by_real_path.get(&path));
+        let _turn = file.map(|file| {
+            if file.first != item.path {
+                // The first was begun before this one: notebooks are taken in their order.
+                file.is_done.wait();
+            }
+            Turn(&file.is_done)
+        });
+        fix(item, least)
+    }
+}
+
+/// Lets the others go on at its end, also where that is a panic.
+struct Turn<'a>(&'a OnceLock<()>);
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        // Fails for all but the first.
+        let _ = self.0.set(());
+    }
+}
+
 /// Mends a notebook's file and judges what it then holds. A file that cannot be written stays as it is, and its
 /// notebook has no verdict.
-pub(crate) fn fix(item: &Item, least: Applicability) -> Done {
+fn fix(item: &Item, least: Applicability) -> Done {
     let opened = match Opened::new(&item.path, None) {
         Ok(opened) => opened,
         Err(failure) => return without_verdict(&item.path, item.settings.engine.level, failure),

@@ -26,7 +26,8 @@ pub(crate) fn lint(args: &LintArgs) -> Result<ExitCode, UsageError> {
         return Ok(batch.run(jobs, |item, _| fixing::diff(item, least)));
     }
     if args.fix.fix {
-        return Ok(batch.run(jobs, |item, _| fixing::fix(item, least)));
+        let files = fixing::Files::of(&batch.items);
+        return Ok(batch.run(jobs, |item, _| files.fix(item, least)));
     }
     Ok(batch.run(jobs, |item, _| pipeline::lint(item)))
 }

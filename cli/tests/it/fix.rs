@@ -195,3 +195,19 @@ fn a_diff_shows_no_secret() {
     assert!(text.contains("+x.sort()") && text.contains("****"), "{text}");
     assert!(!text.contains(&token), "{text}");
 }
+
+#[cfg(unix)]
+#[test]
+fn a_file_with_several_names_is_mended_once() {
+    let source = "x = [2, 1]\nx = x.sort()\n".repeat(200) + "assert x";
+    for _ in 0..5 {
+        let sandbox = Sandbox::new().file("a.ipynb", &notebook(&[&source]));
+        for name in ["b.ipynb", "c.ipynb", "d.ipynb"] {
+            std::os::unix::fs::symlink("a.ipynb", sandbox.path(name)).unwrap();
+        }
+        let output = sandbox.output(&["lint", "--fix", "--jobs", "4", "."]);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains("200 findings in 1 notebook "), "{said}");
+    }
+}
