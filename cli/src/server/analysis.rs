@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{
     documents::{Snapshot, Text},
-    protocol::Cell,
+    protocol::{Cell, Position},
 };
 use crate::{
     args::{JudgeArgs, RunArgs},
@@ -38,6 +38,42 @@ pub(crate) struct Judged {
 pub(crate) struct Judgement {
     pub(crate) uri: String,
     pub(crate) text: String,
+    /// Where each line begins, as the editor counts lines.
+    line_starts: Vec<usize>,
+}
+
+impl Judgement {
+    pub(crate) fn new(uri: String, text: String) -> Self {
+        let after_breaks = text.match_indices('\n').map(|(end, _)| end + 1);
+        let line_starts = std::iter::once(0).chain(after_breaks).collect();
+        Self {
+            uri,
+            text,
+            line_starts,
+        }
+    }
+
+    /// A 1-based line and column (in characters) as the protocol counts.
+    pub(crate) fn position(&self, line: u32, column: u32) -> Position {
+        let index = usize::try_from(line.saturating_sub(1)).unwrap_or(usize::MAX);
+        let start = self.line_starts.get(index).copied().unwrap_or(self.text.len());
+        let content = self.text[start..].split('\n').next().unwrap_or_default();
+        let content = content.strip_suffix('\r').unwrap_or(content);
+        let before = usize::try_from(column.saturating_sub(1)).unwrap_or(usize::MAX);
+        let units: usize = content.chars().take(before).map(char::len_utf16).sum();
+        Position {
+            line: line.saturating_sub(1),
+            character: u32::try_from(units).unwrap_or(u32::MAX),
+        }
+    }
+
+    /// The position behind the last character.
+    pub(crate) fn end(&self) -> Position {
+        self.position(
+            u32::try_from(self.line_starts.len()).unwrap_or(u32::MAX),
+            u32::MAX,
+        )
+    }
 }
 
 impl Judged {
@@ -45,10 +81,7 @@ impl Judged {
         let (texts, bytes, in_file) = match snapshot {
             Snapshot::Notebook(metadata, cells) => {
                 let bytes = file(metadata.as_ref(), &cells);
-                let texts = cells.into_iter().map(|(cell, text)| Judgement {
-                    uri: cell.document,
-                    text: text.text,
-                });
+                let texts = (cells.into_iter()).map(|(cell, text)| Judgement::new(cell.document, text.text));
                 (texts.collect(), bytes, false)
             }
             Snapshot::Text(text) if is_notebook(uri) => {
@@ -59,9 +92,7 @@ impl Judged {
                 } else {
                     file(None, &[(code_cell(uri), text.clone())])
                 };
-                let uri = uri.to_owned();
-                let text = text.text;
-                (vec![Judgement { uri, text }], bytes, in_file)
+                (vec![Judgement::new(uri.to_owned(), text.text)], bytes, in_file)
             }
             Snapshot::Text(_) => return Self::default(),
         };
@@ -164,6 +195,22 @@ fn path(uri: &str) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn positions_are_found_without_walking_the_text() {
+        let lines = 200_000;
+        let text = Judgement::new(String::new(), "😀 = 1\r\n".repeat(200_000));
+        let started = std::time::Instant::now();
+        for line in 1..=lines {
+            let at = text.position(line, 3);
+            assert_eq!((at.line, at.character), (line - 1, 3));
+        }
+        assert_eq!(text.position(1, u32::MAX).character, 6);
+        assert_eq!((text.end().line, text.end().character), (lines, 0));
+        assert_eq!(text.position(u32::MAX, 9).character, 0);
+        // It took minutes when each began at the first line.
+        assert!(started.elapsed().as_secs() < 20);
+    }
 
     #[test]
     fn a_uri_is_the_path_that_it_escapes() {

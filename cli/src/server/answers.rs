@@ -65,36 +65,28 @@ fn uri<'j>(judged: &'j Judged, location: &Location) -> Option<&'j str> {
 }
 
 fn range(judged: &Judged, location: &Location) -> Range {
-    let text = judged.texts.get(index(judged, location));
-    let text = text.map_or("", |text| text.text.as_str());
+    let Some(text) = judged.texts.get(index(judged, location)) else {
+        let start = Position {
+            line: 0,
+            character: 0,
+        };
+        return Range { start, end: start };
+    };
     if judged.in_file {
         // The lines of the file are known, the columns in them are not.
         let (start, end) = (location.file_line, location.file_end_line);
         return Range {
-            start: position(text, start, 1),
-            end: position(text, end, u32::MAX),
+            start: text.position(start, 1),
+            end: text.position(end, u32::MAX),
         };
     }
     if location.cell.is_none() {
-        let start = position(text, 1, 1);
+        let start = text.position(1, 1);
         return Range { start, end: start };
     }
     Range {
-        start: position(text, location.line, location.column),
-        end: position(text, location.end_line, location.end_column),
-    }
-}
-
-/// A 1-based line and column (in characters) as the protocol counts.
-fn position(text: &str, line: u32, column: u32) -> Position {
-    let index = usize::try_from(line.saturating_sub(1)).unwrap_or(usize::MAX);
-    let content = text.split('\n').nth(index).unwrap_or_default();
-    let content = content.strip_suffix('\r').unwrap_or(content);
-    let before = usize::try_from(column.saturating_sub(1)).unwrap_or(usize::MAX);
-    let units: usize = content.chars().take(before).map(char::len_utf16).sum();
-    Position {
-        line: line.saturating_sub(1),
-        character: u32::try_from(units).unwrap_or(u32::MAX),
+        start: text.position(location.line, location.column),
+        end: text.position(location.end_line, location.end_column),
     }
 }
 
@@ -282,10 +274,9 @@ fn fix_all(judged: &Judged) -> Option<Value> {
     let changes: BTreeMap<&str, Value> = cells
         .filter(|(old, new)| old.text != new.source)
         .map(|(old, new)| {
-            let lines = u32::try_from(old.text.split('\n').count()).unwrap_or(u32::MAX);
             let all = Range {
-                start: position(&old.text, 1, 1),
-                end: position(&old.text, lines, u32::MAX),
+                start: old.position(1, 1),
+                end: old.end(),
             };
             (old.uri.as_str(), json!([{ "range": all, "newText": new.source }]))
         })
