@@ -1,22 +1,28 @@
 //! `nbvet server`: notebooks judged while they are written.
 
-use lsp_server::Connection;
 use nbvet_report::ExitCode;
 
-use crate::{output, server};
+use crate::{
+    output,
+    server::{self, Stream},
+};
 
 /// Serves one editor until it goes away.
 pub(crate) fn server() -> ExitCode {
-    let (connection, threads) = Connection::stdio();
-    let served = server::run(&connection);
+    let (connection, stream) = Stream::stdio();
+    let is_begun = server::run(&connection);
     drop(connection);
-    // Fails where the editor has closed a stream first; there is nobody left to be told.
-    let _ = threads.join();
-    match served {
+    let ended = stream.join();
+    let ended = if is_begun {
+        ended
+    } else {
+        ended.and(Err("it ended before `initialize`".to_owned()))
+    };
+    match ended {
         Ok(()) => ExitCode::Passed,
-        Err(error) => {
+        Err(message) => {
             output::warning(&format!(
-                "the editor does not speak the language server protocol: {error}"
+                "the editor does not speak the language server protocol: {message}"
             ));
             ExitCode::Error
         }

@@ -5,46 +5,63 @@ mod analysis;
 mod answers;
 mod documents;
 mod protocol;
+mod stream;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lsp_server::{Connection, ErrorCode, Message, Notification, ProtocolError, Request, RequestId, Response};
+use lsp_server::{Connection, ErrorCode, Message, Notification, Request, RequestId, Response};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+pub(crate) use self::stream::Stream;
 use self::{analysis::Judged, documents::Documents};
 use crate::guard;
 
-/// Talks until the editor says goodbye or its stream ends.
-pub(crate) fn run(connection: &Connection) -> Result<(), ProtocolError> {
-    let (id, _) = connection.initialize_start()?;
-    let about = json!({
-        "capabilities": answers::capabilities(),
-        "serverInfo": { "name": "nbvet", "version": env!("CARGO_PKG_VERSION") },
-    });
-    connection.initialize_finish(id, about)?;
+/// Talks until the editor says goodbye or its stream ends. Whether it has ever begun.
+pub(crate) fn run(connection: &Connection) -> bool {
     let mut server = Server {
         connection,
         documents: Documents::default(),
         judged: BTreeMap::new(),
         published: BTreeMap::new(),
     };
+    let mut is_begun = false;
+    let mut is_shut_down = false;
     for message in &connection.receiver {
         match message {
-            Message::Request(request) => {
-                if connection.handle_shutdown(&request)? {
-                    return Ok(());
-                }
-                server.request(request);
+            Message::Request(Request { id, method, .. }) if method == "initialize" && !is_begun => {
+                is_begun = true;
+                let about = json!({
+                    "capabilities": answers::capabilities(),
+                    "serverInfo": { "name": "nbvet", "version": env!("CARGO_PKG_VERSION") },
+                });
+                server.send(Response::new_ok(id, about).into());
             }
-            Message::Notification(notification) => server.notification(notification),
-            Message::Response(_) => {}
+            Message::Request(Request { id, method, .. }) if !is_begun => {
+                let message = format!("`{method}` came before `initialize`");
+                server.fail(id, ErrorCode::ServerNotInitialized, message);
+            }
+            Message::Request(Request { id, method, .. }) if is_shut_down => {
+                server.fail(
+                    id,
+                    ErrorCode::InvalidRequest,
+                    format!("`{method}` came after `shutdown`"),
+                );
+            }
+            Message::Request(request) if request.method == "shutdown" => {
+                is_shut_down = true;
+                server.send(Response::new_ok(request.id, ()).into());
+            }
+            Message::Request(request) => server.request(request),
+            Message::Notification(notification) if notification.method == "exit" => break,
+            Message::Notification(notification) if is_begun => server.notification(notification),
+            Message::Notification(_) | Message::Response(_) => {}
         }
         if connection.receiver.is_empty() {
             server.publish();
         }
     }
-    Ok(())
+    is_begun
 }
 
 struct Server<'c> {

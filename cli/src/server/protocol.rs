@@ -5,13 +5,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "an object of the protocol")]
 pub(crate) struct NotebookOpened {
     pub(crate) notebook_document: NotebookDocument,
     pub(crate) cell_text_documents: Vec<TextItem>,
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(expecting = "an object of the protocol")]
 pub(crate) struct NotebookDocument {
     pub(crate) uri: String,
     pub(crate) metadata: Option<Value>,
@@ -19,7 +20,7 @@ pub(crate) struct NotebookDocument {
 }
 
 #[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "an object of the protocol")]
 pub(crate) struct Cell {
     /// 1 for markup, 2 for code.
     pub(crate) kind: u32,
@@ -30,13 +31,13 @@ pub(crate) struct Cell {
 }
 
 #[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "an object of the protocol")]
 pub(crate) struct ExecutionSummary {
     pub(crate) execution_order: Option<u32>,
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "an object of the protocol")]
 pub(crate) struct TextItem {
     pub(crate) uri: String,
     pub(crate) language_id: String,
@@ -44,25 +45,27 @@ pub(crate) struct TextItem {
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(expecting = "an object of the protocol")]
 pub(crate) struct Identifier {
     pub(crate) uri: String,
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "an object of the protocol")]
 pub(crate) struct NotebookChanged {
     pub(crate) notebook_document: Identifier,
     pub(crate) change: NotebookChange,
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(expecting = "an object of the protocol")]
 pub(crate) struct NotebookChange {
     pub(crate) metadata: Option<Value>,
     pub(crate) cells: Option<CellChanges>,
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "an object of the protocol")]
 pub(crate) struct CellChanges {
     pub(crate) structure: Option<Structure>,
     pub(crate) data: Option<Vec<Cell>>,
@@ -71,7 +74,7 @@ pub(crate) struct CellChanges {
 
 /// Cells added, removed or moved.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "an object of the protocol")]
 pub(crate) struct Structure {
     pub(crate) array: ArrayChange,
     pub(crate) did_open: Option<Vec<TextItem>>,
@@ -79,7 +82,7 @@ pub(crate) struct Structure {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "an object of the protocol")]
 pub(crate) struct ArrayChange {
     pub(crate) start: usize,
     pub(crate) delete_count: usize,
@@ -87,6 +90,7 @@ pub(crate) struct ArrayChange {
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(expecting = "an object of the protocol")]
 pub(crate) struct TextContent {
     pub(crate) document: Identifier,
     pub(crate) changes: Vec<ContentChange>,
@@ -94,12 +98,14 @@ pub(crate) struct TextContent {
 
 /// New text for a range, or for everything.
 #[derive(Debug, Deserialize)]
+#[serde(expecting = "an object of the protocol")]
 pub(crate) struct ContentChange {
     pub(crate) range: Option<Range>,
     pub(crate) text: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(expecting = "an object of the protocol")]
 pub(crate) struct Range {
     pub(crate) start: Position,
     pub(crate) end: Position,
@@ -107,52 +113,53 @@ pub(crate) struct Range {
 
 /// 0-based; `character` counts UTF-16 code units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(expecting = "an object of the protocol")]
 pub(crate) struct Position {
     pub(crate) line: u32,
     pub(crate) character: u32,
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "an object of the protocol")]
 pub(crate) struct NotebookNamed {
     pub(crate) notebook_document: Identifier,
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "an object of the protocol")]
 pub(crate) struct NotebookClosed {
     pub(crate) notebook_document: Identifier,
     pub(crate) cell_text_documents: Vec<Identifier>,
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "an object of the protocol")]
 pub(crate) struct TextOpened {
     pub(crate) text_document: TextItem,
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "an object of the protocol")]
 pub(crate) struct TextChanged {
     pub(crate) text_document: Identifier,
     pub(crate) content_changes: Vec<ContentChange>,
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "an object of the protocol")]
 pub(crate) struct TextNamed {
     pub(crate) text_document: Identifier,
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "an object of the protocol")]
 pub(crate) struct HoverAsked {
     pub(crate) text_document: Identifier,
     pub(crate) position: Position,
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "an object of the protocol")]
 pub(crate) struct ActionsAsked {
     pub(crate) text_document: Identifier,
     pub(crate) range: Range,
@@ -160,6 +167,7 @@ pub(crate) struct ActionsAsked {
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(expecting = "an object of the protocol")]
 pub(crate) struct ActionContext {
     pub(crate) only: Option<Vec<String>>,
 }

@@ -410,6 +410,67 @@ fn what_is_not_understood_is_said_and_the_server_stays() {
 }
 
 #[test]
+fn a_bad_message_is_answered_and_a_bad_frame_ends_with_a_word() {
+    let sandbox = Sandbox::new();
+    let mut editor = Editor::new(&sandbox);
+    for (body, code) in [("{x}", -32700), ("null", -32600), ("[]", -32600)] {
+        write!(editor.to, "Content-Length: {}\r\n\r\n{body}", body.len()).unwrap();
+        editor.to.flush().unwrap();
+        let answer = editor.receive();
+        assert_eq!(answer["error"]["code"], code, "{answer}");
+        assert_eq!(answer["id"], Value::Null);
+    }
+    let answer = editor.answer("textDocument/hover", json!("here"));
+    let said = answer["error"]["message"].as_str().unwrap();
+    assert!(!said.contains("struct"), "{said}");
+    editor.close();
+
+    let mut server = sandbox.command(&["server"]);
+    let pipe = Stdio::piped;
+    let mut server = server
+        .stdin(pipe())
+        .stdout(pipe())
+        .stderr(pipe())
+        .spawn()
+        .unwrap();
+    let mut to = server.stdin.take().unwrap();
+    let early = r#"{"jsonrpc":"2.0","id":1,"method":"shutdown"}"#;
+    write!(to, "Content-Length: {}\r\n\r\n{early}", early.len()).unwrap();
+    write!(to, "Content-Length: 99999999999999\r\n\r\n").unwrap();
+    let output = server.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(told.contains("`shutdown` came before `initialize`"), "{told}");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("length: 99999999999999"), "{said}");
+}
+
+#[test]
+fn changes_that_wait_are_judged_once() {
+    let sandbox = Sandbox::new();
+    let mut editor = Editor::new(&sandbox);
+    let text = "x = [2, 1]\nx = x.sort()\nassert x\n".to_owned() + &"print(len(x) + 1)\n".repeat(3000);
+    editor.open("file:///work/a.ipynb", &[("a", &text)]);
+    editor.published();
+    let mut all = Vec::new();
+    for version in 2..302 {
+        let text = json!([{ "document": { "uri": "cell:/a", "version": version },
+            "changes": [{ "range": range([0, 0], [0, 0]), "text": "\n" }] }]);
+        let message = json!({ "jsonrpc": "2.0", "method": "notebookDocument/didChange",
+            "params": { "notebookDocument": { "uri": "file:///work/a.ipynb", "version": version },
+                "change": { "cells": { "textContent": text } } } })
+        .to_string();
+        write!(all, "Content-Length: {}\r\n\r\n{message}", message.len()).unwrap();
+    }
+    editor.to.write_all(&all).unwrap();
+    let published = editor.published();
+    assert!(published.last().unwrap().starts_with("a 301:"), "{published:?}");
+    // Each change moves the diagnostic: it was published three hundred times.
+    assert!(published.len() < 100, "{}", published.len());
+    editor.close();
+}
+
+#[test]
 fn an_editor_that_goes_away_ends_the_server() {
     let sandbox = Sandbox::new();
     let editor = Editor::new(&sandbox);
