@@ -3,7 +3,7 @@
 use std::{borrow::Cow, collections::HashMap};
 
 use nbvet_notebook::{Notebook, Problem, Reading};
-use nbvet_report::{CellOutcome, CellRun, Diagnostic, Label, Location, RuleRef, RunEnd, Severity};
+use nbvet_report::{CellOutcome, CellRun, Diagnostic, Fix, Label, Location, RuleRef, RunEnd, Severity};
 
 use crate::{
     ast::with_stack_for,
@@ -272,18 +272,30 @@ fn diagnostic(rule: &Rule, finding: Finding, settings: &Settings) -> Diagnostic 
         message: hidden(finding.message),
         explanation: finding.explanation.map(hidden),
         help: finding.help.map(hidden),
-        location: finding.location,
+        location: placed(finding.location),
         labels: finding
             .labels
             .into_iter()
             .map(|label| Label {
                 message: hidden(label.message),
+                location: placed(label.location),
                 ..label
             })
             .collect(),
-        fix: finding.fix,
+        fix: finding.fix.map(|fix| Fix {
+            title: hidden(fix.title),
+            ..fix
+        }),
         suppression: None,
         fingerprint: String::new(),
+    }
+}
+
+/// An id may be any word, and so a secret.
+fn placed(location: Location) -> Location {
+    Location {
+        cell_id: location.cell_id.map(hidden),
+        ..location
     }
 }
 

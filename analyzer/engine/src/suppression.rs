@@ -7,6 +7,8 @@ use std::ops::Range;
 use nbvet_notebook::Cell;
 use nbvet_report::{Diagnostic, Label, Level, Location, Suppression, SuppressionKind};
 
+use crate::secrets;
+
 const MARKER: &str = "nbvet: ignore[";
 const TAG: &str = "nbvet-ignore-";
 
@@ -105,7 +107,7 @@ pub(crate) fn find(named: &[Named<'_>], diagnostic: &Diagnostic, level: Level) -
         Some(_) => SuppressionKind::Comment,
         None => SuppressionKind::Tag,
     };
-    let reason = (!found.reason.is_empty()).then(|| found.reason.to_owned());
+    let reason = (!found.reason.is_empty()).then(|| secrets::masked(found.reason).into_owned());
     Some(Suppression { kind, reason })
 }
 

@@ -327,6 +327,9 @@ fn shortened(raw: &str) -> String {
     const MOST: usize = 40;
     if raw.chars().count() <= MOST {
         raw.to_owned()
+    } else if json::kind(raw) != "a number" {
+        // A part of a secret would no longer be known for what it is, and shown.
+        json::kind(raw).to_owned()
     } else {
         raw.chars().take(MOST).chain(['…']).collect()
     }

@@ -97,3 +97,58 @@ fn every_place_of_a_secret_is_told() {
     ];
     assert_eq!(places, wanted);
 }
+
+/// All that the formats tell of a notebook.
+fn told(file: &str) -> String {
+    let sandbox = Sandbox::new().file("a.ipynb", file);
+    let tell = |arguments: &[&str]| {
+        let output = sandbox.output(arguments);
+        String::from_utf8([&*output.stdout, &*output.stderr].concat()).unwrap()
+    };
+    ["text", "json", "github", "sarif", "junit", "markdown"]
+        .into_iter()
+        .map(|format| {
+            tell(&[
+                "lint",
+                "--verbose",
+                "--level",
+                "production",
+                "--format",
+                format,
+                "a.ipynb",
+            ])
+        })
+        .collect()
+}
+
+#[test]
+fn what_is_cut_is_masked_before() {
+    let token = token();
+    let sources = [
+        format!("import re\nre.search('a', f('{token}',\n 'b')).group(0)\n"),
+        format!(
+            "import pandas as pd\ndf = pd.read_csv('a')\ndf[(df['t'] == '{token}') & (df['b'] == 3333333)]['c'] = 1\n"
+        ),
+    ];
+    let sources: Vec<&str> = sources.iter().map(String::as_str).collect();
+    let mut file: serde_json::Value = serde_json::from_str(&notebook(&sources)).unwrap();
+    file["cells"][0]["execution_count"] = json!(token);
+    let text = told(&file.to_string());
+    for rule in ["NB220", "NB403", "NB923"] {
+        assert!(text.contains(rule), "{rule}: {text}");
+    }
+    assert_hidden(&text, "a quotation");
+}
+
+#[test]
+fn reasons_and_ids_are_masked() {
+    let token = token();
+    let source = format!("try:\n    f()\nexcept:  # nbvet: ignore[NB201,NB202] uses {token}\n    pass\n");
+    let mut file: serde_json::Value = serde_json::from_str(&notebook(&[&source, "x = 1\n"])).unwrap();
+    for index in [0, 1] {
+        file["cells"][index]["id"] = json!(token);
+    }
+    let text = told(&file.to_string());
+    assert!(text.contains("NB926") && text.contains("uses ghp_"), "{text}");
+    assert_hidden(&text, "a reason or an id");
+}

@@ -6,6 +6,7 @@ use nbvet_engine::{
         Place,
         learning::{DataId, Evaluation, Judged, Learning, Relation, Side, SplitId},
     },
+    secrets,
 };
 
 /// Longest piece of code that a message quotes.
@@ -13,7 +14,8 @@ const QUOTED: usize = 60;
 
 /// The code at a place, on one line.
 pub(crate) fn quote(model: &Model<'_>, place: Place) -> String {
-    let code = model.cell(place.cell).slice(place.range());
+    // Masked before it is cut: what is left of a secret would no longer be known for what it is.
+    let code = secrets::masked(model.cell(place.cell).slice(place.range()));
     let line: String = code.split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(QUOTED) {
         Some((end, _)) => format!("{}…", &line[..end]),

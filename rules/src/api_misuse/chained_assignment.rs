@@ -148,7 +148,9 @@ fn look_at<'a>(cx: &Context<'a, '_>, target: &'a Expr, selection: &'a Expr) -> O
     })
 }
 
+/// A secret is masked before the text is cut: what is left of one would no longer be known for what it is.
 fn short(text: &str) -> String {
+    let text = &*nbvet_engine::secrets::masked(text);
     let line = text.lines().next().unwrap_or_default();
     if line.len() == text.len() && line.chars().count() <= 60 {
         return line.to_owned();

@@ -111,7 +111,9 @@ impl StaticRule for OptionalUnchecked {
     }
 }
 
+/// A secret is masked before the text is cut: what is left of one would no longer be known for what it is.
 fn short(text: &str) -> String {
+    let text = &*nbvet_engine::secrets::masked(text);
     let line = text.lines().next().unwrap_or_default();
     if line.chars().count() <= 60 && line.len() == text.len() {
         return line.to_owned();

@@ -47,7 +47,10 @@ impl RunRule for StderrOutput {
                 let Some(line) = text.lines().rfind(|line| !is_noise(line)) else {
                     continue;
                 };
-                let shown: String = line.trim().chars().take(80).collect();
+                let shown: String = nbvet_engine::secrets::masked(line.trim())
+                    .chars()
+                    .take(80)
+                    .collect();
                 let at = cx.at_line(cell.cell, None);
                 cx.report(
                     Finding::new(
