@@ -279,7 +279,6 @@ fn diagnostic(rule: &Rule, finding: Finding, settings: &Settings) -> Diagnostic 
             .map(|label| Label {
                 message: hidden(label.message),
                 location: placed(label.location),
-                ..label
             })
             .collect(),
         fix: finding.fix.map(|fix| Fix {

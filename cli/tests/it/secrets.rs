@@ -152,3 +152,34 @@ fn reasons_and_ids_are_masked() {
     assert!(text.contains("NB926") && text.contains("uses ghp_"), "{text}");
     assert_hidden(&text, "a reason or an id");
 }
+
+#[test]
+fn the_file_s_own_text_is_masked() {
+    let cell = format!(
+        r#"{{"cell_type":"code","id":"a","metadata":{{}},"execution_count":NaN,"outputs":[],"source":"x='a\\n{}'"}}"#,
+        token()
+    );
+    let text = told(&format!(
+        r#"{{"cells":[{cell}],"metadata":{{}},"nbformat":4,"nbformat_minor":5}}"#
+    ));
+    assert!(text.contains("NB922"), "{text}");
+    assert_hidden(&text, "an excerpt of the file");
+    let text = told(&format!(
+        r#"{{"cells":[{cell} BAD],"metadata":{{}},"nbformat":4,"nbformat_minor":5}}"#
+    ));
+    assert!(text.contains("NB921"), "{text}");
+    assert_hidden(&text, "an excerpt of a broken file");
+}
+
+#[test]
+fn secrets_in_outputs_are_found_behind_escapes() {
+    for before in ["'a\\n", "→", "\u{1b}[32m", "token%3D", "C:\\k\\"] {
+        let mut file: serde_json::Value = serde_json::from_str(&notebook(&["f()\n"])).unwrap();
+        let data = json!({"text/plain": format!("{before}{}", token())});
+        let result =
+            json!({"output_type": "execute_result", "execution_count": 1, "metadata": {}, "data": data});
+        file["cells"][0]["outputs"] = json!([result]);
+        let text = told(&file.to_string().replace('→', "\\u2192"));
+        assert!(text.contains("NB802"), "{before}: {text}");
+    }
+}

@@ -149,6 +149,11 @@ mod tests {
                 format!("key = \"{secret}\""),
                 format!("!export KEY={secret}"),
                 format!("\"stdout\\n{secret}\\n\""),
+                format!("\"'a\\\\n{secret}'\""),
+                format!("\"\\u2192{secret}\""),
+                format!("\u{1b}[1;32m{secret}\u{1b}[0m"),
+                format!("r'C:\\{secret}'"),
+                format!("?token%3D{secret}"),
                 format!("client.login({secret:?}, True)  # é"),
             ] {
                 assert_eq!(find(&text).len(), 1, "{name}: {text}");

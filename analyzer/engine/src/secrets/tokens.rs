@@ -110,7 +110,7 @@ pub(super) fn find(text: &str) -> Vec<Secret> {
     while let Some(window) = bytes.get(at..at + SHORTEST) {
         // From its end: where one byte is no part of a word, nothing before it is part of a word that is long enough.
         if let Some(last) = window.iter().rposition(|byte| !WORD[usize::from(*byte)]) {
-            at += last + 1 + usize::from(is_escape(&window[..=last]));
+            at += last + 1;
             continue;
         }
         let start = at;
@@ -118,29 +118,45 @@ pub(super) fn find(text: &str) -> Vec<Secret> {
         while at < bytes.len() && WORD[usize::from(bytes[at])] {
             at += 1;
         }
-        if let Some(secret) = token(&text[start..at], start) {
+        let at_word = |start: usize| {
+            token(&text[start..at], start).or_else(|| {
+                web_token(text, start..at).map(|end| Secret {
+                    kind: "a web token (JWT)",
+                    hidden: start + 3..end,
+                    range: start..end,
+                })
+            })
+        };
+        let before = start.checked_sub(1).map(|before| bytes[before]);
+        let signs = signs(before, &bytes[start..at]);
+        if let Some(secret) = at_word(start).or_else(|| signs.and_then(|signs| at_word(start + signs))) {
+            at = secret.range.end;
             found.push(secret);
-        } else if let Some(end) = web_token(text, start..at) {
-            found.push(Secret {
-                kind: "a web token (JWT)",
-                hidden: start + 3..end,
-                range: start..end,
-            });
-            at = end;
         }
     }
     found
 }
 
-/// The bytes end with a backslash that escapes the next one, in a string of Python and in JSON: the letter of `\n` is no
-/// part of a word.
-fn is_escape(bytes: &[u8]) -> bool {
-    let backslashes = bytes.iter().rev().take_while(|byte| **byte == b'\\').count();
-    backslashes % 2 == 1
+/// How many of a word's first bytes belong to an escape that begins before it: of `\n`, `\x1b` and `\u2192` in a string
+/// of Python and in JSON, `%3D` in an address, `[32m` to a terminal. A text may be escaped more than once, so that the
+/// number of backslashes tells nothing.
+fn signs(before: Option<u8>, word: &[u8]) -> Option<usize> {
+    match (before?, word.first()?) {
+        (b'\\', b'x') => Some(3),
+        (b'\\', b'u') => Some(5),
+        (b'\\', b'U') => Some(9),
+        (b'\\', _) => Some(1),
+        (b'%', _) => Some(2),
+        (b'[' | b';', _) => {
+            let digits = word.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            word.get(digits)?.is_ascii_alphabetic().then_some(digits + 1)
+        }
+        _ => None,
+    }
 }
 
 fn token(word: &str, start: usize) -> Option<Secret> {
-    if !FIRST[usize::from(word.as_bytes()[0])] {
+    if !FIRST[usize::from(*word.as_bytes().first()?)] {
         return None;
     }
     let shape = SHAPES.iter().find(|shape| word.starts_with(shape.prefix))?;
