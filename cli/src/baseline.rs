@@ -11,9 +11,10 @@ use std::{
 use nbvet_engine::{Check, Settings};
 use nbvet_report::{Diagnostic, NotebookReport, RunEnd, Suppression, SuppressionKind};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{
-    catalogue, executed,
+    catalogue, executed, ordinary,
     usage::{UsageError, shown},
 };
 
@@ -162,9 +163,19 @@ fn findings(report: &NotebookReport) -> Findings {
 impl Baseline {
     fn read(path: &Path, written: bool) -> Result<Self, UsageError> {
         let folder = folder_of(path);
-        let notebooks = match fs::read_to_string(path) {
+        let is_new = |error: &io::Error| written && error.kind() == io::ErrorKind::NotFound;
+        let notebooks = match ordinary::read_to_string(path) {
             Ok(text) => notebooks(path, &text, written)?,
-            Err(error) if written && error.kind() == io::ErrorKind::NotFound => BTreeMap::new(),
+            Err(error) if is_new(&error) && path.is_symlink() => {
+                return Err(UsageError::Unwritable {
+                    path: shown(path),
+                    source: io::Error::new(
+                        io::ErrorKind::InvalidInput,
+                        "it is a link to a file that is not there",
+                    ),
+                });
+            }
+            Err(error) if is_new(&error) => BTreeMap::new(),
             Err(source) => {
                 return Err(UsageError::UnreadableBaseline {
                     path: shown(path),
@@ -205,16 +216,17 @@ impl Baseline {
 
 /// What a baseline holds. One of another version can be written anew; what is none is never overwritten.
 fn notebooks(path: &Path, text: &str, written: bool) -> Result<BTreeMap<String, Findings>, UsageError> {
-    #[derive(Deserialize)]
-    struct Version {
-        version: u64,
-    }
     let refused = |error: serde_json::Error| UsageError::NoBaseline {
         path: shown(path),
         line: error.line(),
         message: error.to_string(),
     };
-    let Version { version } = serde_json::from_str(text).map_err(refused)?;
+    let file: Value = serde_json::from_str(text).map_err(refused)?;
+    let version = version(&file).map_err(|message| UsageError::NoBaseline {
+        path: shown(path),
+        line: 1,
+        message,
+    })?;
     if version == VERSION {
         let file: File = serde_json::from_str(text).map_err(refused)?;
         return Ok(file.notebooks);
@@ -227,6 +239,21 @@ fn notebooks(path: &Path, text: &str, written: bool) -> Result<BTreeMap<String, 
         version,
         known: VERSION,
     })
+}
+
+/// The version of a baseline, as long as the file looks like one of any version.
+fn version(file: &Value) -> Result<u64, String> {
+    let file = file.as_object().ok_or("it is no object")?;
+    let version = file.get("version").ok_or("`version` is missing")?;
+    let version = (version.as_u64())
+        .ok_or_else(|| format!("`version` is {version}, and it has to be a whole number"))?;
+    let notebooks = file.get("notebooks").and_then(Value::as_object);
+    let is_ours = notebooks.is_some_and(|notebooks| notebooks.values().all(Value::is_object));
+    if is_ours || version == VERSION {
+        Ok(version)
+    } else {
+        Err("`notebooks` is missing or does not hold findings".to_owned())
+    }
 }
 
 /// The real folder of a file that may not be there yet.

@@ -83,6 +83,10 @@ fn target(path: &Path) -> io::Result<PathBuf> {
             io::ErrorKind::InvalidInput,
             "it is not an ordinary file",
         )),
+        Err(_) if path.is_symlink() => Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "it is a link to a file that is not there",
+        )),
         Err(_) => Ok(path.to_owned()),
     }
 }

@@ -14,6 +14,7 @@ mod executed;
 mod fixing;
 mod guard;
 mod markdown;
+mod ordinary;
 mod output;
 mod paths;
 mod pipeline;

@@ -79,7 +79,7 @@ impl UsageError {
             Self::OutputIsFile { .. } | Self::OutputIsNotebook { .. } => {
                 Some("name a folder; each notebook keeps its name in it".to_owned())
             }
-            Self::UnreadableBaseline { .. } => {
+            Self::UnreadableBaseline { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 Some("`--write-baseline` writes it from what is found now".to_owned())
             }
             Self::BaselineVersion { .. } => Some("`--write-baseline` writes it anew".to_owned()),
@@ -87,6 +87,7 @@ impl UsageError {
                 Some("add `--baseline FILE`, or write `baseline = \"FILE\"` to nbvet.toml".to_owned())
             }
             Self::NoBaseline { .. }
+            | Self::UnreadableBaseline { .. }
             | Self::UnreadableConfig { .. }
             | Self::Unwritable { .. }
             | Self::SameOutput { .. }

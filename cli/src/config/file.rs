@@ -201,10 +201,16 @@ impl Place<'_> {
         let unknown = table.keys().find(|key| !known.contains(&key.get_ref().as_ref()));
         unknown.map_or(Ok(()), |key| {
             let mut message = format!("there is no setting `{}`", key.get_ref());
+            let nearest = nearest(key.get_ref(), known.iter().copied());
             if key.get_ref() == "tool" {
                 message += "; `[tool.nbvet]` is for pyproject.toml, here its settings stand by themselves";
+            } else if nearest.is_empty() {
+                // Those of this table first: they are what is missed most.
+                let names = others.iter().chain(&KEYS);
+                let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+                message = format!("{message}; there are {}", names.join(", "));
             }
-            Err(self.error_near(key.span().start, message, nearest(key.get_ref(), known)))
+            Err(self.error_near(key.span().start, message, nearest))
         })
     }
 

@@ -18,6 +18,7 @@ use nbvet_report::Level;
 
 use crate::{
     args::Flags,
+    ordinary,
     selection::Selection,
     usage::{UsageError, shown},
 };
@@ -223,7 +224,7 @@ impl Loaded {
 
 /// What a file says; nothing where there is none, or none that speaks of nbvet.
 fn read(path: &Path) -> Result<Option<Config>, UsageError> {
-    let text = match fs::read_to_string(path) {
+    let text = match ordinary::read_to_string(path) {
         Ok(text) => text,
         Err(error)
             if matches!(

@@ -157,7 +157,7 @@ fn a_baseline_that_cannot_be_used_is_told_and_only_an_old_one_is_overwritten() {
         hint: add `--baseline FILE`, or write `baseline = "FILE"` to nbvet.toml
     "#]],
     );
-    let sandbox = sandbox.file("known.json", "{\"version\": 2, \"findings\": []}");
+    let sandbox = sandbox.file("known.json", "{\"version\": 2, \"notebooks\": {}}");
     sandbox.check(
         &call,
         &expect![[r#"
@@ -174,7 +174,7 @@ fn a_baseline_that_cannot_be_used_is_told_and_only_an_old_one_is_overwritten() {
         &expect![[r#"
             exit 2
             --- stderr
-            error: other.json:23: this is no baseline of nbvet: missing field `version` at line 23 column 1
+            error: other.json:1: this is no baseline of nbvet: `version` is missing
         "#]],
     );
     let sandbox = sandbox.file("broken.json", "{\"version\": 1,\n \"notebook\": {}}");
@@ -253,4 +253,51 @@ fn run_does_not_ask_the_baseline() {
     assert_eq!((run().status.code(), run().stderr), (Some(0), Vec::new()));
     fs::remove_file(sandbox.path("known.json")).unwrap();
     assert_eq!(run().status.code(), Some(0));
+}
+
+#[test]
+fn what_is_no_baseline_of_ours_is_never_overwritten() {
+    let sandbox = Sandbox::new().file("a.ipynb", &notebook(&[NONE]));
+    let write = ["lint", "a.ipynb", "--baseline", "known.json", "--write-baseline"];
+    for (text, why) in [
+        (r#"{"version":99,"my":"data"}"#, "`notebooks` is missing"),
+        (
+            r#"{"version":99,"notebooks":{"a":1}}"#,
+            "`notebooks` is missing or",
+        ),
+        (r#"{"version":-1,"notebooks":{}}"#, "`version` is -1"),
+        ("[]", "it is no object"),
+    ] {
+        fs::write(sandbox.path("known.json"), text).unwrap();
+        let output = sandbox.output(&write);
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains(why), "{said}");
+        assert_eq!(fs::read_to_string(sandbox.path("known.json")).unwrap(), text);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_baseline_or_settings_that_are_no_ordinary_file_are_told() {
+    let sandbox = Sandbox::new().file("a.ipynb", &notebook(&[NONE]));
+    let path = |name: &str| sandbox.path(name);
+    std::os::unix::fs::symlink("nowhere.json", path("dangling.json")).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", path("zero.json")).unwrap();
+    let output = |name: &str| sandbox.output(&["lint", "a.ipynb", "--baseline", name, "--write-baseline"]);
+    for (name, why) in [
+        ("dangling.json", "a link to a file that is not there"),
+        ("zero.json", "no ordinary file"),
+    ] {
+        let output = output(name);
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains(why), "{said}");
+        assert!(path(name).is_symlink());
+    }
+    std::os::unix::fs::symlink("/dev/zero", path("nbvet.toml")).unwrap();
+    let output = sandbox.output(&["lint", "a.ipynb"]);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("nbvet.toml: it is no ordinary file"), "{said}");
 }

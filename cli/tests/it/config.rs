@@ -312,3 +312,16 @@ fn what_would_silently_mean_nothing_is_refused() {
         assert!(told.lines().next().unwrap().ends_with(expected), "{told}");
     }
 }
+
+#[test]
+fn an_unknown_key_is_told_with_those_that_there_are() {
+    let sandbox = Sandbox::new()
+        .file("a.ipynb", &notebook(&["assert 1 < 2"]))
+        .file("nbvet.toml", "[[per-file]]\npatterns = ['a/']\n");
+    let output = sandbox.output(&["lint", "a.ipynb"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        said.contains("`patterns`; there are `files`, `level`, "),
+        "{said}"
+    );
+}
