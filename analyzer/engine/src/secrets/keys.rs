@@ -10,6 +10,9 @@ const END: &str = "PRIVATE KEY-----";
 /// Fewer characters hold no key.
 const SHORTEST_KEY: usize = 100;
 
+/// Lines of keys have 64 characters, or 76.
+const SHORTEST_LINE: usize = 60;
+
 /// `ENCRYPTED PRIVATE KEY-----` and the like are no longer.
 const LONGEST_NAME: usize = 40;
 
@@ -26,10 +29,11 @@ pub(super) fn private_keys(text: &str) -> Vec<Secret> {
             continue;
         };
         let rest = beginning(&text[body..], LONGEST_KEY);
-        let end = body + rest.find("-----END").unwrap_or(rest.len());
+        let end = body + end_of_key(rest);
         from = body;
         let key = &text[body..end];
-        if is_key(key) {
+        // Code that speaks of the marks is no key.
+        if is_key(key) && (!key.contains("-----END") || has_line(key)) {
             found.push(Secret {
                 kind: "a private key",
                 hidden: body..end,
@@ -39,6 +43,20 @@ pub(super) fn private_keys(text: &str) -> Vec<Secret> {
         }
     }
     found
+}
+
+/// Where the next mark of a key begins, its end or that of another one: `-----END` alone may stand within a list of
+/// its lines. What is behind the next mark is not looked at, so that many marks cost no more than their length.
+fn end_of_key(rest: &str) -> usize {
+    let mark = rest.find(END);
+    mark.and_then(|mark| rest[..mark].rfind("-----"))
+        .unwrap_or(rest.len())
+}
+
+/// It has a line of a key: nothing but base64, as long as such lines are.
+fn has_line(text: &str) -> bool {
+    text.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '+' | '/')))
+        .any(|word| word.len() >= SHORTEST_LINE && is_mixed(word) && is_random(word))
 }
 
 /// The first bytes of a text, or a few less.

@@ -206,4 +206,25 @@ mod tests {
         assert!(!shown.contains(&a) && !shown.contains(&b), "{shown}");
         assert!(shown.contains("-----END RSA PRIVATE KEY-----'''"));
     }
+
+    #[test]
+    fn a_key_in_a_list_of_its_lines_is_masked() {
+        let line = random(64, MIXED);
+        let text = format!(
+            "x = ['-----BEGIN RSA PRIVATE KEY-----', '', '-----END', '{line}', '{line}', '-----END RSA PRIVATE KEY-----']"
+        );
+        assert!(!masked(&text).contains(&line[10..30]), "{}", masked(&text));
+        let code = "if '-----BEGIN PRIVATE KEY-----' in text:\n    key = text.split('-----END')[0]\n"
+            .to_owned()
+            + &"    rows = Frame.read_text('a1.csv', Encoding='utf8', separators=3)\n".repeat(9);
+        assert_eq!(find(&code), []);
+    }
+
+    #[test]
+    fn many_beginnings_of_keys_cost_no_more_than_their_length() {
+        // Each one looked for its end in the 16 KB behind it: more than a minute as tests are built.
+        let start = std::time::Instant::now();
+        assert_eq!(find(&"-----BEGIN PRIVATE KEY-----".repeat(4_000_000)), []);
+        assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
+    }
 }
