@@ -40,6 +40,7 @@ pub(crate) struct Judgement {
     pub(crate) text: String,
     /// Where each line begins, as the editor counts lines.
     line_starts: Vec<usize>,
+    is_ascii: bool,
 }
 
 impl Judgement {
@@ -47,6 +48,7 @@ impl Judgement {
         let after_breaks = text.match_indices('\n').map(|(end, _)| end + 1);
         let line_starts = std::iter::once(0).chain(after_breaks).collect();
         Self {
+            is_ascii: text.is_ascii(),
             uri,
             text,
             line_starts,
@@ -57,10 +59,17 @@ impl Judgement {
     pub(crate) fn position(&self, line: u32, column: u32) -> Position {
         let index = usize::try_from(line.saturating_sub(1)).unwrap_or(usize::MAX);
         let start = self.line_starts.get(index).copied().unwrap_or(self.text.len());
-        let content = self.text[start..].split('\n').next().unwrap_or_default();
+        let next = self.line_starts.get(index.saturating_add(1));
+        let end = next.map_or(self.text.len(), |next| next - 1);
+        let content = &self.text[start..end];
         let content = content.strip_suffix('\r').unwrap_or(content);
         let before = usize::try_from(column.saturating_sub(1)).unwrap_or(usize::MAX);
-        let units: usize = content.chars().take(before).map(char::len_utf16).sum();
+        let units = if self.is_ascii {
+            // A notebook's file may be one line.
+            before.min(content.len())
+        } else {
+            content.chars().take(before).map(char::len_utf16).sum()
+        };
         Position {
             line: line.saturating_sub(1),
             character: u32::try_from(units).unwrap_or(u32::MAX),
@@ -208,6 +217,11 @@ mod tests {
         assert_eq!(text.position(1, u32::MAX).character, 6);
         assert_eq!((text.end().line, text.end().character), (lines, 0));
         assert_eq!(text.position(u32::MAX, 9).character, 0);
+        let text = Judgement::new(String::new(), "x = 1; ".repeat(200_000));
+        for column in 1..=lines {
+            assert_eq!(text.position(1, column).character, column - 1);
+        }
+        assert_eq!(text.end().character, 1_400_000);
         // It took minutes when each began at the first line.
         assert!(started.elapsed().as_secs() < 20);
     }

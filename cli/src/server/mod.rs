@@ -41,11 +41,12 @@ pub(crate) fn run(connection: &Connection) -> bool {
                 let message = format!("`{method}` came before `initialize`");
                 server.fail(id, ErrorCode::ServerNotInitialized, message);
             }
-            Message::Request(Request { id, method, .. }) if is_shut_down => {
+            Message::Request(Request { id, method, .. }) if is_shut_down || method == "initialize" => {
+                let before = if is_shut_down { "shutdown" } else { "initialize" };
                 server.fail(
                     id,
                     ErrorCode::InvalidRequest,
-                    format!("`{method}` came after `shutdown`"),
+                    format!("`{method}` came after `{before}`"),
                 );
             }
             Message::Request(request) if request.method == "shutdown" => {
