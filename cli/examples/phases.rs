@@ -68,10 +68,7 @@ fn phases(path: &PathBuf) -> [Duration; 6] {
     let cells = reading.notebook.iter().flat_map(Notebook::cells);
     let source = NotebookSource {
         cells: cells
-            .map(|cell| CellSource {
-                source: cell.source.clone(),
-                execution_count: cell.execution_count,
-            })
+            .map(|cell| CellSource::new(cell.source.clone(), cell.execution_count))
             .collect(),
         file: None,
     };

@@ -196,10 +196,7 @@ impl Opened {
     fn shown_source(&self) -> NotebookSource {
         let cells = self.reading.notebook.iter().flat_map(Notebook::cells);
         let cells = cells
-            .map(|cell| CellSource {
-                source: secrets::masked(&cell.source).into_owned(),
-                execution_count: cell.execution_count,
-            })
+            .map(|cell| CellSource::new(secrets::masked(&cell.source).into_owned(), cell.execution_count))
             .collect();
         // Only a problem of the file itself points into its text.
         let file = (!self.reading.problems.is_empty())

@@ -44,7 +44,5 @@ pub(crate) fn heading(
 /// The cell's line at which the location begins.
 pub(crate) fn source_line<'a>(source: Option<&'a NotebookSource>, at: &Location) -> Option<&'a str> {
     let cell = source?.cells.get(usize::try_from(at.cell?).ok()?)?;
-    cell.source
-        .lines()
-        .nth(usize::try_from(at.line).ok()?.checked_sub(1)?)
+    cell.line(at.line)
 }

@@ -1,5 +1,7 @@
 //! What renderers need beside the report: the text of the cells, and what rules say about themselves.
 
+use std::sync::OnceLock;
+
 /// The parts of one notebook that are shown beside its diagnostics.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NotebookSource {
@@ -16,6 +18,34 @@ pub struct CellSource {
     pub source: String,
     /// The execution count stored in the file: the `n` of `In [n]` that its author last saw.
     pub execution_count: Option<u32>,
+    /// Where its lines begin, found when the first is asked for.
+    starts: OnceLock<Vec<usize>>,
+}
+
+impl CellSource {
+    /// A cell's source and the execution count stored in the file.
+    pub fn new(source: String, execution_count: Option<u32>) -> Self {
+        Self {
+            source,
+            execution_count,
+            starts: OnceLock::new(),
+        }
+    }
+
+    /// A line (1-based) without its end; a cell may have as many findings as lines.
+    pub(crate) fn line(&self, number: u32) -> Option<&str> {
+        let starts = self.starts.get_or_init(|| {
+            let lines = self.source.split_inclusive('\n');
+            let starts = lines.scan(0, |end, line| {
+                let start = *end;
+                *end += line.len();
+                Some(start)
+            });
+            starts.collect()
+        });
+        let start = *starts.get(usize::try_from(number).ok()?.checked_sub(1)?)?;
+        self.source.get(start..)?.lines().next()
+    }
 }
 
 /// What a rule says about itself.
@@ -29,4 +59,28 @@ pub struct RuleInfo<'a> {
     pub summary: &'a str,
     /// The rule's page, Markdown.
     pub page: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    #[test]
+    fn lines_are_those_of_the_text_and_each_is_found_at_once() {
+        for text in ["", "a", "a\n", "a\r\nb", "\n\nä\r\n\r", "a\rb\nc"] {
+            let cell = CellSource::new(text.to_owned(), None);
+            for number in 0..6 {
+                let wanted = (number as usize)
+                    .checked_sub(1)
+                    .and_then(|at| text.lines().nth(at));
+                assert_eq!(cell.line(number), wanted, "{text:?} {number}");
+            }
+        }
+        let cell = CellSource::new("except:\n".repeat(200_000), None);
+        let since = Instant::now();
+        assert!((1..=200_000).all(|number| cell.line(number) == Some("except:")));
+        assert!(since.elapsed() < Duration::from_secs(10));
+    }
 }

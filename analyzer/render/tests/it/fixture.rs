@@ -162,10 +162,7 @@ pub(crate) fn report(notebooks: Vec<NotebookReport>) -> Report {
 }
 
 pub(crate) fn source() -> NotebookSource {
-    let cells = CELLS.map(|(source, execution_count)| CellSource {
-        source: source.to_owned(),
-        execution_count,
-    });
+    let cells = CELLS.map(|(source, execution_count)| CellSource::new(source.to_owned(), execution_count));
     NotebookSource {
         cells: cells.to_vec(),
         file: None,

@@ -233,10 +233,7 @@ fn a_fault_of_the_file_shows_the_files_line() {
 fn nothing_that_a_notebook_says_reaches_the_terminal_as_a_command() {
     let evil = "\u{1b}]0;owned\u{7}\u{9b}2J\u{202e}";
     let source = NotebookSource {
-        cells: vec![CellSource {
-            source: format!("x = '{evil}'\r\n{evil}\t1"),
-            execution_count: None,
-        }],
+        cells: vec![CellSource::new(format!("x = '{evil}'\r\n{evil}\t1"), None)],
         file: Some(evil.to_owned()),
     };
     let place = Location {
