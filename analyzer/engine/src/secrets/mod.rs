@@ -4,6 +4,7 @@
 //!
 //! What is found is reported and, wherever a source is shown, masked: see [`masked`].
 
+mod beside;
 mod chance;
 mod connection;
 mod keys;
@@ -51,20 +52,25 @@ pub fn find(text: &str) -> Vec<Secret> {
 }
 
 /// The text with a `*` for each character that must not be shown; lines and columns stay what they are.
+/// Besides what is found, this hides what most likely belongs to it.
 pub fn masked(text: &str) -> Cow<'_, str> {
     let found = find(text);
     if found.is_empty() {
         return Cow::Borrowed(text);
     }
+    let mut hidden = beside::hidden(text, &found);
+    hidden.extend(found.into_iter().map(|secret| secret.hidden));
+    hidden.sort_by_key(|range| range.start);
     let mut shown = String::with_capacity(text.len());
     let mut end = 0;
-    for secret in found {
-        shown.push_str(&text[end..secret.hidden.start]);
-        shown.extend(text[secret.hidden.clone()].chars().map(|c| match c {
+    for range in hidden {
+        let range = range.start.max(end)..range.end.max(end);
+        shown.push_str(&text[end..range.start]);
+        shown.extend(text[range.clone()].chars().map(|c| match c {
             '\n' | '\r' => c,
             _ => '*',
         }));
-        end = secret.hidden.end;
+        end = range.end;
     }
     shown.push_str(&text[end..]);
     Cow::Owned(shown)
@@ -226,5 +232,25 @@ mod tests {
         let start = std::time::Instant::now();
         assert_eq!(find(&"-----BEGIN PRIVATE KEY-----".repeat(4_000_000)), []);
         assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
+    }
+
+    #[test]
+    fn what_belongs_to_a_secret_is_masked_with_it() {
+        let (id, key) = (format!("AKIA{}", random(16, BASE32)), random(40, MIXED));
+        let password = "v8Kq2mXw71bT";
+        for text in [
+            format!("connect('{id}', '{key}', password='{password}')"),
+            format!("connect('{id}', Password = rb\"{password}\")\nlogin('é', '{key}')"),
+            format!("{{'id': '{id}', 'db_password': '{password}', 'k': '{key}'}}"),
+            format!(r#""source": "connect(\"{id}\", password=\"{password}\", k=\"{key}\")""#),
+            format!("secret_key='a\\'{password}'; {id}; {key}; token='é{id}"),
+        ] {
+            let shown = masked(&text);
+            assert!(!shown.contains(password) && !shown.contains(&key), "{shown}");
+            assert_eq!(shown.chars().count(), text.chars().count());
+            assert_eq!(masked(&shown), shown);
+        }
+        let alone = format!("connect('{key}', password='{password}')");
+        assert_eq!(masked(&alone), alone);
     }
 }

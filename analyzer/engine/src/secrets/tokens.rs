@@ -40,6 +40,7 @@ const fn shape(kind: &'static str, prefix: &'static str, length: (usize, usize),
     }
 }
 
+pub(super) const AWS: &str = "an AWS access key";
 const GITHUB: &str = "a GitHub token";
 const OPENAI: &str = "an OpenAI key";
 const SLACK: &str = "a Slack token";
@@ -48,7 +49,7 @@ const MANY: usize = 300;
 
 /// Longer prefixes stand before those that they begin with.
 const SHAPES: &[Shape] = &[
-    shape("an AWS access key", "AKIA", (16, 16), Letters::Base32),
+    shape(AWS, "AKIA", (16, 16), Letters::Base32),
     shape(GITHUB, "ghp_", (36, 36), Letters::Plain),
     shape(GITHUB, "gho_", (36, 36), Letters::Plain),
     shape(GITHUB, "ghu_", (36, 36), Letters::Plain),
