@@ -25,6 +25,8 @@ pub(crate) fn assign(diagnostics: &mut [Diagnostic], notebook: Option<&Notebook>
     let mut seen: HashMap<String, u32> = HashMap::new();
     // The lines of the cell that the one before was in: most have the same.
     let mut current: (Option<u32>, Vec<&str>) = (None, Vec::new());
+    // A long line may have as many findings as it has words.
+    let mut digests: HashMap<(String, u32, u32), String> = HashMap::new();
     for diagnostic in diagnostics {
         let cell = diagnostic.location.cell;
         if current.0 != cell {
@@ -34,9 +36,13 @@ pub(crate) fn assign(diagnostics: &mut [Diagnostic], notebook: Option<&Notebook>
                 cell,
                 found.map_or_else(Vec::new, |cell| cell.source.lines().collect()),
             );
+            digests.clear();
         }
-        let lines = lines(&current.1, &diagnostic.location);
-        let digest = digest(&diagnostic.rule.id, &lines);
+        let (rule, at) = (&diagnostic.rule.id, &diagnostic.location);
+        let digest = digests
+            .entry((rule.to_string(), at.line, at.end_line))
+            .or_insert_with(|| digest(rule, &lines(&current.1, at)))
+            .clone();
         let number = seen.entry(digest.clone()).or_default();
         *number += 1;
         diagnostic.fingerprint = format!("{digest}:{number}");
