@@ -1,6 +1,7 @@
 //! Which rows of which table a value holds: enough to say whether two values share rows, are the two sides of a
 //! split, or whether nobody can know.
 
+use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use super::SplitId;
@@ -19,7 +20,7 @@ pub enum Side {
 }
 
 /// Where a set of rows comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Rows<'a> {
     /// Read or made by something that is not followed.
     Source,
@@ -73,23 +74,29 @@ pub enum Relation {
 
 /// All sets of rows of a notebook.
 #[derive(Debug, Default)]
-pub struct RowSets<'a>(Vec<Rows<'a>>);
+pub struct RowSets<'a> {
+    all: Vec<Rows<'a>>,
+    /// Parts that are there already.
+    parts: FxHashMap<Rows<'a>, RowsId>,
+}
 
 impl<'a> RowSets<'a> {
     pub(super) fn add(&mut self, rows: Rows<'a>) -> RowsId {
+        let id = RowsId(super::index_u32(self.all.len()));
         // Equal parts are the same rows: `X[train]` twice.
-        if let Rows::Part { .. } | Rows::Slice { .. } | Rows::Rest { .. } = rows
-            && let Some(known) = self.0.iter().position(|known| *known == rows)
-        {
-            return RowsId(super::index_u32(known));
+        if let Rows::Part { .. } | Rows::Slice { .. } | Rows::Rest { .. } = rows {
+            let known = *self.parts.entry(rows.clone()).or_insert(id);
+            if known != id {
+                return known;
+            }
         }
-        self.0.push(rows);
-        RowsId(super::index_u32(self.0.len() - 1))
+        self.all.push(rows);
+        id
     }
 
     /// Where a set comes from.
     pub fn get(&self, id: RowsId) -> &Rows<'a> {
-        &self.0[id.0 as usize]
+        &self.all[id.0 as usize]
     }
 
     fn parent(&self, id: RowsId) -> Option<RowsId> {
