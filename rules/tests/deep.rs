@@ -42,6 +42,24 @@ fn functions_that_call_one_another_are_followed_in_linear_time_and_without_recur
     assert!(since.elapsed() < Duration::from_mins(1));
 }
 
+#[test]
+fn many_functions_assertions_and_findings_cost_no_search_each() {
+    let many = |one: fn(usize) -> String| (1..10_000).map(one).collect::<Vec<_>>();
+    let since = Instant::now();
+    judge(&many(|i| format!("def f{i}(x):\n    if x: return f{}(x)", i - 1)));
+    judge(&many(|i| {
+        format!(
+            "class A{i}:\n    def f{i}(self, x):\n        if x: return self.f{}(x)",
+            i - 1
+        )
+    }));
+    judge(&many(|i| {
+        format!("def t{i}(x):\n    t{}(x)\n    assert x", i + 1)
+    }));
+    judge(&[many(|i| format!("print(u{i});")).concat()]);
+    assert!(since.elapsed() < Duration::from_secs(50));
+}
+
 /// Judges a notebook of these cells in a thread of the smallest stack that any of ours has.
 fn judge(cells: &[String]) {
     let cells: Vec<Value> = cells

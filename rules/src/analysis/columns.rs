@@ -1,50 +1,50 @@
 //! Functions that are only there to fill a column: handed to `apply`, `map` and their like.
 
+use std::collections::HashSet;
+
 use nbvet_engine::{
     Model,
-    ast::{Expr, StmtFunctionDef, TextRange, Visitor, visitor},
-    model::BindingKind,
+    ast::{Expr, StmtFunctionDef, Visitor, visitor},
+    model::Place,
 };
 
 use super::calls;
 
 /// The function is used, and only to make a column from another, where `None` and NaN are missing values.
 pub(crate) fn only_fills(model: &Model<'_>, function: &StmtFunctionDef) -> bool {
-    let Some((id, _)) = model.bindings().find(
-        |(_, binding)| matches!(binding.kind, BindingKind::Function(found) if std::ptr::eq(found, function)),
-    ) else {
+    let Some(id) = model.binding_of(function) else {
         return false;
     };
-    let filling: Vec<Vec<TextRange>> = model
-        .parsed()
-        .cells()
-        .iter()
-        .map(|cell| {
-            let mut finder = Filling {
-                name: function.name.as_str(),
-                inside: false,
-                found: Vec::new(),
-            };
-            finder.visit_body(cell.body());
-            finder.found
-        })
-        .collect();
+    let filling = model.once(Filling::of);
     let mut uses = model.uses_of(id).peekable();
-    uses.peek().is_some()
-        && uses.all(|reference| filling[reference.place.cell].contains(&reference.place.range()))
+    uses.peek().is_some() && uses.all(|reference| filling.found.contains(&reference.place))
 }
 
-/// Finds a function's name in `column.map(name)` and `frame.apply(lambda row: name(row.part), axis=1)`.
-struct Filling<'n> {
-    name: &'n str,
+/// Finds names of functions in `column.map(name)` and `frame.apply(lambda row: name(row.part), axis=1)`.
+#[derive(Default)]
+struct Filling {
+    cell: usize,
     inside: bool,
-    found: Vec<TextRange>,
+    found: HashSet<Place>,
 }
 
-impl<'a> Visitor<'a> for Filling<'_> {
+impl Filling {
+    fn of(model: &Model<'_>) -> Self {
+        let mut filling = Self::default();
+        for (position, cell) in model.parsed().cells().iter().enumerate() {
+            filling.cell = position;
+            filling.visit_body(cell.body());
+        }
+        filling
+    }
+}
+
+impl<'a> Visitor<'a> for Filling {
     fn visit_expr(&mut self, expression: &'a Expr) {
         match expression {
-            Expr::Name(name) if self.inside && name.id.as_str() == self.name => self.found.push(name.range),
+            Expr::Name(name) if self.inside => {
+                self.found.insert(Place::new(self.cell, name.range));
+            }
             Expr::Call(call) if call.func.is_attribute_expr() && fills(calls::name(call)) => {
                 self.visit_expr(&call.func);
                 let outer = std::mem::replace(&mut self.inside, false);

@@ -1,7 +1,9 @@
 //! NB403 chained-assignment.
 
+use std::collections::HashSet;
+
 use nbvet_engine::{
-    Check, Context, Finding, Node, Row, StaticRule, Visits,
+    Check, Context, Finding, Model, Node, Row, StaticRule, Visits,
     ast::{CmpOp, Expr, ExprCall, ExprName, ExprSubscript, Operator, Ranged, TextRange, UnaryOp},
     model::{BindingKind, Tag},
 };
@@ -91,7 +93,7 @@ impl StaticRule for ChainedAssignment {
 
     fn visit<'a>(&self, node: Node<'a>, cx: &mut Context<'a, '_>) {
         // Somebody shows what becomes of it, or has switched the warning off.
-        let is_known = |cx: &Context<'_, '_>| cx.cell().text().contains("chained_assignment");
+        let is_known = |cx: &Context<'_, '_>| cx.model().once(Told::of).0.contains(&cx.position());
         match node {
             Node::Assign(assign) => {
                 for target in &assign.targets {
@@ -112,6 +114,17 @@ impl StaticRule for ChainedAssignment {
             }
             _ => {}
         }
+    }
+}
+
+/// The cells that speak of it.
+struct Told(HashSet<usize>);
+
+impl Told {
+    fn of(model: &Model<'_>) -> Self {
+        let cells = model.parsed().cells().iter().enumerate();
+        let told = cells.filter(|(_, cell)| cell.text().contains("chained_assignment"));
+        Self(told.map(|(position, _)| position).collect())
     }
 }
 

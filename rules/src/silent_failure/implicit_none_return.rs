@@ -1,9 +1,11 @@
 //! NB205 implicit-none-return.
 
+use std::collections::HashSet;
+
 use nbvet_engine::{
     Check, Context, Finding, Model, Node, Row, StaticRule, Visits,
     ast::{ExceptHandler, Expr, Ranged, Stmt, StmtFunctionDef, TextRange, UnaryOp, Visitor, visitor},
-    model::{BindingKind, FunctionSummary, NonePathKind, summarize},
+    model::{FunctionSummary, NonePathKind, Place, summarize},
 };
 use nbvet_report::{Applicability, Level};
 
@@ -133,29 +135,29 @@ fn handler_at(function: &StmtFunctionDef, range: TextRange) -> Option<&ExceptHan
 /// A method whose value is taken somewhere, by its name: an attribute of that name stands where a value counts.
 fn is_method_used(model: &Model<'_>, function: &StmtFunctionDef) -> bool {
     let takes_self = (function.parameters.iter().next()).is_some_and(|first| first.name().as_str() == "self");
-    let mut uses = AttributeUses {
-        name: function.name.as_str(),
-        found: false,
-    };
-    for cell in model.parsed().cells().iter().filter(|_| takes_self) {
-        uses.visit_body(cell.body());
+    takes_self && model.once(AttributeUses::of).0.contains(function.name.as_str())
+}
+
+/// The names in `x.name` other than as the callee of a statement of its own.
+struct AttributeUses(HashSet<String>);
+
+impl AttributeUses {
+    fn of(model: &Model<'_>) -> Self {
+        let mut uses = Self(HashSet::new());
+        for cell in model.parsed().cells() {
+            uses.visit_body(cell.body());
+        }
+        uses
     }
-    uses.found
 }
 
-/// Looks for `x.name` other than as the callee of a statement of its own.
-struct AttributeUses<'n> {
-    name: &'n str,
-    found: bool,
-}
-
-impl<'a> Visitor<'a> for AttributeUses<'_> {
+impl<'a> Visitor<'a> for AttributeUses {
     fn visit_stmt(&mut self, statement: &'a Stmt) {
         if let Stmt::Expr(alone) = statement
             && let Expr::Call(call) = &*alone.value
             && let Expr::Attribute(method) = &*call.func
-            && method.attr.as_str() == self.name
         {
+            self.visit_expr(&method.value);
             self.visit_arguments(&call.arguments);
         } else {
             visitor::walk_stmt(self, statement);
@@ -164,7 +166,7 @@ impl<'a> Visitor<'a> for AttributeUses<'_> {
 
     fn visit_expr(&mut self, expression: &'a Expr) {
         if let Expr::Attribute(attribute) = expression {
-            self.found |= attribute.attr.as_str() == self.name;
+            self.0.insert(attribute.attr.to_string());
         }
         visitor::walk_expr(self, expression);
     }
@@ -184,30 +186,36 @@ fn first_line(cx: &Context<'_, '_>, range: TextRange) -> TextRange {
 
 /// Every use of the function is a call that asks whether there is a value: `f(x) or ""`, `if f(x):`, `f(x) is None`.
 fn is_always_asked(model: &Model<'_>, function: &StmtFunctionDef) -> bool {
-    let Some((id, _)) = model.bindings().find(
-        |(_, binding)| matches!(binding.kind, BindingKind::Function(found) if std::ptr::eq(found, function)),
-    ) else {
+    let Some(id) = model.binding_of(function) else {
         return false;
     };
-    let asked: Vec<Vec<TextRange>> = (model.parsed().cells().iter())
-        .map(|cell| {
-            let mut finder = Asked(Vec::new());
-            finder.visit_body(cell.body());
-            finder.0
-        })
-        .collect();
+    let asked = model.once(Asked::of);
     let mut uses = model.uses_of(id).peekable();
-    uses.peek().is_some()
-        && uses.all(|reference| asked[reference.place.cell].contains(&reference.place.range()))
+    uses.peek().is_some() && uses.all(|reference| asked.found.contains(&reference.place))
 }
 
 /// Names of functions whose result is asked for being there.
-struct Asked(Vec<TextRange>);
+#[derive(Default)]
+struct Asked {
+    cell: usize,
+    found: HashSet<Place>,
+}
 
 impl Asked {
+    fn of(model: &Model<'_>) -> Self {
+        let mut asked = Self::default();
+        for (position, cell) in model.parsed().cells().iter().enumerate() {
+            asked.cell = position;
+            asked.visit_body(cell.body());
+        }
+        asked
+    }
+
     fn ask(&mut self, condition: &Expr) {
         match condition {
-            Expr::Call(call) => self.0.push(call.func.range()),
+            Expr::Call(call) => {
+                self.found.insert(Place::new(self.cell, call.func.range()));
+            }
             Expr::UnaryOp(operation) if operation.op == UnaryOp::Not => self.ask(&operation.operand),
             Expr::Named(named) => self.ask(&named.value),
             _ => {}

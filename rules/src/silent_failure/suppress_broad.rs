@@ -96,6 +96,13 @@ fn block_of<'a>(cx: &Context<'a, '_>, call: &'a ExprCall) -> Option<&'a StmtWith
         found: Option<&'a StmtWith>,
     }
     impl<'a> Visitor<'a> for Finder<'a> {
+        fn visit_body(&mut self, body: &'a [Stmt]) {
+            // Statements stand in order, and a cell may have very many.
+            let before = body.partition_point(|statement| statement.end() <= self.call.start());
+            if let Some(statement) = body.get(before) {
+                self.visit_stmt(statement);
+            }
+        }
         fn visit_stmt(&mut self, statement: &'a Stmt) {
             if !statement.range().contains_range(self.call.range()) {
                 return;

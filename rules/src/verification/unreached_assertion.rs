@@ -1,9 +1,11 @@
 //! NB104 unreached-assertion.
 
+use std::collections::HashSet;
+
 use nbvet_engine::{
     Check, Context, Finding, Model, Node, Row, StaticRule, Visits,
     ast::{Expr, Ranged, StmtFunctionDef, Visitor, visitor},
-    model::{BindingKind, Resolution},
+    model::Resolution,
 };
 
 use crate::{
@@ -59,14 +61,13 @@ impl StaticRule for UnreachedAssertion {
     }
 
     fn visit<'a>(&self, _: Node<'a>, cx: &mut Context<'a, '_>) {
-        let mut said = Vec::new();
+        let mut said = HashSet::new();
         for assertion in assertions::all(cx.model()) {
             if let Some((message, help)) = unreached(cx.model(), &assertion) {
                 // One place is enough for a function, and for all that stands behind one end.
-                if said.contains(&message) {
+                if !said.insert(message.clone()) {
                     continue;
                 }
-                said.push(message.clone());
                 let at = cx
                     .model()
                     .location(assertion.position, assertion.statement.range());
@@ -122,28 +123,45 @@ fn is_behind_an_end<'a>(model: &Model<'a>, condition: &'a Expr) -> bool {
 /// Nothing names the function, and nothing else in the notebook may find it.
 fn is_never_called(model: &Model<'_>, function: &StmtFunctionDef) -> bool {
     let name = function.name.as_str();
-    let is_it = |kind| matches!(kind, BindingKind::Function(found) if std::ptr::eq(found, function));
     function.decorator_list.is_empty()
-        && model.bindings().any(|(_, binding)| is_it(binding.kind))
-        && !model
-            .parsed()
-            .cells()
-            .iter()
-            .any(|cell| mentions_elsewhere(&cell.cell.source, name))
+        && model.binding_of(function).is_some()
+        && !model.once(Mentioned::of).is_found(name)
 }
 
-/// The cell's text has the word but behind `def`: in code, in a magic or in a text that is looked up. Or it has
-/// something that collects tests by itself.
-fn mentions_elsewhere(source: &str, name: &str) -> bool {
-    let collects = ["pytest", "unittest", "doctest", "globals()", "locals()"];
-    let mut previous = "";
-    let named = source
-        .split(|c: char| !c.is_alphanumeric() && c != '_')
-        .filter(|word| !word.is_empty())
-        .any(|word| {
-            let found = word == name && previous != "def";
+/// The words of a notebook's text but those behind `def`: in code, in a magic or in a text that is looked up.
+struct Mentioned {
+    words: HashSet<String>,
+    /// Something collects tests by itself.
+    collects: bool,
+}
+
+impl Mentioned {
+    fn of(model: &Model<'_>) -> Self {
+        let collecting = ["pytest", "unittest", "doctest", "globals()", "locals()"];
+        let mut mentioned = Self {
+            words: HashSet::new(),
+            collects: false,
+        };
+        for cell in model.parsed().cells() {
+            let source = &cell.cell.source;
+            mentioned.add(source);
+            mentioned.collects |= collecting.iter().any(|word| source.contains(word));
+        }
+        mentioned
+    }
+
+    fn add(&mut self, source: &str) {
+        let mut previous = "";
+        let words = source.split(|c: char| !c.is_alphanumeric() && c != '_');
+        for word in words.filter(|word| !word.is_empty()) {
+            if previous != "def" && !self.words.contains(word) {
+                self.words.insert(word.to_owned());
+            }
             previous = word;
-            found
-        });
-    named || (name.starts_with("test") && collects.iter().any(|word| source.contains(word)))
+        }
+    }
+
+    fn is_found(&self, name: &str) -> bool {
+        self.words.contains(name) || (self.collects && name.starts_with("test"))
+    }
 }

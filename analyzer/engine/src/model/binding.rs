@@ -24,7 +24,7 @@ impl ScopeId {
 }
 
 /// A place in the notebook as the model keeps it: position of the code cell, and a range of its syntax tree.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {
     /// Position among the code cells (not the cell's index in the file).
     pub cell: usize,
@@ -35,7 +35,8 @@ pub struct Place {
 }
 
 impl Place {
-    pub(crate) fn new(cell: usize, range: TextRange) -> Self {
+    /// A range of the code cell at this position.
+    pub fn new(cell: usize, range: TextRange) -> Self {
         Self {
             cell,
             start: range.start().to_u32(),

@@ -1,17 +1,19 @@
 //! From bindings to the places that use them: indexes over the references, made when they are first asked for.
 
-use std::cell::OnceCell;
+use std::{
+    any::{Any, TypeId},
+    cell::{OnceCell, RefCell},
+    rc::Rc,
+};
 
 use ruff_python_ast::{
     Expr, Stmt, StmtFunctionDef,
     statement_visitor::{StatementVisitor, walk_stmt},
 };
 use ruff_text_size::{Ranged, TextRange};
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::{
-    Binding, BindingId, BindingKind, Model, Reached, Reference, ReferenceId, Resolution, ScopeId, index_u32,
-};
+use super::{Binding, BindingId, BindingKind, Model, Reached, Reference, ReferenceId, Resolution, ScopeId};
 use crate::ast::with_stack;
 
 /// Indexes of one model. They hold places and numbers only, sorted by the names that stand there.
@@ -23,6 +25,8 @@ pub(super) struct Uses {
     by_place: OnceCell<Vec<BindingId>>,
     definitions: OnceCell<Vec<Vec<BindingId>>>,
     written: OnceCell<Vec<Store>>,
+    functions: OnceCell<FxHashMap<usize, BindingId>>,
+    learnt: RefCell<FxHashMap<TypeId, Rc<dyn Any>>>,
 }
 
 /// The uses of each binding. A reference within a body may see every binding of its name: such ones are kept once
@@ -139,11 +143,29 @@ impl<'a> Model<'a> {
     }
 
     /// The binding that a function's definition makes.
-    fn binding_of(&self, function: &StmtFunctionDef) -> Option<BindingId> {
-        let is_it = |id: &BindingId| matches!(self.binding(*id).kind, BindingKind::Function(found) if std::ptr::eq(found, function));
-        let named = self.bindings_named(ScopeId::NOTEBOOK, function.name.as_str());
-        let mut all = (0..index_u32(self.bindings.len())).map(BindingId);
-        named.iter().copied().find(is_it).or_else(|| all.find(is_it))
+    pub fn binding_of(&self, function: &StmtFunctionDef) -> Option<BindingId> {
+        let functions = self.uses.functions.get_or_init(|| {
+            let mut functions = FxHashMap::default();
+            for (id, binding) in self.bindings() {
+                if let BindingKind::Function(found) = binding.kind {
+                    functions.entry(std::ptr::from_ref(found) as usize).or_insert(id);
+                }
+            }
+            functions
+        });
+        functions.get(&(std::ptr::from_ref(function) as usize)).copied()
+    }
+
+    /// What a rule finds out about the whole notebook, by the type that holds it: once, however often it is asked.
+    pub fn once<T: 'static>(&self, find_out: impl FnOnce(&Self) -> T) -> Rc<T> {
+        let known = self.uses.learnt.borrow().get(&TypeId::of::<T>()).cloned();
+        if let Some(known) = known.and_then(|known| known.downcast().ok()) {
+            return known;
+        }
+        let found = Rc::new(find_out(self));
+        let kept: Rc<dyn Any> = Rc::<T>::clone(&found);
+        self.uses.learnt.borrow_mut().insert(TypeId::of::<T>(), kept);
+        found
     }
 
     /// The reference is the callee of a call that is a statement of its own.
