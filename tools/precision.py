@@ -45,7 +45,8 @@ PAGE = """# Precision and recall
 Written by `tools/precision.py page`, with {version} built from commit {commit}. Hits at development in the
 repositories set apart for measuring; labels by readers who did not write the rules, as README.md defines them.
 
-**The figures of bare-except, except-pass, except-print-only, except-return-default, implicit-none-return and of
+**The figures of bare-except, except-pass, except-print-only, except-return-default, implicit-none-return,
+http-status-ignored, bash-cell-no-errexit and of
 undefined-name's warnings are not blind.** These rules were narrowed after their labels were there, by the classes of
 false hits that the labels' reasons name. Each class has a general reason and a pair of its own, but how often they are
 right on notebooks that nobody has read is for repositories not looked at yet to tell.
