@@ -25,6 +25,7 @@ SMALL = {
     "command-shows",
     "identity",
     "nan-with-itself",
+    "session",
 }
 # By notebook: its cells, and what the comparison says of it, as (first code of the row, class or "both").
 NOTEBOOKS = {
