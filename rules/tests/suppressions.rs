@@ -101,11 +101,14 @@ fn a_word_for_no_rule_a_fault_and_a_form_that_nobody_reads_are_told() {
         ]
     );
     for form in [
-        "# nbvet: ignore",
-        "#nbvet:ignore[NB201]",
-        "# nbvet-ignore NB201",
-        "# nbvet: noqa",
+        "#nbvet:ignore[NB401]",
+        "# nbvet: ignore [ NB401 ] known",
+        "#  nbvet:  ignore[NB401]",
     ] {
+        let used = USED.replace("# nbvet: ignore[NB401] shown to the class", form);
+        assert_eq!(told(&used, &[], None), [""; 0], "{form}");
+    }
+    for form in ["# nbvet: ignore", "# nbvet-ignore NB201", "# nbvet: noqa"] {
         assert_eq!(
             told(&format!("x = 1 {form}"), &[], None),
             ["1:7 this comment switches nothing off [name the rule: `# nbvet: ignore[NB202] reason`]"]

@@ -9,7 +9,7 @@ use nbvet_report::{Diagnostic, Label, Level, Location, Suppression, SuppressionK
 
 use crate::secrets;
 
-const MARKER: &str = "nbvet: ignore[";
+const MARKER: &str = "nbvet:";
 const TAG: &str = "nbvet-ignore-";
 
 /// One rule that a cell's comment or tag names.
@@ -125,13 +125,20 @@ fn lines_with<'a>(source: &'a str, word: &'a str) -> impl Iterator<Item = (u32, 
         .filter(move |(_, _, line)| line.contains(word))
 }
 
+/// What stands before and behind `nbvet: ignore[`; blanks in it do not matter.
+fn marked(line: &str) -> Option<(&str, &str)> {
+    let (before, after) = line.split_once(MARKER)?;
+    let after = after.trim_start().strip_prefix("ignore")?;
+    Some((before, after.trim_start().strip_prefix('[')?))
+}
+
 /// The rules that a comment names. `start`: offset of the line.
 fn comment(number: u32, start: usize, line: &str) -> Option<Vec<Named<'_>>> {
-    let (before, after) = line.split_once(MARKER)?;
+    let (before, after) = marked(line)?;
     let hash = before.trim_end().strip_suffix('#')?;
     let (rules, reason) = after.split_once(']')?;
     let alone = hash.trim().is_empty();
-    let mut offset = start + before.len() + MARKER.len();
+    let mut offset = start + line.len() - after.len();
     let named = rules.split(',').map(|part| {
         let word = part.trim();
         let at = offset + (part.len() - part.trim_start().len());
