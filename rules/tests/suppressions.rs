@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail by panic")]
 
 use nbvet_engine::{Beside, Run, Settings, check};
-use nbvet_report::{CellOutcome, CellRun, Diagnostic, RunEnd, Severity};
+use nbvet_report::{CellOutcome, CellRun, Diagnostic, Level, RunEnd, Severity};
 use nbvet_rules::ALL;
 
 fn diagnostics(
@@ -61,6 +61,26 @@ fn a_suppression_with_its_use_is_not_told() {
     for tag in ["nbvet-ignore-NB401", "nbvet-ignore-none-method-assigned"] {
         assert_eq!(told(&tagged, &[tag], None), Vec::<String>::new());
     }
+}
+
+#[test]
+fn what_does_not_count_at_production_is_told_why() {
+    let strict = Settings {
+        level: Level::Production,
+        ..Settings::default()
+    };
+    let help = |source: &str, tags: &[&str]| {
+        let found = diagnostics(source, tags, None, &strict);
+        let of_rule = found.into_iter().find(|found| found.rule.id == "NB401");
+        of_rule.unwrap().help.unwrap()
+    };
+    let bare = USED.replace(" shown to the class", "");
+    assert!(
+        help(&bare, &[]).ends_with("; at production its comment counts only with a reason behind the `]`")
+    );
+    let tagged = USED.replace("  # nbvet: ignore[NB401] shown to the class", "");
+    assert!(help(&tagged, &["nbvet-ignore-NB401"]).contains("a cell tag does not count"));
+    assert!(!help(USED, &[]).contains("at production"));
 }
 
 #[test]

@@ -316,6 +316,12 @@ fn suppress(diagnostics: &mut [Diagnostic], reading: &Reading, settings: &Settin
         if let Some((index, cell)) = cell {
             let named = named.entry(index).or_insert_with(|| suppression::named(cell));
             diagnostic.suppression = suppression::find(named, diagnostic, settings.level);
+            if diagnostic.suppression.is_none()
+                && let Some(why) = suppression::discounted(named, diagnostic)
+            {
+                let help = diagnostic.help.take();
+                diagnostic.help = Some(help.map_or_else(|| why.to_owned(), |help| format!("{help}; {why}")));
+            }
         }
     }
 }

@@ -111,6 +111,18 @@ pub(crate) fn find(named: &[Named<'_>], diagnostic: &Diagnostic, level: Level) -
     Some(Suppression { kind, reason })
 }
 
+/// Why something that names the diagnostic's rule there does not count at production, if it does not.
+pub(crate) fn discounted(named: &[Named<'_>], diagnostic: &Diagnostic) -> Option<&'static str> {
+    let (id, name) = (&diagnostic.rule.id, &diagnostic.rule.name);
+    let found = named
+        .iter()
+        .find(|named| named.covers(id, name, &diagnostic.location, &diagnostic.labels))?;
+    Some(match found.place {
+        Some(_) => "at production its comment counts only with a reason behind the `]`",
+        None => "at production a cell tag does not count: use a comment with a reason",
+    })
+}
+
 /// The lines of a text that hold a word, with their numbers (1-based) and offsets.
 fn lines_with<'a>(source: &'a str, word: &'a str) -> impl Iterator<Item = (u32, usize, &'a str)> {
     let all = if source.contains(word) { source } else { "" };
