@@ -10,6 +10,8 @@ mod catalogue;
 mod config;
 #[path = "../../cli/src/duration.rs"]
 mod duration;
+#[path = "../../cli/src/ordinary.rs"]
+mod ordinary;
 #[path = "../../cli/src/selection.rs"]
 mod selection;
 #[path = "../../cli/src/usage.rs"]
