@@ -85,14 +85,14 @@ pub(super) fn account_keys(text: &str) -> Vec<Secret> {
     let mut found = Vec::new();
     for (at, _) in text.match_indices(ACCOUNT) {
         let start = at + ACCOUNT.len();
-        let Some(key) = text.get(start..start + ACCOUNT_KEY) else {
+        let key = text.get(start..start + ACCOUNT_KEY);
+        let Some(letters) = key.and_then(|key| key.strip_suffix("==")) else {
             continue;
         };
-        let letters = &key[..ACCOUNT_KEY - 2];
         let is_base64 = letters
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'));
-        if key.ends_with("==") && is_base64 && is_mixed(letters) && is_random(letters) {
+        if is_base64 && is_mixed(letters) && is_random(letters) {
             found.push(Secret {
                 kind: "the key of an Azure storage account",
                 hidden: start..start + ACCOUNT_KEY,

@@ -174,6 +174,31 @@ mod tests {
     }
 
     #[test]
+    fn letters_of_many_bytes_at_any_place_break_nothing() {
+        let marks = [
+            "AccountKey=",
+            "-----BEGIN RSA PRIVATE KEY-----",
+            "postgres://user:",
+            "ghp_",
+            "eyJhbGciOiJIUzI1NiJ9.eyJ",
+            "aws_secret_access_key='",
+            "password='AKIAQ7XW4ZK2MB5NV3RT",
+            "\\u2192sk-proj-",
+            "%3D",
+        ];
+        for mark in marks {
+            for ascii in 0..100 {
+                let text = format!(
+                    "{mark}{}{}==-----END@host'",
+                    "aB3".repeat(ascii).split_at(ascii).0,
+                    "ş€".repeat(40)
+                );
+                assert_eq!(masked(&text).chars().count(), text.chars().count(), "{text}");
+            }
+        }
+    }
+
+    #[test]
     fn placeholders_examples_and_local_services_are_no_secrets() {
         let counted = format!("ghp_{}", "1234567890".repeat(4).get(..36).expect("long"));
         for text in [
