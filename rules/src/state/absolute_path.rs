@@ -13,7 +13,7 @@ rule! {
     ///
     /// ## Why it matters
     ///
-    /// `/home/maria/…`, `/Users/maria/…` or `C:\…` is there on one machine only: for everybody else, and on a server,
+    /// `/Users/maria/…` or `C:\…` is there on one machine only: for everybody else, and on a server,
     /// the notebook fails at this line, or writes to a place where nobody looks.
     ///
     /// Folders that images of Jupyter and services make for every user (`/home/jovyan`, `/home/ec2-user`) are left
