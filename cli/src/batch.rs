@@ -8,6 +8,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
         mpsc,
     },
+    thread,
     time::Instant,
 };
 
@@ -29,6 +30,9 @@ use crate::{
     statistics,
     usage::{UsageError, shown},
 };
+
+/// Bytes of stack for the thread that works alone; deep syntax trees get more where they need it.
+const STACK: usize = 8 << 20;
 
 /// One notebook to work on.
 pub(crate) struct Item {
@@ -135,20 +139,43 @@ impl Batch {
             reader
         };
         if jobs == 1 {
-            // Here and now: handing each notebook to another thread and back takes a tenth of the time of a lint.
-            for item in &self.items {
-                progress.begin(&shown(&item.path));
-                let one = guarded(item, &progress, &work);
-                progress.done();
-                if take(one) == Reader::Gone {
-                    break;
-                }
-            }
+            self.run_alone(&work, &progress, &mut take);
         } else {
             self.run_with_threads(jobs, &work, &progress, &mut take);
         }
         progress.finish();
         self.print_all(done)
+    }
+
+    /// One notebook after the other, in one thread: handing each to another and back takes a tenth of the time of a
+    /// lint. Not in the program's first thread: musl does not know how large its stack may grow, and every step down a
+    /// syntax tree would get a new one.
+    fn run_alone(
+        &self,
+        work: &(impl Fn(&Item, &Progress) -> Done + Sync),
+        progress: &Progress,
+        take: &mut (dyn FnMut(Done) -> Reader + Send),
+    ) {
+        #[expect(
+            clippy::expect_used,
+            reason = "fails only where the system gives no threads at all"
+        )]
+        thread::scope(|scope| {
+            let alone = || {
+                for item in &self.items {
+                    progress.begin(&shown(&item.path));
+                    let one = guarded(item, progress, work);
+                    progress.done();
+                    if take(one) == Reader::Gone {
+                        break;
+                    }
+                }
+            };
+            let started = thread::Builder::new()
+                .stack_size(STACK)
+                .spawn_scoped(scope, alone);
+            started.expect("threads can be started");
+        });
     }
 
     /// Does the work on each notebook and hands on what came of it in the order of the notebooks.
