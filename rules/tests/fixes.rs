@@ -60,6 +60,19 @@ fn on_request(before: &str, after: &str) {
 }
 
 #[test]
+fn nb407_a_cell_magic_goes_to_the_top_with_its_line() {
+    on_request("x = 1\n%%time\ny = x", "%%time\nx = 1\ny = x");
+    on_request("# a run\n%%capture out", "%%capture out\n# a run\n");
+    for meant_otherwise in [
+        "x = 1\n%%timeit\ny = x",
+        "if x:\n    %%time\n    y = x",
+        "x = 1\n%%bash\nls",
+    ] {
+        on_request(meant_otherwise, meant_otherwise);
+    }
+}
+
+#[test]
 fn nb401_a_method_that_gives_none_stands_on_its_own_or_gives_a_new_object() {
     safe(
         "x = [2, 1]\nx = x.sort()  # in order\nprint(x)",

@@ -91,9 +91,9 @@ pub struct SyntaxError {
     pub range: Range<usize>,
 }
 
-/// The syntax of a cell's Python. The parser panics (`ruff_python_parser` 0.0.10, `unreachable!` in expressions) where it
-/// has given an open bracket up and the next line begins with one of IPython's signs: `x = {a`, `?b`. Such a text is
-/// wrong in any case; it is read again with a sign in that place that the parser takes everywhere.
+/// The syntax of a cell's Python. The parser panics (ruff_python_parser 0.0.10, `unreachable!` in expressions) on a
+/// bracket where none can stand, as behind `import` or `def`, with one of IPython's signs on the line below: `import {`,
+/// `?`. Such a text is wrong in any case; it is read again with a sign in that place that the parser takes everywhere.
 fn parsed_module(text: &str) -> Option<Parsed<ModModule>> {
     let parse = |text: &str| parse_unchecked(text, ParseOptions::from(Mode::Ipython)).try_into_module();
     catch_unwind(AssertUnwindSafe(|| parse(text))).unwrap_or_else(|_| parse(&without_signs(text)))
@@ -307,14 +307,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sign_of_ipython_below_an_open_bracket_is_an_error_and_no_panic() {
-        for bracket in ["{", "[", "(", "f(a b", "{a: ", "lambda x: (", "x[", "f'{"] {
-            for sign in ["?", "??", "/", ",", ";", "%", "!", "b?", "%%"] {
-                for indent in ["", "    "] {
-                    let text = format!("x = {bracket}a\n{indent}{sign}b\ny = 1\n");
-                    let syntax = parsed_module(&text).expect("a module was asked for");
-                    assert!(!syntax.has_valid_syntax() || sign == "/" || sign == ",", "{text}");
-                }
+    fn a_sign_of_ipython_below_a_misplaced_bracket_is_an_error_and_no_panic() {
+        for start in [
+            "import {",
+            "import [",
+            "from a import {",
+            "def {",
+            "lambda [",
+            "x = {a",
+        ] {
+            for sign in ["?", "??", "/b", ",b", ";b", "%b", "!b"] {
+                let text = format!("{start}\n{sign}\ny = 1\n");
+                let syntax = parsed_module(&text).expect("a module was asked for");
+                assert!(!syntax.has_valid_syntax(), "{text}");
             }
         }
     }

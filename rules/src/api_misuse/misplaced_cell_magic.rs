@@ -2,9 +2,9 @@
 
 use nbvet_engine::{
     Check, Context, Finding, Node, Row, StaticRule, Visits,
-    ast::{IpyEscapeKind, TextSize},
+    ast::{IpyEscapeKind, TextRange, TextSize},
 };
-use nbvet_report::Applicability;
+use nbvet_report::{Applicability, Edit};
 
 use crate::macros::rule;
 
@@ -64,16 +64,24 @@ impl StaticRule for MisplacedCellMagic {
         )
         .because("Nothing below it in this cell runs.")
         .help(format!("move `{}` to the top of the cell", line.trim()));
-        let is_alone = matches!(name, "time" | "timeit" | "prun" | "capture");
-        let top = nbvet_engine::ast::TextRange::empty(TextSize::from(0));
-        cx.report(if is_alone {
-            let edits = vec![
-                cx.edit(top, format!("{}\n", line.trim())),
-                cx.edit(escape.range, ""),
-            ];
-            finding.fix("move it to the top of the cell", Applicability::Unsafe, edits)
-        } else {
-            finding
+        // `%%timeit` keeps nothing of what its cell binds, and other languages take the Python above for their own.
+        let edits = moved(cx, escape.range).filter(|_| matches!(name, "time" | "prun" | "capture"));
+        cx.report(match edits {
+            Some(edits) => finding.fix("move it to the top of the cell", Applicability::Unsafe, edits),
+            None => finding,
         });
     }
+}
+
+/// The line goes to the top, with its line end. One that is indented stands within a block: there it was meant for less
+/// than the cell.
+fn moved(cx: &Context<'_, '_>, magic: TextRange) -> Option<Vec<Edit>> {
+    let text = cx.cell().text();
+    let (above, below) = text.split_at_checked(magic.start().to_usize())?;
+    let line = below.split_inclusive('\n').next()?;
+    let range = TextRange::at(magic.start(), TextSize::of(line));
+    let top = TextRange::empty(TextSize::from(0));
+    above
+        .ends_with('\n')
+        .then(|| vec![cx.edit(top, format!("{}\n", line.trim_end())), cx.edit(range, "")])
 }
