@@ -6,7 +6,8 @@ GROUP names a file of operators beside this one. Every operator is tried on the 
 repositories, in an order that nobody chose, until 8 of its mutants stood their proof or 40 places were tried. They are
 written to proven/GROUP.tsv, which recall.py reads; why others did not is told on stderr. --pairs prints [[mutant]]
 tables for fixtures/pairs instead. A notebook is run cell by cell with IPython in an empty folder, as far as the proof
-needs. Its own errors below that do not matter.
+needs. Its own errors below that do not matter. This executes code of other people: pip is kept from installing what
+notebooks ask for, nothing else is held back, so run it where nothing is lost.
 """
 
 import argparse
@@ -174,7 +175,8 @@ def main():
     parser.add_argument("--notebook", action="append")
     parser.add_argument("--pairs", action="store_true")
     arguments = parser.parse_args()
-    os.environ |= {"MPLBACKEND": "Agg", "PYTHONWARNINGS": "ignore"}
+    no_installs = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "", "PIP_REQUIRE_VIRTUALENV": "1", "PIP_NO_INPUT": "1"}
+    os.environ |= {"MPLBACKEND": "Agg", "PYTHONWARNINGS": "ignore", **no_installs}
     warnings.simplefilter("ignore")
     path = PROVEN / f"{arguments.group}.tsv"
     wanted = [
