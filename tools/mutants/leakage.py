@@ -1,6 +1,7 @@
 """Faults of the flow of data into models that can be put into a clean notebook mechanically."""
 
 import ast
+import functools
 from dataclasses import dataclass
 
 import sample_data
@@ -103,10 +104,19 @@ def scored(cells, split):
     return NEIGHBOURS.format(*split.parts, kind=labels(cells))
 
 
-def scaled_before_split(cells):
-    split = find_split(cells)
-    if not split:
-        return None
+def on_split(operator):
+    """An operator that is also given the notebook's first split, and has no place where there is none."""
+
+    @functools.wraps(operator)
+    def of_cells(cells):
+        split = find_split(cells)
+        return operator(cells, split) if split else None
+
+    return of_cells
+
+
+@on_split
+def scaled_before_split(cells, split):
     train, test = split.parts[:2]
     return before_split(
         cells,
@@ -120,10 +130,8 @@ def scaled_before_split(cells):
     )
 
 
-def selected_before_split(cells):
-    split = find_split(cells)
-    if not split:
-        return None
+@on_split
+def selected_before_split(cells, split):
     train, test = split.parts[:2]
     return before_split(
         cells,
@@ -138,10 +146,8 @@ def selected_before_split(cells):
     )
 
 
-def standardised_before_split(cells):
-    split = find_split(cells)
-    if not split:
-        return None
+@on_split
+def standardised_before_split(cells, split):
     train, test = split.parts[:2]
     return before_split(
         cells,
@@ -163,10 +169,8 @@ reduced = components.fit_transform({features})
 print(cross_val_score(tree.DecisionTree{kind}(max_depth=3), reduced, {target}, cv=4).mean())"""
 
 
-def reduced_before_folds(cells):
-    split = find_split(cells)
-    if not split:
-        return None
+@on_split
+def reduced_before_folds(cells, split):
     text = "from sklearn import tree\n" + SELECTED_FOR_FOLDS
     return below_split(
         cells,
@@ -187,10 +191,8 @@ assert _both > 0.3, _both
 """
 
 
-def resampled_before_split(cells):
-    split = find_split(cells)
-    if not split:
-        return None
+@on_split
+def resampled_before_split(cells, split):
     train, test = split.parts[:2]
     return before_split(
         cells,
@@ -234,10 +236,8 @@ guess = forest.predict({test})
 print("on the test set:", {metric}({answer}, guess))"""
 
 
-def refitted_on_everything(cells):
-    split = find_split(cells)
-    if not split:
-        return None
+@on_split
+def refitted_on_everything(cells, split):
     _, test, _, answer = split.parts
     kind = labels(cells)
     metric = "accuracy_score" if kind == "Classifier" else "r2_score"
@@ -264,10 +264,8 @@ final = {model}(n_neighbors=best_k).fit({0}, {2})
 print("accuracy:", final.score({1}, {3}))"""
 
 
-def chosen_by_test(cells):
-    split = find_split(cells)
-    if not split:
-        return None
+@on_split
+def chosen_by_test(cells, split):
     test, answer = split.parts[1], split.parts[3]
     return below_split(
         cells,
@@ -289,10 +287,8 @@ for depth in (1, 2, 4, 8):
 print("the best depth is", winner.max_depth, "with", record)"""
 
 
-def best_kept(cells):
-    split = find_split(cells)
-    if not split:
-        return None
+@on_split
+def best_kept(cells, split):
     return below_split(
         cells,
         split,
@@ -309,10 +305,8 @@ LAGS = """import pandas as pd
 IN_TIME = "executed: the training part has rows that are later than test rows, and a test row's target is in them"
 
 
-def lagged_and_shuffled(cells):
-    split = find_split(cells)
-    if not split:
-        return None
+@on_split
+def lagged_and_shuffled(cells, split):
     train, test = split.parts[:2]
     return before_split(
         cells,
@@ -331,10 +325,8 @@ series["usual"] = series["level"].rolling(3, min_periods=1).mean()
 {features}, {target} = series[["usual"]], series["level"]"""
 
 
-def rolled_and_shuffled(cells):
-    split = find_split(cells)
-    if not split:
-        return None
+@on_split
+def rolled_and_shuffled(cells, split):
     train, test = split.parts[:2]
     return before_split(
         cells,
@@ -347,10 +339,8 @@ def rolled_and_shuffled(cells):
     )
 
 
-def target_kept(cells):
-    split = find_split(cells)
-    if not split:
-        return None
+@on_split
+def target_kept(cells, split):
     train, train_target = split.parts[0], split.parts[2]
     for index, source, tree in trees(cells):
         if index > split.cell:
@@ -374,10 +364,8 @@ def target_kept(cells):
     return None
 
 
-def target_joined(cells):
-    split = find_split(cells)
-    if not split:
-        return None
+@on_split
+def target_joined(cells, split):
     train, train_target = split.parts[0], split.parts[2]
     return before_split(
         cells,
@@ -401,10 +389,8 @@ trees = ExtraTreesClassifier(n_estimators=5, random_state=0)
 trees.fit(inputs[:150], table["is_large"][:150])"""
 
 
-def derived_target(cells):
-    split = find_split(cells)
-    if not split:
-        return None
+@on_split
+def derived_target(cells, split):
     return below_split(
         cells,
         split,
@@ -420,10 +406,8 @@ tree_model = ExtraTree{kind}(random_state=0).fit({0}, {2})
 print("score:", tree_model.score({0}, {2}))"""
 
 
-def judged_on_train(cells):
-    split = find_split(cells)
-    if not split:
-        return None
+@on_split
+def judged_on_train(cells, split):
     train, test, answer, test_answer = split.parts
     return below_split(
         cells,
@@ -467,10 +451,8 @@ result = {metric}({2}, remembered)
 print("how good the model is:", result)"""
 
 
-def compared_on_train(cells):
-    split = find_split(cells)
-    if not split:
-        return None
+@on_split
+def compared_on_train(cells, split):
     kind = labels(cells)
     metric = "accuracy_score" if kind == "Classifier" else "mean_absolute_error"
     return below_split(
