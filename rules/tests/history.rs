@@ -1,24 +1,26 @@
 //! What stored execution counts and results tell: which results are older than the values that they show.
 #![expect(clippy::unwrap_used, reason = "a test may fail by panic")]
 
+mod notebook;
+
 use nbvet_engine::{Beside, Settings, check};
 use nbvet_report::{Diagnostic, Level, Severity};
 use nbvet_rules::ALL;
 
 /// Findings in cells that ran as `In [n]`; the last of them has a result.
 fn stale(cells: &[(u32, &str)]) -> Vec<Diagnostic> {
-    let cells: Vec<_> = cells
+    let mut stored: Vec<_> = cells
         .iter()
-        .enumerate()
-        .map(|(position, (count, source))| {
-            let result = serde_json::json!({"output_type": "stream", "name": "stdout", "text": "7\n"});
-            let outputs = if position + 1 == cells.len() { vec![result] } else { vec![] };
-            serde_json::json!({"cell_type": "code", "metadata": {}, "outputs": outputs, "execution_count": count,
-                "source": source})
+        .map(|(count, source)| {
+            let mut cell = notebook::code(source);
+            cell["execution_count"] = (*count).into();
+            cell
         })
         .collect();
-    let notebook = serde_json::json!({"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": cells});
-    let reading = nbvet_notebook::read(&serde_json::to_vec(&notebook).unwrap());
+    if let Some(last) = stored.last_mut() {
+        last["outputs"] = serde_json::json!([{"output_type": "stream", "name": "stdout", "text": "7\n"}]);
+    }
+    let reading = notebook::reading(stored);
     let settings = Settings {
         level: Level::Development,
         ..Settings::default()

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail by panic")]
 
 mod corpus;
+mod notebook;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -91,19 +92,11 @@ fn exchanged(cells: &[String]) -> Vec<usize> {
 }
 
 fn findings(cells: &[String], order: &[usize]) -> BTreeSet<Found> {
-    let cells: Vec<_> = order
-        .iter()
-        .map(|&index| {
-            serde_json::json!({"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": null,
-                "source": cells[index]})
-        })
-        .collect();
-    let notebook = serde_json::json!({"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": cells});
     let settings = Settings {
         level: Level::Staging,
         ..Settings::default()
     };
-    let reading = read(&serde_json::to_vec(&notebook).unwrap());
+    let reading = notebook::reading(order.iter().map(|&index| notebook::code(&cells[index])));
     check(&reading, &Beside::default(), None, ALL, &settings)
         .into_iter()
         .filter(|found| found.rule.id != "NB101")

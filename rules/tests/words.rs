@@ -1,21 +1,15 @@
 //! What findings advise can be done as it is written, and speaks of the code at hand.
 #![expect(clippy::unwrap_used, reason = "a test may fail by panic")]
 
+mod notebook;
+
 use nbvet_engine::{Beside, Settings, check};
 use nbvet_report::{Diagnostic, Level};
 use nbvet_rules::ALL;
 
 /// Findings of a rule in cells that `# %%` divides.
 fn findings(id: &str, cells: &str) -> Vec<Diagnostic> {
-    let cells: Vec<_> = cells
-        .split("# %%\n")
-        .map(|source| {
-            serde_json::json!({"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": null,
-                "source": source})
-        })
-        .collect();
-    let notebook = serde_json::json!({"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": cells});
-    let reading = nbvet_notebook::read(&serde_json::to_vec(&notebook).unwrap());
+    let reading = notebook::reading(cells.split("# %%\n").map(notebook::code));
     let settings = Settings {
         level: Level::Development,
         ..Settings::default()

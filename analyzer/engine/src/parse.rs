@@ -91,7 +91,7 @@ pub struct SyntaxError {
     pub range: Range<usize>,
 }
 
-/// The syntax of a cell's Python. The parser panics (ruff_python_parser 0.0.10, `unreachable!` in expressions) on a
+/// The syntax of a cell's Python. The parser panics (`ruff_python_parser` 0.0.10, `unreachable!` in expressions) on a
 /// bracket where none can stand, as behind `import` or `def`, with one of IPython's signs on the line below: `import {`,
 /// `?`. Such a text is wrong in any case; it is read again with a sign in that place that the parser takes everywhere.
 fn parsed_module(text: &str) -> Option<Parsed<ModModule>> {
