@@ -3,7 +3,8 @@
 use std::{cmp::Reverse, collections::BTreeMap, fmt::Write as _};
 
 use anstyle::Style;
-use nbvet_report::{Report, Severity};
+use nbvet_engine::Standing;
+use nbvet_report::{Level, Report, Severity};
 
 const HEAD: Style = Style::new().bold();
 
@@ -34,8 +35,15 @@ pub(crate) fn table(report: &Report) -> String {
     let mut rows: Vec<_> = counts.into_iter().collect();
     rows.sort_by_key(|((severity, ..), count)| (Reverse(*severity), Reverse(count.found)));
     let width = rows.iter().map(|((_, _, name), _)| name.len()).max().unwrap_or(0);
+    // Readers saw what is found at development: elsewhere the same finding has another severity.
+    let is_measured = (report.notebooks.iter()).all(|notebook| notebook.verdict.level == Level::Development);
+    let readers = if is_measured {
+        "judged harmful by readers"
+    } else {
+        "judged by readers at level development"
+    };
     let mut out = format!(
-        "{HEAD}{:<5}  {:<width$}  {:<8}  {:>7}  {:>9}  judged harmful by readers{HEAD:#}\n",
+        "{HEAD}{:<5}  {:<width$}  {:<8}  {:>7}  {:>9}  {readers}{HEAD:#}\n",
         "id", "name", "severity", "found", "notebooks",
     );
     for ((severity, id, name), count) in rows {
@@ -44,7 +52,11 @@ pub(crate) fn table(report: &Report) -> String {
             "{id:<5}  {name:<width$}  {severity:<8}  {:>7}  {:>9}  {}",
             count.found,
             count.notebooks,
-            right(name, severity),
+            if is_measured {
+                right(name, severity)
+            } else {
+                "-".to_owned()
+            },
         );
     }
     out + "\n"
@@ -52,16 +64,17 @@ pub(crate) fn table(report: &Report) -> String {
 
 /// `48 of 50 (96 %)`: of the hits at this severity in real notebooks that people have read.
 fn right(name: &str, severity: Severity) -> String {
-    let figures = nbvet_rules::measured(name).find(|figures| figures.severity == severity);
-    figures.map_or_else(
-        || "-".to_owned(),
-        |figures| {
-            let share = format!("{} of {}", figures.right, figures.labelled);
-            // Of a few hits a share says little.
-            match figures.labelled {
-                0..10 => share,
-                labelled => format!("{share} ({} %)", 100 * figures.right / labelled),
-            }
-        },
-    )
+    // Of a rule that stands lower, the notes are what would be warnings in its row, too.
+    let stands_lower = nbvet_rules::find(name).is_some_and(|rule| rule.meta.standing == Standing::Lower);
+    let (right, labelled) = nbvet_rules::measured(name)
+        .filter(|figures| stands_lower || figures.severity == severity)
+        .fold((0, 0), |(right, labelled), figures| {
+            (right + figures.right, labelled + figures.labelled)
+        });
+    match labelled {
+        0 => "-".to_owned(),
+        // Of a few hits a share says little.
+        1..10 => format!("{right} of {labelled}"),
+        _ => format!("{right} of {labelled} ({} %)", 100 * right / labelled),
+    }
 }

@@ -6,7 +6,8 @@ use nbvet_report::Severity;
 /// Tab-separated, one line a rule and severity, below a line of names.
 const FIGURES: &str = include_str!("../labels/measured.tsv");
 
-/// What readers said of one rule's hits at one severity, at level development.
+/// What readers said of one rule's hits at one severity: at level development, or, of a rule that stands lower than its
+/// row there, at staging.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Measured {
     /// The severity of the hits.

@@ -1,5 +1,4 @@
 //! What stored execution counts and results tell: which results are older than the values that they show.
-#![expect(clippy::unwrap_used, reason = "a test may fail by panic")]
 
 mod notebook;
 

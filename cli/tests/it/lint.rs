@@ -356,6 +356,11 @@ fn statistics_count_each_rule_and_say_how_often_it_is_right() {
     // How many hits readers have judged grows with time.
     assert_eq!(rows[1][6], "of");
     assert!(text.contains("2 notebooks: 2 failed"), "{text}");
+    // At another level the same finding has another severity than readers saw.
+    let output = sandbox.output(&["lint", "--statistics", "--level", "staging", "."]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    let row = text.lines().find(|line| line.starts_with("NB601")).unwrap();
+    assert!(row.ends_with("  -"), "{text}");
 }
 
 #[test]
