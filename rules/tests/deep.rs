@@ -1,10 +1,10 @@
 //! Expressions as deep as they are long, and chains of functions: judged or refused, never the end of the program.
 
+mod notebook;
+
 use std::time::{Duration, Instant};
 
 use nbvet_engine::{Beside, Settings, check};
-use nbvet_notebook::read;
-use serde_json::{Value, json};
 
 #[test]
 fn no_depth_of_a_cell_overflows_the_stack() {
@@ -60,20 +60,25 @@ fn many_functions_assertions_and_findings_cost_no_search_each() {
     assert!(since.elapsed() < Duration::from_secs(50));
 }
 
+#[test]
+fn many_requests_and_matches_in_one_cell_cost_no_search_each() {
+    let many = |one: fn(usize) -> String| (0..10_000).map(one).collect::<String>();
+    let sends = many(|i| format!("r{i} = s.get('http://a/{i}')\nopen('{i}', 'wb').write(r{i}.content)\n"));
+    let matches = many(|i| format!("m{i} = re.match('a', x)\nprint(m{i}.group(0))\n"));
+    let since = Instant::now();
+    judge(&[format!("import requests\ns = requests.Session()\n{sends}")]);
+    judge(&[format!("import re\n{matches}")]);
+    assert!(since.elapsed() < Duration::from_secs(30));
+}
+
 /// Judges a notebook of these cells in a thread of the smallest stack that any of ours has.
 fn judge(cells: &[String]) {
-    let cells: Vec<Value> = cells
-        .iter()
-        .map(|source| {
-            json!({"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": null, "source": source})
-        })
-        .collect();
-    let file = json!({"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": cells}).to_string();
+    let reading = notebook::reading(cells.iter().map(|source| notebook::code(source)));
     let judged = std::thread::Builder::new()
         .stack_size(2 * 1024 * 1024)
         .spawn(move || {
             check(
-                &read(file.as_bytes()),
+                &reading,
                 &Beside::default(),
                 None,
                 nbvet_rules::ALL,

@@ -236,6 +236,14 @@ impl Classify {
 }
 
 impl<'a> Visitor<'a> for Classify {
+    fn visit_body(&mut self, body: &'a [Stmt]) {
+        // Statements stand in the order of the text: no need to look at each.
+        let first = body.partition_point(|statement| statement.end() < self.range.end());
+        if let Some(statement) = body.get(first) {
+            self.visit_stmt(statement);
+        }
+    }
+
     fn visit_stmt(&mut self, statement: &'a Stmt) {
         if !statement.range().contains_range(self.range) {
             return;

@@ -1,9 +1,11 @@
 //! Requests by a session of `requests` or a client of `httpx`: `session.get(address)`.
 
+use std::collections::HashMap;
+
 use nbvet_engine::{
     Model,
     ast::{Expr, ExprCall, ExprName},
-    model::BindingKind,
+    model::{BindingId, BindingKind},
 };
 
 use super::around::Around;
@@ -34,17 +36,28 @@ fn of_name(model: &Model<'_>, name: &ExprName) -> Option<Library> {
     let [id] = model.certain_bindings(name)? else {
         return None;
     };
-    let (BindingKind::Value(Expr::Call(made)) | BindingKind::Part(Expr::Call(made))) =
-        model.binding(*id).kind
-    else {
-        return None;
-    };
-    let library = made_by(model, made)?;
-    let is_plain = model.uses_of(*id).all(|reference| {
-        let around = Around::of(model, reference.place.cell, reference.place.range());
-        matches!(around.parent(), Some(Expr::Attribute(attribute)) if is_harmless(attribute.attr.as_str()))
-    });
-    is_plain.then_some(library)
+    model.once(Plain::of).0.get(id).copied()
+}
+
+/// The bindings that keep a session of which only [harmless](is_harmless) things are asked.
+struct Plain(HashMap<BindingId, Library>);
+
+impl Plain {
+    fn of(model: &Model<'_>) -> Self {
+        let plain = model.bindings().filter_map(|(id, binding)| {
+            let (BindingKind::Value(Expr::Call(made)) | BindingKind::Part(Expr::Call(made))) = binding.kind
+            else {
+                return None;
+            };
+            let library = made_by(model, made)?;
+            let is_plain = model.uses_of(id).all(|reference| {
+                let around = Around::of(model, reference.place.cell, reference.place.range());
+                matches!(around.parent(), Some(Expr::Attribute(attribute)) if is_harmless(attribute.attr.as_str()))
+            });
+            is_plain.then_some((id, library))
+        });
+        Self(plain.collect())
+    }
 }
 
 fn made_by<'a>(model: &Model<'a>, made: &'a ExprCall) -> Option<Library> {

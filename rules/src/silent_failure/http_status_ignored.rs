@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use nbvet_engine::{
-    Check, Context, Finding, Node, Row, StaticRule, Visits,
+    Check, Context, Finding, Model, Node, Row, StaticRule, Visits,
     ast::{Expr, ExprCall, ExprName, Ranged, Stmt, TextRange},
     model::{BindingId, BindingKind},
 };
@@ -245,20 +245,27 @@ fn is_saved(read: &Read<'_>) -> bool {
 
 /// The same cell opens an archive afterwards, which an error page is not.
 fn is_unpacked_below(cx: &Context<'_, '_>, read: &Read<'_>) -> bool {
-    let below = cx.model().cell(read.cell).text();
-    let below = below
-        .get(read.attribute.range().end().to_usize()..)
-        .unwrap_or_default();
-    [
-        "gzip.open(",
-        "ZipFile(",
-        "tarfile.open(",
-        "unpack_archive(",
-        "bz2.open(",
-        "lzma.open(",
-    ]
-    .iter()
-    .any(|opened| below.contains(opened))
+    let last = cx.model().once(Unpacking::of).0.get(read.cell).copied().flatten();
+    last.is_some_and(|last| last >= read.attribute.range().end().to_usize())
+}
+
+/// Where in each cell an archive is opened last.
+struct Unpacking(Vec<Option<usize>>);
+
+impl Unpacking {
+    fn of(model: &Model<'_>) -> Self {
+        const OPENED: [&str; 6] = [
+            "gzip.open(",
+            "ZipFile(",
+            "tarfile.open(",
+            "unpack_archive(",
+            "bz2.open(",
+            "lzma.open(",
+        ];
+        let last = |text: &str| OPENED.iter().filter_map(|opened| text.rfind(opened)).max();
+        let cells = model.parsed().cells().iter();
+        Self(cells.map(|cell| last(cell.text())).collect())
+    }
 }
 
 /// `answer = response.json()`: every use of `answer`.
