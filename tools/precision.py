@@ -179,7 +179,10 @@ def draw(nbvet, names):
             values = [*place, diagnostic["severity"], message]
             values += [source_line(folder, notebook, diagnostic["location"])]
             rows.append(dict(zip(COLUMNS, [*values, old.get("label", ""), old.get("reason", "")], strict=True)))
-        write(path, rows)
+        if rows:
+            write(path, rows)
+        else:
+            path.unlink(missing_ok=True)
         print(f"{path.relative_to(ROOT)}: {len(rows)} of {len(found.get(name, []))} hits")
 
 
