@@ -39,6 +39,8 @@ pub(crate) struct Item {
     pub(crate) path: PathBuf,
     pub(crate) settings: NotebookSettings,
     pub(crate) known: Known,
+    /// Modules that may be imported for it before it is run.
+    pub(crate) preload: Vec<String>,
 }
 
 /// What came of it.
@@ -109,6 +111,7 @@ impl Batch {
                     path,
                     settings,
                     known,
+                    preload: Vec::new(),
                 })
             })
             .collect::<Result<_, UsageError>>()?;

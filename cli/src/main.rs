@@ -18,6 +18,7 @@ mod ordinary;
 mod output;
 mod paths;
 mod pipeline;
+mod preload;
 mod progress;
 mod replace;
 mod secrecy;

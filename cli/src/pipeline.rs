@@ -308,6 +308,7 @@ fn job(item: &Item, notebook: &Notebook, running: &Running<'_>) -> Job {
                 .map(|folder| if local { here(folder) } else { shown(folder) }),
             installs: settings.installs,
             isolation: running.isolation,
+            preload: item.preload.clone(),
             ..StartSpec::default()
         },
         limits: Limits {

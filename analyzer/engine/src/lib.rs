@@ -4,6 +4,7 @@
 pub mod ast;
 mod beside;
 mod check;
+mod early_imports;
 mod fingerprint;
 mod mend;
 pub mod model;
@@ -18,6 +19,7 @@ mod walk;
 
 pub use beside::Beside;
 pub use check::{Run, check, with_model};
+pub use early_imports::early_imports;
 pub use mend::{Mended, mend};
 pub use model::Model;
 pub use names::nearest;

@@ -93,6 +93,12 @@ pub struct Interpreter {
     pub ipython: String,
     /// The environment has no IPython; the one that nbvet ships was used.
     pub ipython_from_kit: bool,
+    /// The notebook's process was forked from one that has imported IPython; else it is a fresh interpreter.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub forked: bool,
+    /// Modules that were imported before the fork.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub preloaded: Vec<String>,
 }
 
 /// Something outside the notebook kept it from being judged.

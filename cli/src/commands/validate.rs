@@ -11,6 +11,7 @@ use crate::{
     batch::{Batch, Item},
     executed::Destination,
     pipeline::{self, Judged, Running},
+    preload,
     usage::{UsageError, shown},
 };
 
@@ -31,20 +32,25 @@ fn execute(
     args: &RunArgs,
     judged: Judged,
 ) -> Result<ExitCode, UsageError> {
-    let batch = Batch::new(input, judge, args)?;
+    let mut batch = Batch::new(input, judge, args)?;
     let destination = destination(&batch.items, args.output.as_deref())?;
     let local = args.agent_socket.is_none();
     if let Some(folder) = args.cwd.as_deref().filter(|folder| local && !folder.is_dir()) {
         return Err(UsageError::NoSuchFolder { path: shown(folder) });
+    }
+    let isolation = args
+        .isolation
+        .unwrap_or_else(|| usual_isolation(batch.items.len()));
+    let preload = preload::plan(&batch.items, isolation);
+    for (item, modules) in batch.items.iter_mut().zip(preload) {
+        item.preload = modules;
     }
     let agents = Agents::new(args.agent_socket.clone());
     let running = Running {
         agents: &agents,
         destination,
         working_directory: args.cwd.as_deref(),
-        isolation: args
-            .isolation
-            .unwrap_or_else(|| usual_isolation(batch.items.len())),
+        isolation,
         judged,
     };
     let jobs = input.jobs.map_or(1, usize::from);

@@ -352,3 +352,46 @@ fn text_comes_notebook_by_notebook() {
     );
     child.wait().unwrap();
 }
+
+/// What was imported for each of two notebooks, by the report.
+fn check_preloaded(options: &[&str], files: &[(&str, &str)], first_cell: &str, expected: &[&str]) {
+    let Some(python) = python() else { return };
+    let cells = [first_cell, "import numpy as np\nassert np.ones(3).sum() == 3"];
+    let mut sandbox = Sandbox::new();
+    for folder in ["a", "b"] {
+        sandbox = sandbox.file(&format!("{folder}/n.ipynb"), &notebook(&cells));
+        for (name, text) in files {
+            sandbox = sandbox.file(&format!("{folder}/{name}"), text);
+        }
+    }
+    let call = ["validate", "a", "b", "--format", "json", "--python", &python];
+    let output = sandbox.run(&[&call, options].concat());
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("it is JSON");
+    for notebook in report["notebooks"].as_array().expect("a list") {
+        assert_eq!(notebook["verdict"]["outcome"], "passed", "{notebook}");
+        let preloaded = &notebook["interpreter"]["preloaded"];
+        let preloaded: Vec<&str> = preloaded
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|name| name.as_str().expect("a name"))
+            .collect();
+        assert_eq!(preloaded, expected, "{options:?} {files:?} {first_cell}");
+    }
+}
+
+#[test]
+fn what_the_notebooks_of_a_batch_import_is_imported_once() {
+    check_preloaded(&[], &[], "import json", &["numpy"]);
+    check_preloaded(&["--level", "learning"], &[], "'''About.'''", &["numpy"]);
+}
+
+#[test]
+fn each_notebook_imports_for_itself_where_it_could_make_a_difference() {
+    let quiet = "import json";
+    check_preloaded(&["--level", "staging"], &[], quiet, &[]);
+    check_preloaded(&["--isolation", "spawn"], &[], quiet, &[]);
+    check_preloaded(&[], &[], "import os\nos.environ['OMP_NUM_THREADS'] = '1'", &[]);
+    check_preloaded(&[], &[("ctypes.py", "raise RuntimeError")], "import sys; sys.path.pop(0)", &[]);
+    check_preloaded(&[], &[("secrets/x.txt", "")], quiet, &[]);
+}

@@ -36,6 +36,21 @@ pub(crate) struct ForkServers {
     servers: Vec<ForkServer>,
 }
 
+impl ForkServers {
+    /// Where modules could not be imported for all, each notebook imports them itself.
+    fn ask_without_preload(&mut self) {
+        let failed = self
+            .servers
+            .iter_mut()
+            .filter(|server| server.process.is_none() && !server.is_ready && !server.like.preload.is_empty());
+        let waiting: Vec<_> = failed.flat_map(|server| server.waiting.drain(..)).collect();
+        for (session, mut plan) in waiting {
+            plan.preload.clear();
+            self.ask(session, plan);
+        }
+    }
+}
+
 /// What became of a session that was to be forked.
 pub(crate) enum Born {
     /// It is there.
@@ -123,6 +138,7 @@ impl ForkServers {
 
     /// A session that no server will fork.
     pub(crate) fn next_to_spawn(&mut self) -> Option<(u32, Plan)> {
+        self.ask_without_preload();
         self.servers
             .iter_mut()
             .filter(|server| server.process.is_none())
@@ -212,6 +228,10 @@ impl ForkServer {
                 self.ask_next();
                 born
             }
+            (Ok(FromForkServer::Refused { session }), Some(asked)) if session == asked.session => {
+                self.ask_next();
+                asked.plan.map(|plan| Born::ToSpawn(session, plan))
+            }
             // It has ended, which reads as an empty packet, or says what has no place here.
             (_, asked) => {
                 self.asked = asked;
@@ -271,6 +291,7 @@ impl Asked {
                     stdout: self.stdout,
                     stderr: self.stderr,
                     python: plan.python.clone(),
+                    forked_with: Some(plan.preload.clone()),
                 };
                 Born::Forked(self.session, plan, worker)
             }

@@ -39,6 +39,8 @@ const MAX_TAIL: usize = 4 * 1024;
 pub(crate) struct Session {
     number: u32,
     python: Found,
+    /// Its process was forked, with these modules imported; `None`: a fresh interpreter.
+    forked_with: Option<Vec<String>>,
     pid: Pid,
     pidfd: OwnedFd,
     channel: Channel<OwnedFd>,
@@ -101,6 +103,7 @@ impl Session {
         Ok(Self {
             number,
             python: worker.python,
+            forked_with: worker.forked_with,
             pid: worker.pid,
             pidfd: worker.pidfd,
             channel,
@@ -283,6 +286,8 @@ impl Session {
             chosen: self.python.chosen.clone(),
             ipython: info.ipython,
             ipython_from_kit: info.ipython_from_kit,
+            forked: self.forked_with.is_some(),
+            preloaded: self.forked_with.clone().unwrap_or_default(),
         };
         self.say(
             host,

@@ -45,6 +45,8 @@ pub(crate) struct Worker {
     pub(crate) stdout: OwnedFd,
     pub(crate) stderr: OwnedFd,
     pub(crate) python: Found,
+    /// It comes from a fork server, with these modules imported; `None`: a fresh interpreter.
+    pub(crate) forked_with: Option<Vec<String>>,
 }
 
 /// Why no worker was started, as the host will hear it.
@@ -91,6 +93,8 @@ pub(crate) struct Plan {
     pub(crate) env: BTreeMap<String, String>,
     pub(crate) installs: InstallPolicy,
     pub(crate) memory_limit: Option<u64>,
+    /// Modules that a fork server may import.
+    pub(crate) preload: Vec<String>,
     arguments: Arguments,
 }
 
@@ -119,6 +123,7 @@ pub(crate) fn plan(spec: &StartSpec, marker: String) -> Result<Plan, StartFailur
         env: spec.env.clone(),
         installs: spec.installs,
         memory_limit: spec.memory_limit,
+        preload: spec.preload.clone(),
         arguments,
     })
 }
@@ -146,6 +151,7 @@ impl Plan {
             stdout: stdout.into(),
             stderr: stderr.into(),
             python: self.python.clone(),
+            forked_with: None,
         })
     }
 
@@ -166,7 +172,8 @@ impl Plan {
 
     /// Whether both would be started alike but for their folder and session.
     pub(crate) fn is_like(&self, other: &Self) -> bool {
-        self.python.path == other.python.path && self.env == other.env && self.arguments == other.arguments
+        let alike = |one: &Self| (one.python.path.clone(), one.preload.clone());
+        alike(self) == alike(other) && self.env == other.env && self.arguments == other.arguments
     }
 
     /// Whether the interpreter's start depends on the folder that it is started in.
@@ -204,6 +211,9 @@ impl Plan {
                 Role::Worker => "worker",
                 Role::ForkServer => "fork-server",
             });
+        if matches!(role, Role::ForkServer) {
+            command.args(&self.preload);
+        }
         // This process has one thread, so no other child can inherit it in between.
         fcntl_setfd(theirs, FdFlags::empty()).map_err(|error| self.not_started(&error.into()))?;
         command.spawn().map_err(|error| self.not_started(&error))

@@ -67,6 +67,11 @@ pub struct StartSpec {
     /// Where the notebook's process comes from.
     #[serde(default)]
     pub isolation: Isolation,
+    /// Modules, by their dotted names, that may be imported once for all notebooks that are forked; each is one that the
+    /// notebook imports itself. Left out where a file beside the notebook would stand for any module that they load, and
+    /// where importing them warns, prints or fails.
+    #[serde(default)]
+    pub preload: Vec<String>,
     /// End the session as out of memory when its processes hold more bytes than this.
     pub memory_limit: Option<u64>,
     /// Variables added to the environment.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum ToForkServer {
-    /// Fork a worker. Answered by `forked`, or by the server's end.
+    /// Fork a worker. Answered by `forked` or `refused`, or by the server's end.
     Fork {
         /// The session that it is for.
         session: u32,
@@ -31,5 +31,10 @@ pub enum FromForkServer {
         session: u32,
         /// Its pid, in the agent's own namespace.
         pid: u32,
+    },
+    /// A file in the worker's folder stands for a module that is imported here already: a fresh interpreter is needed.
+    Refused {
+        /// The session.
+        session: u32,
     },
 }

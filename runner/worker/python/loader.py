@@ -1,12 +1,12 @@
 """Given to the user's interpreter with -c; starts the worker.
 
 Arguments: number of the channel's descriptor, path of the extension, folder of the shim, folder of the IPython
-kit or nothing, `fork-server` or `worker`. Written for any Python 3, so that an old one can say that it is too old.
+kit or nothing, `fork-server` or `worker`, modules that a fork server imports. Written for any Python 3, so that an old one can say that it is too old.
 Exit status: 86, this interpreter cannot run the worker (one line on stderr); 87, the start failed (traceback).
 """
 
 
-def _load(channel, extension, shim, kit, role):
+def _load(channel, extension, shim, kit, role, *preload):
     import sys
 
     # The notebook's folder must not shadow what is imported until its first cell.
@@ -41,7 +41,7 @@ def _load(channel, extension, shim, kit, role):
 
         native = module("nbvet_worker", extension, ExtensionFileLoader)
         package = module("nbvet_shim", shim + "/__init__.py", SourceFileLoader, shim)
-        return package.run(native, channel, kit, role == "fork-server")
+        return package.run(native, channel, kit, role == "fork-server", preload)
     except Exception:
         import traceback
 
@@ -53,7 +53,7 @@ def _load(channel, extension, shim, kit, role):
 def _main():
     import sys
 
-    status = _load(int(sys.argv[1]), *sys.argv[2:6])
+    status = _load(int(sys.argv[1]), *sys.argv[2:])
     if status:
         sys.exit(status)
 

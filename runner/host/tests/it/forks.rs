@@ -107,3 +107,65 @@ fn where_forking_is_not_safe_a_fresh_interpreter_is_started() {
         .insert("PYTHONPATH".to_owned(), "lib".to_owned());
     assert_eq!(printed(&relative, &agent), "worker\n");
 }
+
+/// A notebook whose modules may be imported before it is forked.
+fn preloading(modules: &[&str], code: &str) -> Bench {
+    let mut bench = forked(code);
+    bench.job.spec.preload = modules.iter().map(|&name| name.to_owned()).collect();
+    bench
+}
+
+/// The arguments that follow `fork-server`, and whether a module is there without having been imported.
+const LOADED: &str = "import sys\nwords = open('/proc/self/cmdline').read().split(chr(0))\n\
+                      print(words[7:-1], 'numpy' in sys.modules)";
+
+#[test]
+fn modules_of_many_notebooks_are_imported_once_and_told() {
+    let agent = agent();
+    let bench = preloading(&["numpy"], LOADED);
+    assert_eq!(printed(&bench, &agent), "['numpy'] True\n");
+    let interpreter = bench.run_over(&agent).interpreter.expect("it ran");
+    assert!(interpreter.forked);
+    assert_eq!(interpreter.preloaded, ["numpy"]);
+    let chance = preloading(&["numpy"], "import numpy; print(numpy.random.rand())");
+    let printed: BTreeSet<String> = (0..3).map(|_| printed(&chance, &agent)).collect();
+    assert_eq!(printed.len(), 3, "{printed:?}");
+}
+
+#[test]
+fn a_file_beside_the_notebook_is_what_it_imports_whatever_is_preloaded() {
+    let agent = agent();
+    // One stands for the module itself, one for a module that it needs.
+    for (module, file) in [("statistics", "statistics.py"), ("statistics", "fractions.py")] {
+        let bench = preloading(&[module], &format!("import statistics, fractions\n{ROLE}"));
+        fs::write(bench.folder.path().join(file), "raise RuntimeError('local')").expect("the folder is ours");
+        let outcome = bench.run_over(&agent);
+        let error = outcome.cells[0].error.as_ref().expect("the file raises");
+        assert_eq!(error.value, "local", "{file}");
+        assert!(!outcome.interpreter.expect("it ran").forked);
+    }
+    let settings = preloading(&["statistics"], ROLE);
+    fs::write(settings.folder.path().join("matplotlibrc"), "").expect("the folder is ours");
+    assert_eq!(printed(&settings, &agent), "worker\n");
+}
+
+#[test]
+fn a_module_whose_import_is_seen_is_left_to_the_notebook() {
+    let agent = agent();
+    for text in [
+        "import warnings; warnings.warn('old')",
+        "print('welcome')",
+        "import os; os.write(2, b'welcome')",
+        "raise ImportError('broken')",
+        "import threading, time; threading.Thread(target=time.sleep, args=(9,), daemon=True).start()",
+        "import os; os._exit(0)",
+    ] {
+        let mut bench = preloading(&["seen"], LOADED);
+        let site = bench.folder.path().join("site");
+        fs::create_dir(&site).expect("the folder is ours");
+        fs::write(site.join("seen.py"), text).expect("the folder is ours");
+        let path = site.to_string_lossy().into_owned();
+        bench.job.spec.env.insert("PYTHONPATH".to_owned(), path);
+        assert_eq!(printed(&bench, &agent), "[] False\n", "{text}");
+    }
+}

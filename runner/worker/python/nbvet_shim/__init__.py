@@ -5,14 +5,14 @@ import os
 import sys
 
 
-def run(native, channel, kit, forks):
+def run(native, channel, kit, forks, preload=()):
     """Serve the agent until it says finish; the process's exit status."""
     gc.disable()
     from_kit = _find_ipython(kit)
     if forks:
         from nbvet_shim.fork_server import serve
 
-        channel = serve(channel)
+        channel = serve(channel, preload)
         if channel is None:
             return 0
     session = native.Session(channel)

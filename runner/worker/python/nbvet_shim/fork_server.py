@@ -1,4 +1,7 @@
-"""Forks workers from a process that has imported what each of them needs and has done nothing else."""
+"""Forks workers from a process that has imported what each of them needs and has done nothing else.
+
+Modules of the notebooks themselves are imported where the agent asks for it, once for all.
+"""
 
 import gc
 import importlib
@@ -27,7 +30,11 @@ _LATER = (
 )
 
 
-def serve(control):
+# What libraries read in the current folder while they are imported.
+_READ = ("matplotlibrc",)
+
+
+def serve(control, preload=()):
     """Answer the agent until it goes away: then None. In a forked worker: the descriptor of its channel."""
     for name in _LATER:
         try:
@@ -38,6 +45,11 @@ def serve(control):
     if _has_threads():
         # Something in this environment starts threads when Python starts: a forked child would lack them.
         return None
+    loaded = set()
+    if preload:
+        loaded = _import_quietly(preload)
+        if loaded is None:
+            return None
     gc.collect()
     gc.freeze()
     agent = socket.socket(fileno=control)
@@ -47,12 +59,15 @@ def serve(control):
         if not packet:
             return None
         request = json.loads(packet)
+        if loaded and _is_shadowed(loaded, request["directory"]):
+            _close(descriptors)
+            _say(agent, {"type": "refused", "session": request["session"]})
+            continue
         pid = _fork()
         if pid == 0:
             agent.close()
             return _become(request, descriptors)
-        for descriptor in descriptors:
-            os.close(descriptor)
+        _close(descriptors)
         _say(agent, {"type": "forked", "session": request["session"], "pid": pid})
 
 
@@ -61,6 +76,50 @@ def _has_threads():
         return len(os.listdir("/proc/self/task")) != 1
     except OSError:
         return sys.modules.get("threading") is not None and sys.modules["threading"].active_count() != 1
+
+
+def _import_quietly(names):
+    """Import modules for all workers; the top-level names of all that came with them.
+
+    None where that is not as if a notebook had imported them: one failed, warned, printed or started a thread.
+    """
+    import threading
+    import warnings
+
+    from nbvet_shim.runner import choose_backend
+
+    choose_backend()
+    before = set(sys.modules)
+    printed = os.memfd_create("printed")
+    for number in (1, 2):
+        os.dup2(printed, number)
+    try:
+        with warnings.catch_warnings(record=True) as warned:
+            # As IPython has it for code of the notebook.
+            warnings.filterwarnings("default", category=DeprecationWarning, module=__name__)
+            for name in names:
+                importlib.import_module(name)
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+    except BaseException:
+        return None
+    if warned or os.fstat(printed).st_size or threading.active_count() != 1:
+        return None
+    os.close(printed)
+    return {name.partition(".")[0] for name in set(sys.modules) - before}
+
+
+def _is_shadowed(loaded, folder):
+    """A file in the folder, where a notebook looks first, would be imported in the place of a loaded module."""
+    try:
+        return any(entry in _READ or entry.partition(".")[0] in loaded for entry in os.listdir(folder))
+    except OSError:
+        return True
+
+
+def _close(descriptors):
+    for descriptor in descriptors:
+        os.close(descriptor)
 
 
 def _say(agent, message):
@@ -102,6 +161,10 @@ def _become(request, descriptors):
         os.close(descriptor)
     os.chdir(request["directory"])
     _mark(request["marker"])
+    # The standard library's generator sees to itself.
+    random = sys.modules.get("numpy.random")
+    if random is not None:
+        random.seed()
     return channel
 
 

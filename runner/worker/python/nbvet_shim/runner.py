@@ -32,8 +32,7 @@ class Runner:
         self.shell = self._make_shell()
         self.watch.install()
         self.commands.install()
-        if not os.environ.get("MPLBACKEND") and _has("matplotlib_inline"):
-            os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
+        choose_backend()
 
     def _open_streams(self):
         for stream in (sys.__stdout__, sys.__stderr__):
@@ -224,6 +223,12 @@ class Runner:
         except Exception:
             # Not every platform has it there.
             return
+
+
+def choose_backend():
+    """Figures are shown within the notebook, unless the environment says otherwise."""
+    if not os.environ.get("MPLBACKEND") and _has("matplotlib_inline"):
+        os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
 
 
 def _error(outcome):
