@@ -117,7 +117,7 @@ fn preloading(modules: &[&str], code: &str) -> Bench {
 
 /// The arguments that follow `fork-server`, and whether a module is there without having been imported.
 const LOADED: &str = "import sys\nwords = open('/proc/self/cmdline').read().split(chr(0))\n\
-                      print(words[7:-1], 'numpy' in sys.modules)";
+                      print(words[8:-1], 'numpy' in sys.modules)";
 
 #[test]
 fn modules_of_many_notebooks_are_imported_once_and_told() {
