@@ -110,6 +110,11 @@ def pandas_and_plots(path):
     return write(path, [code_cell(source) for source in PANDAS])
 
 
+def pandas_batch(folder, count=10):
+    """`count` such notebooks."""
+    return [pandas_and_plots(Path(folder) / f"pandas_{number:02}.ipynb") for number in range(count)]
+
+
 def picture(generator, size):
     """An output that looks like a plot: base64 of `size` random bytes."""
     data = base64.b64encode(generator.randbytes(size)).decode()

@@ -1,4 +1,5 @@
-"""nbvet beside the tools that people use today: lint against ruff, running against nbclient, papermill and nbmake.
+"""nbvet beside the tools that people use today: lint against ruff, running against nbclient, papermill, nbmake and
+ploomber-engine.
 
 Usage: peers.py [lint] [run] [--repeats N]
 
@@ -20,7 +21,7 @@ import measure
 import run
 
 PATHS = {"lint": lint.main, "run": run.main}
-PACKAGES = ["ruff", "nbclient", "papermill", "nbmake", "ipykernel", "ipython", "pandas", "matplotlib"]
+PACKAGES = ["ruff", "nbclient", "papermill", "nbmake", "ploomber-engine", "ipykernel", "ipython", "pandas", "matplotlib"]
 ROOT = Path(__file__).resolve().parents[1]
 
 
