@@ -225,6 +225,8 @@ pub(crate) struct RunArgs {
     /// imported IPython [default: fork for two and more notebooks]
     #[arg(long, value_name = "WAY", value_parser = isolations(), hide_possible_values = true)]
     pub(crate) isolation: Option<Isolation>,
+    #[command(flatten)]
+    pub(crate) parameters: ParameterArgs,
     /// Write the executed notebook: a file for one notebook, else a folder
     #[arg(short, long, value_name = "PATH")]
     pub(crate) output: Option<PathBuf>,
@@ -234,6 +236,21 @@ pub(crate) struct RunArgs {
     /// Talk to an agent that listens on this Unix socket, instead of starting one
     #[arg(long, value_name = "PATH", hide = true)]
     pub(crate) agent_socket: Option<PathBuf>,
+}
+
+/// Values that notebooks are given, as papermill gives them.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct ParameterArgs {
+    /// Give notebooks a value, in a new cell after the one tagged `parameters`; numbers, True, False and None are such,
+    /// anything else is text; may be repeated
+    #[arg(short = 'p', long = "parameter", num_args = 2, value_names = ["NAME", "VALUE"], allow_hyphen_values = true)]
+    pub(crate) parameters: Vec<String>,
+    /// The same, but VALUE is text whatever it looks like
+    #[arg(short = 'r', long = "parameter-raw", num_args = 2, value_names = ["NAME", "VALUE"], allow_hyphen_values = true)]
+    pub(crate) parameters_raw: Vec<String>,
+    /// Give notebooks the names and values of a YAML or JSON file; `-p` and `-r` win over it
+    #[arg(short = 'f', long, value_name = "FILE")]
+    pub(crate) parameters_file: Vec<PathBuf>,
 }
 
 #[derive(Debug, Args)]

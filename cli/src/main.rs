@@ -16,6 +16,7 @@ mod guard;
 mod markdown;
 mod ordinary;
 mod output;
+mod parameters;
 mod paths;
 mod pipeline;
 mod preload;

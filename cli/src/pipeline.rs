@@ -8,7 +8,7 @@ use std::{
 
 use nbvet_engine::{Beside, Run, check, secrets};
 use nbvet_host::{Job, JobCell, Limits, RunEvent, RunOutcome};
-use nbvet_notebook::{Language, Notebook, Reading};
+use nbvet_notebook::{Execution, Language, Notebook, Reading};
 use nbvet_protocol::{Isolation, PythonRequest, StartSpec};
 use nbvet_render::{CellSource, NotebookSource};
 use nbvet_report::{
@@ -22,6 +22,8 @@ use crate::{
     beside,
     executed::{self, Destination},
     fixing::Fixes,
+    output,
+    parameters::{self, Parameters, Place},
     progress::Progress,
     secrecy::mask_run,
     usage::shown,
@@ -31,6 +33,7 @@ use crate::{
 pub(crate) struct Running<'a> {
     pub(crate) agents: &'a Agents,
     pub(crate) destination: Option<Destination>,
+    pub(crate) parameters: Parameters,
     pub(crate) working_directory: Option<&'a Path>,
     pub(crate) isolation: Isolation,
     pub(crate) judged: Judged,
@@ -227,7 +230,13 @@ fn run(
     }
     let agent = running.agents.get()?;
     let name = shown(&item.path);
-    let job = job(item, notebook, running);
+    let place = (!running.parameters.is_empty()).then(|| parameters::place(notebook));
+    let job = job(item, notebook, running, place);
+    if place.is_some() {
+        for odd in running.parameters.oddities(notebook) {
+            progress.suspend(|| output::warning(&format!("{name}: {odd}")));
+        }
+    }
     let mut outcome = nbvet_host::run(&job, &agent, &mut |event| {
         if let RunEvent::CellStarted { cell } = event {
             progress.cell(&name, cell);
@@ -254,7 +263,8 @@ fn run(
     // Where no cell ran, as when there is no Python, there is nothing to write.
     if let Some(destination) = running.destination.as_ref().filter(|_| !outcome.cells.is_empty()) {
         let file = destination.file(&item.path);
-        if let Err(error) = executed::write(&file, &with_outputs(notebook, &outcome)) {
+        let executed = with_outputs(notebook, &outcome, &running.parameters, place);
+        if let Err(error) = executed::write(&file, &executed) {
             outcome.failure.get_or_insert(unwritable(&file, &error));
         }
     }
@@ -282,7 +292,7 @@ fn interrupted(message: String) -> RunFailure {
     }
 }
 
-fn job(item: &Item, notebook: &Notebook, running: &Running<'_>) -> Job {
+fn job(item: &Item, notebook: &Notebook, running: &Running<'_>, place: Option<Place>) -> Job {
     let settings = &item.settings;
     let local = running.agents.is_local();
     // Another container's paths are not ours: its agent starts in the folder that it is in.
@@ -292,8 +302,17 @@ fn job(item: &Item, notebook: &Notebook, running: &Running<'_>) -> Job {
         .filter(|folder| !folder.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
     let here = |path: &Path| shown(&absolute(path).unwrap_or_else(|_| path.to_owned()));
+    let execution = Execution::of(notebook);
+    let mut cells = JobCell::all_of(notebook);
+    if let Some(Place::Into(index)) = place {
+        for cell in cells.iter_mut().filter(|cell| cell.index == index) {
+            (cell.code, cell.skip) = (running.parameters.source(), false);
+        }
+    }
     Job {
-        cells: JobCell::all_of(notebook),
+        cells,
+        parameters: place.and_then(|place| running.parameters.for_host(notebook, place)),
+        run_on: execution.allow_errors,
         spec: StartSpec {
             python: PythonRequest {
                 explicit: settings.python.clone().map(|python| {
@@ -313,7 +332,10 @@ fn job(item: &Item, notebook: &Notebook, running: &Running<'_>) -> Job {
         },
         limits: Limits {
             notebook: settings.timeout,
-            cell: settings.cell_timeout,
+            cell: match execution.cell_timeout {
+                Some(limit) if !settings.cell_timeout_is_named => limit,
+                _ => settings.cell_timeout,
+            },
             ..Limits::default()
         },
         keep_outputs: running.destination.is_some(),
@@ -321,14 +343,27 @@ fn job(item: &Item, notebook: &Notebook, running: &Running<'_>) -> Job {
 }
 
 /// The notebook's file with the outputs of this run in the place of the old ones.
-fn with_outputs(notebook: &Notebook, outcome: &RunOutcome) -> Vec<u8> {
+fn with_outputs(
+    notebook: &Notebook,
+    outcome: &RunOutcome,
+    parameters: &Parameters,
+    place: Option<Place>,
+) -> Vec<u8> {
     let mut editor = notebook.edit();
+    match place {
+        Some(Place::Into(cell)) => _ = editor.set_source(cell, &parameters.source()),
+        Some(Place::Before(cell)) => _ = editor.insert(cell, parameters.cell(outcome.parameters_count)),
+        None => {}
+    }
     for run in outcome
         .cells
         .iter()
         .filter(|run| run.outcome != CellOutcome::Skipped)
     {
         editor.set_outputs(run.cell, outcome.outputs.of(run.cell), run.execution_count);
+    }
+    if let Some(states) = outcome.outputs.widgets() {
+        editor.set_widgets(states);
     }
     if let Some(interpreter) = &outcome.interpreter {
         editor.set_language_info(language_info(&interpreter.version));

@@ -34,6 +34,8 @@ pub(crate) struct NotebookSettings {
     pub(crate) timeout: Option<Duration>,
     /// `None`: no limit.
     pub(crate) cell_timeout: Option<Duration>,
+    /// The command line said so: what the notebook's own metadata say does not count.
+    pub(crate) cell_timeout_is_named: bool,
     pub(crate) installs: InstallPolicy,
     /// Where findings that are known stand.
     pub(crate) baseline: Option<PathBuf>,
@@ -102,6 +104,7 @@ impl<'a> Resolver<'a> {
             python: run.python.clone().or(config.python),
             timeout: limited(Some(run.timeout.or(config.timeout).unwrap_or(DEFAULT_TIMEOUT))),
             cell_timeout: limited(run.cell_timeout.or(config.cell_timeout)),
+            cell_timeout_is_named: run.cell_timeout.is_some(),
             installs,
             baseline: judge.baseline.clone().or(config.baseline),
         }

@@ -53,6 +53,10 @@ pub(crate) enum UsageError {
         second: String,
         path: String,
     },
+    #[error("`{name}` is no name that Python can assign a value to")]
+    ParameterName { name: String },
+    #[error("failed to read parameters from {path}: {message}")]
+    ParameterFile { path: String, message: String },
     #[error("`--cwd {path}` is no folder")]
     NoSuchFolder { path: String },
     #[error(transparent)]
@@ -92,6 +96,8 @@ impl UsageError {
             | Self::Unwritable { .. }
             | Self::SameOutput { .. }
             | Self::NoSuchFolder { .. }
+            | Self::ParameterName { .. }
+            | Self::ParameterFile { .. }
             | Self::Agent(_)
             | Self::Listen { .. } => None,
         }

@@ -73,20 +73,25 @@ class Compared:
 
 def compare(nbvet, probe):
     """Runs one probe under both."""
-    ours, _ = engines.nbvet(nbvet, probe.notebook)
+    ours = shown(engines.nbvet(nbvet, probe.notebook)[0])
+    sources = [cell["source"] for cell in probe.notebook["cells"] if cell["cell_type"] == "code"]
+    sources.append("(states of widgets in the notebook's metadata)")
     try:
-        theirs, _ = engines.nbclient(probe.notebook)
+        theirs = shown(engines.nbclient(probe.notebook)[0])
+        if theirs != ours:
+            # What nbclient shows may change from run to run, such as text that a child wrote: either will do.
+            second = shown(engines.nbclient(probe.notebook)[0])
+            theirs = [two if two == our else one for one, two, our in zip(theirs, second, ours, strict=True)]
     except engines.Failed as failure:
         return Compared(probe, [], str(failure))
-    cells = [
-        (cell["source"], normalise.cell(cell), normalise.cell(other))
-        for cell, other in zip(theirs["cells"], ours["cells"], strict=True)
-        if cell["cell_type"] == "code"
-    ]
-    states = normalise.widget_states(theirs), normalise.widget_states(ours)
-    if any(states):
-        cells.append(("(states of widgets in the notebook's metadata)", *states))
+    cells = [cell for cell in zip(sources, theirs, ours, strict=True) if cell[1:] != ([], [])]
     return Compared(probe, cells)
+
+
+def shown(executed):
+    """What an executed notebook shows, cell by cell, and last the states of its widgets."""
+    cells = [normalise.cell(cell) for cell in executed["cells"] if cell["cell_type"] == "code"]
+    return [*cells, normalise.widget_states(executed)]
 
 
 def print_rows(compared):

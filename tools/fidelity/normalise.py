@@ -7,7 +7,10 @@ RULES = (
     ("ansi", re.compile(r"\x1b\[[0-9;]*m"), ""),
     ("cell-file", re.compile(r"(?:/[^\s/'\"]+)*/ipykernel_\d+/\d+\.py"), "<CELL>"),
     ("address", re.compile(r"0x[0-9a-fA-F]{5,}"), "<ADDRESS>"),
-    ("model-id", re.compile(r"\b[0-9a-f]{32}\b"), "<ID>"),
+    ("model-id", re.compile(r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])"), "<ID>"),
+    ("date", re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?"), "<DATE>"),
+    # How deep an engine's own stack is shows where a recursion ends.
+    ("depth", re.compile(r"\(\d+ times\)"), "(<N> times)"),
     ("thread", re.compile(r"Thread-\d+"), "Thread-<N>"),
     ("process", re.compile(r"\b(pid|PID|Process-|ForkPoolWorker-|SpawnPoolWorker-)\W?\d+"), r"\1<N>"),
     ("timing", re.compile(r"\d+(?:\.\d+)?(?:e[+-]?\d+)? ?(?:ns|[µμu]s|ms|s|min)\b(?: ± \S+ \S+)?"), "<TIME>"),
@@ -56,8 +59,8 @@ def other(output):
 def content(value):
     """One entry of a mime bundle."""
     if isinstance(value, (str, list)) and not isinstance(value, dict):
-        return text(joined(value)) if all_text(value) else json.loads(text(json.dumps(value)))
-    return json.loads(text(json.dumps(value, sort_keys=True)))
+        return text(joined(value)) if all_text(value) else json.loads(text(json.dumps(value, ensure_ascii=False)))
+    return json.loads(text(json.dumps(value, sort_keys=True, ensure_ascii=False)))
 
 
 def all_text(value):
@@ -73,4 +76,4 @@ def widget_states(executed):
     """The models of the notebook's widgets, without their ids: name and state, in an order of their own."""
     states = executed.get("metadata", {}).get("widgets", {})
     states = states.get("application/vnd.jupyter.widget-state+json", {}).get("state", {})
-    return sorted(text(json.dumps(model, sort_keys=True)) for model in states.values())
+    return sorted(text(json.dumps(model, sort_keys=True, ensure_ascii=True).replace("\\u001b", "\x1b")) for model in states.values())

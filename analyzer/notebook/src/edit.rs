@@ -7,6 +7,7 @@ use serde_json::Value;
 use nbvet_report::Edit;
 
 use crate::{
+    insert::{self, NewCell},
     json, lenient,
     model::{Cell, CellKind, Notebook},
     outputs::{self, Lines, Output},
@@ -19,7 +20,9 @@ use crate::{
 pub struct Editor<'a> {
     notebook: &'a Notebook,
     changes: BTreeMap<u32, Change>,
-    language_info: Option<Value>,
+    metadata: Vec<(&'static str, Value)>,
+    /// A new cell, and the index of the one that it comes before.
+    inserted: Option<(u32, NewCell)>,
     edits: Vec<Edit>,
 }
 
@@ -37,7 +40,8 @@ impl<'a> Editor<'a> {
         Self {
             notebook,
             changes: BTreeMap::new(),
-            language_info: None,
+            metadata: Vec::new(),
+            inserted: None,
             edits: Vec::new(),
         }
     }
@@ -85,7 +89,20 @@ impl<'a> Editor<'a> {
     /// Says which language, and which version of it, the notebook ran with. A file without metadata has no place
     /// for it, and formats before 4 do not know it: both stay.
     pub fn set_language_info(&mut self, info: Value) -> &mut Self {
-        self.language_info = Some(info);
+        self.metadata.push(("language_info", info));
+        self
+    }
+
+    /// Says what state the notebook's widgets are in. As with the language, some files have no place for it.
+    pub fn set_widgets(&mut self, states: Value) -> &mut Self {
+        self.metadata.push(("widgets", states));
+        self
+    }
+
+    /// Puts in a code cell before the cell of that index, or after the last one. Other cells keep the indexes by
+    /// which this editor knows them. Formats before 4 have no place for it where there are no cells.
+    pub fn insert(&mut self, before: u32, cell: NewCell) -> &mut Self {
+        self.inserted = Some((before, cell));
         self
     }
 
@@ -122,20 +139,21 @@ impl<'a> Editor<'a> {
     }
 
     fn changed_values(&self) -> Vec<Replacement> {
-        if self.changes.is_empty() && self.language_info.is_none() {
+        if self.changes.is_empty() && self.metadata.is_empty() && self.inserted.is_none() {
             return Vec::new();
         }
         let text = self.notebook.text();
         let masked = self.notebook.is_nonstandard().then(|| masked(text));
         let writer = Writer::new(self.notebook, masked.as_deref().unwrap_or(text));
-        let metadata = self
-            .language_info
+        let inserted = self
+            .inserted
             .iter()
-            .flat_map(|info| writer.language_info(info));
+            .filter_map(|(before, cell)| writer.insert(*before, cell));
         self.changes
             .iter()
             .flat_map(|(cell, change)| writer.change(*cell, change))
-            .chain(metadata)
+            .chain(inserted)
+            .chain(writer.metadata(&self.metadata))
             .collect()
     }
 }
@@ -179,14 +197,18 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn language_info(&self, info: &Value) -> Vec<Replacement> {
+    fn metadata(&self, members: &[(&'static str, Value)]) -> Vec<Replacement> {
         let metadata = json::member(self.json, "metadata").filter(|object| object.starts_with('{'));
         match metadata {
-            Some(metadata) if self.notebook.format().0 >= 4 => {
-                self.set_members(metadata, &[("language_info", info.clone())])
-            }
+            Some(metadata) if self.notebook.format().0 >= 4 => self.set_members(metadata, members),
             _ => Vec::new(),
         }
+    }
+
+    fn insert(&self, before: u32, cell: &NewCell) -> Option<Replacement> {
+        let cell = cell.value(self.notebook, self.lines);
+        let indent = |value: &str| self.indent(value).to_owned();
+        insert::replacement(self.json, &self.objects, before, &cell, &self.style, indent)
     }
 
     fn change(&self, cell: u32, change: &Change) -> Vec<Replacement> {

@@ -3,9 +3,12 @@
 
 mod edit;
 mod faults;
+mod insert;
 mod json;
 mod lenient;
+mod literal;
 pub mod magics;
+mod markers;
 mod model;
 mod outputs;
 mod patch;
@@ -17,6 +20,9 @@ mod source;
 mod style;
 
 pub use edit::Editor;
+pub use insert::NewCell;
+pub use literal::Literal;
+pub use markers::{Execution, Markers, after_cell};
 pub use model::{Cell, CellKind, Language, Notebook};
 pub use outputs::Output;
 pub use problem::{Problem, ProblemKind};

@@ -10,6 +10,7 @@ use crate::{
     args::{InputArgs, JudgeArgs, RunArgs, RunOnlyArgs, ValidateArgs},
     batch::{Batch, Item},
     executed::Destination,
+    parameters::Parameters,
     pipeline::{self, Judged, Running},
     preload,
     usage::{UsageError, shown},
@@ -38,6 +39,7 @@ fn execute(
     if let Some(folder) = args.cwd.as_deref().filter(|folder| local && !folder.is_dir()) {
         return Err(UsageError::NoSuchFolder { path: shown(folder) });
     }
+    let parameters = Parameters::new(&args.parameters)?;
     let isolation = args
         .isolation
         .unwrap_or_else(|| usual_isolation(batch.items.len()));
@@ -49,6 +51,7 @@ fn execute(
     let running = Running {
         agents: &agents,
         destination,
+        parameters,
         working_directory: args.cwd.as_deref(),
         isolation,
         judged,

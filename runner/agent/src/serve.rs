@@ -269,9 +269,14 @@ impl<F: AsFd> Agent<F> {
             ToAgent::Hello { protocol } => return Err(AgentError::OtherProtocol(protocol)),
             _ if !self.greeted => return Err(AgentError::NoHello),
             ToAgent::Start { session, spec } => self.start(session, &spec)?,
-            ToAgent::Execute { session, cell, code } => {
+            ToAgent::Execute {
+                session,
+                cell,
+                code,
+                widgets,
+            } => {
                 if let Some(session) = self.sessions.get_mut(&session) {
-                    session.execute(cell, code, &mut self.host);
+                    session.execute(cell, code, widgets, &mut self.host);
                 }
             }
             ToAgent::Interrupt { session } => self.with(session, |session| session.interrupt()),

@@ -13,6 +13,7 @@ use nbvet_protocol::{
 };
 use nbvet_report::Interpreter;
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process_group, pidfd_send_signal, waitpid};
+use serde_json::{Map, Value};
 
 use crate::{
     channel::{Channel, Read},
@@ -157,7 +158,13 @@ impl Session {
 
 /// What the host asks for.
 impl Session {
-    pub(crate) fn execute<F: std::os::fd::AsFd>(&mut self, cell: u32, code: String, host: &mut Host<F>) {
+    pub(crate) fn execute<F: std::os::fd::AsFd>(
+        &mut self,
+        cell: u32,
+        code: String,
+        widgets: Map<String, Value>,
+        host: &mut Host<F>,
+    ) {
         if !matches!(self.state, State::Ready) || self.running {
             return;
         }
@@ -166,7 +173,7 @@ impl Session {
         self.cell = Some(cell);
         self.running = true;
         self.output = Output::default();
-        self.tell(&ToWorker::Execute { cell, code });
+        self.tell(&ToWorker::Execute { cell, code, widgets });
     }
 
     pub(crate) fn interrupt(&self) {

@@ -65,6 +65,8 @@ fn job(wish: &Value) -> Job {
                 .collect::<BTreeMap<_, _>>(),
             ..StartSpec::default()
         },
+        parameters: None,
+        run_on: false,
         limits: Limits {
             cell: wish["cellLimit"].as_f64().map(Duration::from_secs_f64),
             grace: Duration::from_millis(500),

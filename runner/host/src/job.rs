@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use nbvet_notebook::{
-    CellKind, Notebook,
+    Execution, Markers, Notebook, after_cell,
     magics::{CellCode, cell_code},
 };
 use nbvet_protocol::StartSpec;
@@ -13,12 +13,26 @@ use nbvet_protocol::StartSpec;
 pub struct Job {
     /// The code cells, in order.
     pub cells: Vec<JobCell>,
+    /// Values that are given to the notebook.
+    pub parameters: Option<Parameters>,
+    /// A cell that ran past its limit and let itself be interrupted does not keep the others from being run. The
+    /// notebook has run past its limit all the same.
+    pub run_on: bool,
     /// How to start its process.
     pub spec: StartSpec,
     /// How long it may take.
     pub limits: Limits,
     /// Keep all outputs for the executed notebook; else only the last lines of a cell that did not end well.
     pub keep_outputs: bool,
+}
+
+/// Code that gives values to the notebook, run as a cell that the file does not have.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Parameters {
+    /// Assignments.
+    pub code: String,
+    /// Index of the cell that they come after; `None`: before all.
+    pub after: Option<u32>,
 }
 
 /// One code cell.
@@ -30,27 +44,30 @@ pub struct JobCell {
     pub id: Option<String>,
     /// Its source as stored.
     pub code: String,
-    /// Tagged `skip-execution`, or nothing in it to run.
+    /// Marked as one to skip, or nothing in it to run.
     pub skip: bool,
-    /// Tagged `raises-exception`: an exception in it ends nothing.
+    /// Marked as one that raises: an exception in it ends nothing.
     pub may_raise: bool,
+    /// What is run after it, where it ended well: nbmake's mocks.
+    pub after: Option<String>,
 }
 
 impl JobCell {
     /// The code cells of a notebook.
     pub fn all_of(notebook: &Notebook) -> Vec<Self> {
-        let code = notebook.cells().iter().filter(|cell| cell.kind == CellKind::Code);
-        code.map(|cell| {
-            let tagged = |tag: &str| cell.tags.iter().any(|have| have == tag);
+        let Execution { allow_errors, .. } = Execution::of(notebook);
+        let cells = notebook.code_cells().map(|cell| {
+            let markers = Markers::of(cell);
             Self {
                 index: cell.index,
                 id: cell.id.clone(),
                 code: cell.source.clone(),
-                skip: tagged("skip-execution") || matches!(cell_code(&cell.source), CellCode::Empty),
-                may_raise: tagged("raises-exception"),
+                skip: markers.skip || matches!(cell_code(&cell.source), CellCode::Empty),
+                may_raise: markers.raises || allow_errors,
+                after: after_cell(&notebook.cell_metadata(cell.index)),
             }
-        })
-        .collect()
+        });
+        cells.collect()
     }
 }
 

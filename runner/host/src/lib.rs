@@ -8,9 +8,10 @@ mod job;
 mod outputs;
 mod run;
 mod session;
+mod widgets;
 
 pub use agent::{Agent, AgentUnavailable};
 pub use event::RunEvent;
-pub use job::{Job, JobCell, Limits};
+pub use job::{Job, JobCell, Limits, Parameters};
 pub use outputs::Outputs;
 pub use run::{RunOutcome, run};

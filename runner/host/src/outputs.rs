@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use nbvet_notebook::Output;
 use nbvet_protocol::{Display, MAX_CELL_OUTPUT, StreamName};
-use nbvet_report::{CellError, Fact};
-use serde_json::{Map, Value};
+use nbvet_report::Fact;
+use serde_json::{Map, Value, json};
+
+use crate::widgets::{Widgets, size_of, size_of_map};
 
 /// Bytes kept of what a cell printed last.
 const MAX_TAIL: usize = 4 * 1024;
@@ -19,6 +21,7 @@ pub struct Outputs {
     cells: BTreeMap<u32, CellOutputs>,
     /// Where the outputs with a display id are: cell and place.
     places: HashMap<String, Vec<(u32, usize)>>,
+    widgets: Widgets,
     keep: bool,
 }
 
@@ -49,6 +52,16 @@ impl Outputs {
         self.cells.get(&cell).map_or(&[], |cell| &cell.outputs)
     }
 
+    /// What widgets leave in the executed notebook's metadata; `None` where there were none.
+    pub fn widgets(&self) -> Option<Value> {
+        self.widgets.metadata()
+    }
+
+    /// A cell begins: new state of widgets, for the notebook to know.
+    pub(crate) fn begin_cell(&mut self) -> Map<String, Value> {
+        self.widgets.begin_cell()
+    }
+
     /// Bytes of a cell's output that were left out.
     pub(crate) fn cut(&self, cell: u32) -> u64 {
         self.cells.get(&cell).map_or(0, |cell| cell.cut)
@@ -73,6 +86,12 @@ impl Outputs {
         })
     }
 
+    /// All cells are done: what the process writes while it ends is no cell's, as in Jupyter. The rest still counts.
+    pub(crate) fn end(&mut self) {
+        self.keep = false;
+        self.widgets.begin_cell();
+    }
+
     pub(crate) fn stream(&mut self, cell: u32, name: StreamName, text: &str) {
         self.clear_if_due(cell);
         let keep = self.keep;
@@ -84,13 +103,14 @@ impl Outputs {
             keep_end(&mut into.stderr_tail);
         }
         let text = into.admit_text(text);
-        if !keep || text.is_empty() {
-            return;
-        }
         let name = match name {
             StreamName::Stdout => "stdout",
             StreamName::Stderr => "stderr",
         };
+        let stored = || json!({"output_type": "stream", "name": name, "text": text});
+        if text.is_empty() || self.widgets.catch(stored) || !keep {
+            return;
+        }
         match into.outputs.last_mut() {
             Some(Output::Stream {
                 name: last,
@@ -112,6 +132,7 @@ impl Outputs {
 
     pub(crate) fn display(&mut self, cell: u32, display: Display) {
         match display {
+            Display::Clear { wait } if self.widgets.clear(wait) => {}
             Display::Clear { wait: true } => self.cells.entry(cell).or_default().clear_next = true,
             Display::Clear { wait: false } => self.clear(cell),
             Display::Update {
@@ -129,15 +150,36 @@ impl Outputs {
                 }
                 self.push(cell, display_id, Output::DisplayData { data, metadata });
             }
+            Display::Error {
+                name,
+                value,
+                traceback,
+            } => self.push(
+                cell,
+                None,
+                Output::Error {
+                    ename: name,
+                    evalue: value,
+                    traceback,
+                },
+            ),
+            Display::Comm {
+                id,
+                action,
+                data,
+                buffers,
+                ..
+            } => self.widgets.hear(cell, &id, action, data, buffers),
             Display::Result {
                 data,
                 metadata,
                 execution_count,
+                display_id,
             } => {
                 let execution_count = Some(execution_count);
                 self.push(
                     cell,
-                    None,
+                    display_id,
                     Output::ExecuteResult {
                         data,
                         metadata,
@@ -148,30 +190,18 @@ impl Outputs {
         }
     }
 
-    /// An exception is never left out: it is small, and it is why one looks at the outputs.
-    pub(crate) fn error(&mut self, cell: u32, error: &CellError) {
-        self.clear_if_due(cell);
-        if self.keep {
-            let CellError {
-                name,
-                value,
-                traceback,
-                ..
-            } = error.clone();
-            let output = Output::Error {
-                ename: name,
-                evalue: value,
-                traceback,
-            };
-            self.cells.entry(cell).or_default().outputs.push(output);
-        }
-    }
-
     fn push(&mut self, cell: u32, display_id: Option<String>, output: Output) {
         self.clear_if_due(cell);
-        let keep = self.keep;
         let into = self.cells.entry(cell).or_default();
-        if into.admit(weight(&output)) && keep {
+        // An exception is why one looks at the outputs: there is room for it where there is none for anything else.
+        let limit = match output {
+            Output::Error { .. } => 2 * MAX_CELL_OUTPUT,
+            _ => MAX_CELL_OUTPUT,
+        };
+        if !into.admit(weight(&output), limit) || self.widgets.catch(|| stored(&output)) {
+            return;
+        }
+        if self.keep {
             let place = (cell, into.outputs.len());
             into.outputs.push(output);
             if let Some(id) = display_id {
@@ -187,7 +217,9 @@ impl Outputs {
             let Some(into) = self.cells.get_mut(cell) else {
                 continue;
             };
-            let Some(Output::DisplayData { data, metadata }) = into.outputs.get_mut(*place) else {
+            let Some(Output::DisplayData { data, metadata } | Output::ExecuteResult { data, metadata, .. }) =
+                into.outputs.get_mut(*place)
+            else {
                 continue;
             };
             let old = size_of_map(data) + size_of_map(metadata);
@@ -202,7 +234,8 @@ impl Outputs {
     }
 
     fn clear_if_due(&mut self, cell: u32) {
-        if self.cells.get(&cell).is_some_and(|cell| cell.clear_next) {
+        let due = self.cells.get(&cell).is_some_and(|cell| cell.clear_next);
+        if due && !self.widgets.is_catching() {
             self.clear(cell);
         }
     }
@@ -229,8 +262,8 @@ impl CellOutputs {
     }
 
     /// Whether there is room for so many bytes; else they are counted as cut.
-    fn admit(&mut self, bytes: u64) -> bool {
-        let fits = self.bytes + bytes <= MAX_CELL_OUTPUT;
+    fn admit(&mut self, bytes: u64, limit: u64) -> bool {
+        let fits = self.bytes + bytes <= limit;
         *(if fits { &mut self.bytes } else { &mut self.cut }) += bytes;
         fits
     }
@@ -245,6 +278,32 @@ impl CellOutputs {
 fn keep_end(text: &mut String) {
     let excess = text.len().saturating_sub(MAX_TAIL);
     text.drain(..text.ceil_char_boundary(excess));
+}
+
+/// An output as nbformat has it, for an `Output` widget.
+fn stored(output: &Output) -> Value {
+    match output {
+        Output::Stream { name, text } => json!({"output_type": "stream", "name": name, "text": text}),
+        Output::DisplayData { data, metadata } => {
+            json!({"output_type": "display_data", "metadata": metadata, "data": data})
+        }
+        Output::ExecuteResult {
+            data,
+            metadata,
+            execution_count,
+        } => json!({
+            "output_type": "execute_result",
+            "metadata": metadata,
+            "data": data,
+            "execution_count": execution_count,
+        }),
+        Output::Error {
+            ename,
+            evalue,
+            traceback,
+        } => json!({"output_type": "error", "ename": ename, "evalue": evalue, "traceback": traceback}),
+        Output::Unknown(value) => value.clone(),
+    }
 }
 
 /// Bytes that an output takes, near enough.
@@ -263,21 +322,6 @@ fn weight(output: &Output) -> u64 {
             (ename.len() + evalue.len() + lines) as u64
         }
         Output::Unknown(value) => size_of(value),
-    }
-}
-
-fn size_of_map(map: &Map<String, Value>) -> u64 {
-    map.iter()
-        .map(|(key, value)| key.len() as u64 + size_of(value))
-        .sum()
-}
-
-fn size_of(value: &Value) -> u64 {
-    match value {
-        Value::String(text) => text.len() as u64,
-        Value::Array(items) => items.iter().map(size_of).sum::<u64>() + 2,
-        Value::Object(map) => size_of_map(map) + 2,
-        Value::Null | Value::Bool(_) | Value::Number(_) => 8,
     }
 }
 

@@ -2,6 +2,7 @@
 //! grace, and a time-out it is, whatever the notebook does afterwards. Judges no fact.
 
 mod ending;
+mod hidden;
 
 use std::time::{Duration, Instant};
 
@@ -29,6 +30,8 @@ pub struct RunOutcome {
     pub interpreter: Option<Interpreter>,
     /// What the cells put out, where the job asked for it.
     pub outputs: Outputs,
+    /// The `n` of `In [n]` of the parameters, where there were some and they were run.
+    pub parameters_count: Option<u32>,
     /// Highest resident size of its processes together, in bytes.
     pub peak_memory: Option<u64>,
     /// User and system seconds of its processes.
@@ -65,6 +68,7 @@ struct Run<'a> {
     cells: Vec<CellRun>,
     interpreter: Option<Interpreter>,
     outputs: Outputs,
+    parameters_count: Option<u32>,
     peak_memory: Option<u64>,
     cpu_seconds: Option<f64>,
 }
@@ -86,6 +90,7 @@ impl<'a> Run<'a> {
             cells: Vec::with_capacity(job.cells.len()),
             interpreter: None,
             outputs: Outputs::new(job.keep_outputs),
+            parameters_count: None,
             peak_memory: None,
             cpu_seconds: None,
         }
@@ -184,39 +189,51 @@ impl Run<'_> {
 impl Run<'_> {
     fn cells(&mut self) -> Result<(), Stop> {
         let job = self.job;
+        let mut timed_out = None;
+        self.parameters(None)?;
         for cell in &job.cells {
             if cell.skip {
                 self.record(entry(cell, CellOutcome::Skipped));
-                continue;
+            } else if let Some(stop) = self.cell(cell) {
+                if !(job.run_on
+                    && matches!(stop, Stop::End(RunEnd::CellTimedOut { .. }))
+                    && !self.session.is_over())
+                {
+                    return Err(timed_out.unwrap_or(stop));
+                }
+                timed_out.get_or_insert(stop);
             }
-            if let Some(stop) = self.cell(cell) {
-                return Err(stop);
-            }
+            self.parameters(Some(cell.index))?;
         }
-        Ok(())
+        timed_out.map_or(Ok(()), Err)
     }
 
     fn cell(&mut self, cell: &JobCell) -> Option<Stop> {
-        let message = ToAgent::Execute {
-            session: self.session.number(),
-            cell: cell.index,
-            code: cell.code.clone(),
-        };
-        if let Err(error) = try_encode(&message) {
-            return Some(Stop::Failure(too_long(cell.index, &error.to_string())));
-        }
         (self.events)(RunEvent::CellStarted { cell: cell.index });
-        let (begun, deadline) = (Instant::now(), self.cell_deadline(cell.index));
-        self.session.send(&message);
-        let end = self.watch(cell, deadline.as_ref());
+        let begun = Instant::now();
+        let mut end = self.execute(cell);
+        self.after_cell(cell, &mut end);
         let run = self.entry_of(cell, &end, begun.elapsed());
-        if let Some(error) = &run.error {
-            self.outputs.error(cell.index, error);
-        }
         let mut facts = end.result.map_or_else(Vec::new, |result| result.facts);
         facts.extend(self.outputs.stderr(cell.index));
         self.record(CellRun { facts, ..run });
         end.stop
+    }
+
+    /// Sends a cell and follows it to its end.
+    fn execute(&mut self, cell: &JobCell) -> CellEnd {
+        let message = ToAgent::Execute {
+            session: self.session.number(),
+            cell: cell.index,
+            code: cell.code.clone(),
+            widgets: self.outputs.begin_cell(),
+        };
+        if let Err(error) = try_encode(&message) {
+            return CellEnd::stopped(Stop::Failure(too_long(cell.index, &error.to_string())));
+        }
+        let deadline = self.cell_deadline(cell.index);
+        self.session.send(&message);
+        self.watch(cell, deadline.as_ref())
     }
 
     fn entry_of(&self, cell: &JobCell, end: &CellEnd, took: Duration) -> CellRun {
@@ -357,7 +374,7 @@ impl Run<'_> {
     }
 
     fn known(&self, cell: u32) -> Result<(), RunFailure> {
-        if self.job.cells.iter().any(|known| known.index == cell) {
+        if cell == hidden::INDEX || self.job.cells.iter().any(|known| known.index == cell) {
             Ok(())
         } else {
             Err(unreadable(&format!("output of a cell {cell} that was not sent")))

@@ -33,6 +33,9 @@ pub enum ToAgent {
         cell: u32,
         /// Its source as stored, magics and all.
         code: String,
+        /// New state of widgets that the front end keeps, by comm id; the notebook sees it before the cell runs.
+        #[serde(default, skip_serializing_if = "Map::is_empty")]
+        widgets: Map<String, Value>,
     },
     /// Interrupt the running cell, as Ctrl-C would.
     Interrupt {
@@ -258,10 +261,47 @@ pub enum Display {
         metadata: Map<String, Value>,
         /// The `n` of `Out[n]`.
         execution_count: u32,
+        /// Given by a notebook that sends its result by hand.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        display_id: Option<String>,
+    },
+    /// A traceback, where it was shown: output type `error`.
+    Error {
+        /// The exception's class.
+        name: String,
+        /// What it says.
+        value: String,
+        /// The lines shown.
+        traceback: Vec<String>,
     },
     /// `clear_output`.
     Clear {
         /// Wait for the next output before clearing.
         wait: bool,
     },
+    /// A widget's word to the front end.
+    Comm {
+        /// The comm's id.
+        id: String,
+        /// What about it.
+        action: CommAction,
+        /// What kind of front end it wants to talk to; when it opens.
+        target: Option<String>,
+        /// What it says.
+        data: Map<String, Value>,
+        /// Bytes that belong to the data, in base64.
+        buffers: Vec<String>,
+    },
+}
+
+/// What happens to a comm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum CommAction {
+    /// It begins.
+    Open,
+    /// Something is said.
+    Message,
+    /// It ends.
+    Close,
 }

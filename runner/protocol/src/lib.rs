@@ -11,8 +11,8 @@ mod frame;
 mod worker;
 
 pub use agent::{
-    Display, FromAgent, InstallPolicy, Isolation, PythonRequest, StartFailureKind, StartSpec, StreamName,
-    ToAgent,
+    CommAction, Display, FromAgent, InstallPolicy, Isolation, PythonRequest, StartFailureKind, StartSpec,
+    StreamName, ToAgent,
 };
 pub use fork_server::{FromForkServer, ToForkServer};
 pub use frame::{FrameBuffer, FrameError, MAX_FRAME, decode, encode, read_frame, try_encode, write_frame};
@@ -20,6 +20,11 @@ pub use worker::{CellResult, CellStatus, FromWorker, ToWorker, WorkerInfo};
 
 /// Changes whenever an older peer could misread a newer one. Both sides refuse another number.
 pub const PROTOCOL_VERSION: u32 = 1;
+
+/// What a cell is called in messages that widgets read: `Output` widgets catch what the cell puts out by it.
+pub fn message_id(cell: u32) -> String {
+    format!("nbvet-cell-{cell}")
+}
 
 /// What one cell may print, in bytes; the rest is left out and said.
 pub const MAX_CELL_OUTPUT: u64 = 20 * 1024 * 1024;

@@ -6,6 +6,7 @@
 use nbvet_report::{CellError, Fact};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::agent::{Display, InstallPolicy};
 
@@ -26,6 +27,9 @@ pub enum ToWorker {
         cell: u32,
         /// Its source.
         code: String,
+        /// New state of widgets, by comm id, to be seen before the cell runs.
+        #[serde(default, skip_serializing_if = "Map::is_empty")]
+        widgets: Map<String, Value>,
     },
     /// The display or barrier was taken in.
     GoOn,

@@ -11,6 +11,7 @@ use nbvet_protocol::{Display, FrameError, FromWorker, StreamName, ToWorker, read
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use rustix::process::{Pid, getpid};
+use serde_json::{Map, Value};
 
 /// Lowest numbers tried for our descriptors, out of reach of notebooks that close "all" small ones.
 const HIGH_DESCRIPTORS: [RawFd; 4] = [1000, 240, 60, 10];
@@ -38,6 +39,9 @@ impl From<io::Error> for Broken {
         Self(error.to_string())
     }
 }
+
+/// A cell's index, its source, and the new state of widgets.
+pub(crate) type NextCell = (u32, String, Map<String, Value>);
 
 /// Socket and private duplicates of descriptors 1 and 2, so that closing those does no harm.
 pub(crate) struct Channel {
@@ -92,11 +96,11 @@ impl Channel {
     }
 
     /// Waits for the next cell, `None` at the end, and sends what threads displayed meanwhile.
-    pub(crate) fn next_cell(&self) -> Result<Option<(u32, String)>, Broken> {
+    pub(crate) fn next_cell(&self) -> Result<Option<NextCell>, Broken> {
         match self.receive()? {
-            ToWorker::Execute { cell, code } => {
+            ToWorker::Execute { cell, code, widgets } => {
                 self.begin()?;
-                Ok(Some((cell, code)))
+                Ok(Some((cell, code, widgets)))
             }
             ToWorker::Finish => Ok(None),
             other => Err(Broken(format!("expected execute or finish, not {other:?}"))),

@@ -136,6 +136,18 @@ fn array<'py>(
         .map(Value::Array)
 }
 
+/// Buffers of a message in base64; none of them where they are too large together.
+pub(crate) fn texts_of(buffers: &[Bound<'_, PyBytes>]) -> Vec<String> {
+    let bytes: usize = buffers.iter().map(|buffer| buffer.as_bytes().len()).sum();
+    if bytes > MAX_DISPLAY / 4 {
+        return Vec::new();
+    }
+    let encoded = buffers
+        .iter()
+        .map(|buffer| BASE64_STANDARD.encode(buffer.as_bytes()));
+    encoded.collect()
+}
+
 /// The text; lone surrogates, which UTF-8 cannot hold, as escapes.
 pub(crate) fn string(text: &Bound<'_, PyString>) -> String {
     if let Ok(text) = text.to_cow() {

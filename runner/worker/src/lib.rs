@@ -2,6 +2,7 @@
 //! states facts about what cells did. It judges nothing, and knows neither rules nor verdicts. Cells themselves
 //! are run by the Python shim beside it, in IPython.
 
+mod cell_hash;
 mod channel;
 mod convert;
 mod installs;
@@ -16,6 +17,8 @@ mod values;
 /// The extension module.
 #[pyo3::pymodule]
 mod nbvet_worker {
+    #[pymodule_export]
+    use crate::cell_hash::cell_hash;
     #[pymodule_export]
     use crate::session::Session;
 }

@@ -6,17 +6,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use nbvet_protocol::{
-    CellResult, CellStatus, Display, FromWorker, InstallPolicy, PROTOCOL_VERSION, StreamName, ToWorker,
-    WorkerInfo,
+    CellResult, CellStatus, CommAction, Display, FromWorker, InstallPolicy, PROTOCOL_VERSION, StreamName,
+    ToWorker, WorkerInfo, message_id,
 };
 use nbvet_report::{AfterCellOrigin, CellError, CommandKind, Fact, InstallAction};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyString};
+use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 use rustc_hash::FxHashSet;
+use serde_json::Value;
 
 use crate::channel::{Broken, Channel};
-use crate::convert::{bundle, shorten, string};
+use crate::convert::{bundle, shorten, string, texts_of};
 use crate::namespace::Namespace;
 use crate::recorder::Recorder;
 use crate::types::Known;
@@ -131,9 +132,12 @@ impl Session {
         self.talk(py, |channel| channel.send(&message));
     }
 
-    /// Waits for the next cell; `None` at the end.
-    fn next_cell(&self, py: Python<'_>) -> Option<(u32, String)> {
-        self.talk(py, Channel::next_cell)
+    /// Waits for the next cell; `None` at the end. Its index, its source, what its messages are called, and what the
+    /// front end made of widgets, as JSON, if anything.
+    fn next_cell(&self, py: Python<'_>) -> Option<(u32, String, String, Option<String>)> {
+        let (cell, source, widgets) = self.talk(py, Channel::next_cell)?;
+        let widgets = (!widgets.is_empty()).then(|| Value::Object(widgets).to_string());
+        Some((cell, source, message_id(cell), widgets))
     }
 
     /// Writes text to stdout (1) or stderr (2).
@@ -167,16 +171,58 @@ impl Session {
                 metadata,
                 display_id,
             },
-            ("result", _) => Display::Result {
+            ("result", display_id) => Display::Result {
                 data,
                 metadata,
                 execution_count: count,
+                display_id,
             },
             (_, display_id) => Display::Data {
                 data,
                 metadata,
                 display_id,
             },
+        };
+        self.talk(py, |channel| channel.display(display));
+    }
+
+    /// Shows a traceback.
+    fn error(&self, py: Python<'_>, name: String, value: &Bound<'_, PyString>, traceback: Vec<String>) {
+        let CellError {
+            name,
+            value,
+            traceback,
+            ..
+        } = cell_error((name, string(value), traceback, None));
+        let display = Display::Error {
+            name,
+            value,
+            traceback,
+        };
+        self.talk(py, |channel| channel.display(display));
+    }
+
+    /// A widget speaks to the front end: `comm_open`, `comm_msg` or `comm_close`.
+    fn comm(
+        &self,
+        py: Python<'_>,
+        action: &str,
+        id: &Bound<'_, PyString>,
+        target: Option<&Bound<'_, PyString>>,
+        data: &Bound<'_, PyAny>,
+        buffers: Vec<Bound<'_, PyBytes>>,
+    ) {
+        let action = match action {
+            "comm_open" => CommAction::Open,
+            "comm_close" => CommAction::Close,
+            _ => CommAction::Message,
+        };
+        let display = Display::Comm {
+            id: shorten(string(id), MAX_TEXT),
+            action,
+            target: target.map(|target| shorten(string(target), MAX_TEXT)),
+            data: bundle(data),
+            buffers: texts_of(&buffers),
         };
         self.talk(py, |channel| channel.display(display));
     }

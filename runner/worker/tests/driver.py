@@ -136,10 +136,10 @@ class Worker:
         body = json.dumps(message).encode()
         self.socket.sendall(struct.pack(">I", len(body)) + body)
 
-    def run(self, code, during=None):
+    def run(self, code, during=None, widgets=None):
         """Run a cell; `during` is called once the worker has it."""
         self.outputs = []
-        self.send({"type": "execute", "cell": self.cells, "code": code})
+        self.send({"type": "execute", "cell": self.cells, "code": code, "widgets": widgets or {}})
         if during is not None:
             during()
         message = self.until("cell-done")

@@ -118,24 +118,24 @@ def test_the_environment_looks_like_jupyter_s(worker):
     cell = worker.run(
         "import os, sys, __main__\n"
         "print(type(get_ipython()).__name__, os.environ['MPLBACKEND'], os.environ['PAGER'], os.environ['TERM'])\n"
-        "print(repr(sys.path[0]), os.path.basename(sys.argv[0]), sys.argv[1])\n"
+        "print(sys.path[sys.path.index('') + 1].rsplit('/', 1)[1], os.path.basename(sys.argv[0]), sys.argv[1])\n"
         "print(__name__, hasattr(__main__, '__file__'), [n for n in vars(__main__) if 'nbvet' in n or n == '_load'])\n"
         "print(sys.stdin.read() == '')"
     )
     assert cell.text().splitlines() == [
         "ZMQInteractiveShell module://matplotlib_inline.backend_inline cat xterm-color",
-        "'' ipykernel_launcher.py -f",
+        "site-packages ipykernel_launcher.py -f",
         "__main__ False []",
         "True",
     ]
 
 
-def test_a_module_beside_the_notebook_shadows_the_standard_library_only_for_the_notebook(start, tmp_path):
-    for name in ("statistics", "json", "asyncio", "IPython", "nbvet_shim", "getpass", "difflib"):
+def test_a_module_beside_the_notebook_shadows_packages_only_and_not_the_standard_library(start, tmp_path):
+    for name in ("statistics", "json", "asyncio", "IPython", "nbvet_shim", "getpass", "difflib", "nbformat"):
         (tmp_path / f"{name}.py").write_text("raise RuntimeError('shadow')")
     worker = start(cwd=tmp_path)
-    cell = worker.run("import statistics")
-    assert cell.error["value"] == "shadow"
+    assert worker.run("import nbformat").error["value"] == "shadow"
+    assert worker.run("import statistics").kind == "ok"
     assert worker.run("import asyncio; await asyncio.sleep(0)").kind == "ok"
 
 

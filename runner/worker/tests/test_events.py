@@ -200,7 +200,7 @@ def test_an_error_in_a_hook_after_the_cell_is_told(each):
     each.run("def hook():\n    raise ValueError('h')\nget_ipython().events.register('post_execute', hook)")
     cell = each.run("x = 1")
     assert cell.kind == "ok" and [a[:3] for a in after(cell)] == [("hook", "ValueError", "h")]
-    assert "ValueError" in cell.text("stderr")
+    assert [(shown["type"], shown["name"]) for shown in cell.displays()] == [("error", "ValueError")]
 
 
 def test_a_script_run_by_magic_that_fails_is_told(worker, tmp_path):

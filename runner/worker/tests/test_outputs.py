@@ -37,9 +37,60 @@ def test_closing_descriptors_1_and_2_loses_nothing_that_python_prints(worker):
     assert worker.run("print('next')").text() == "next\n"
 
 
-def test_closing_sys_stdout_does_not_silence_the_notebook(worker):
-    worker.run("import sys\nsys.stdout.close()")
-    assert worker.run("print('still')").text() == "still\n"
+def test_printing_to_a_closed_sys_stdout_fails_as_in_a_kernel_and_the_descriptor_stays(worker):
+    worker.run("import os, sys\nsys.stdout.close()")
+    cell = worker.run("os.write(1, b'still')\nprint('not any more')")
+    assert cell.error["value"] == "I/O operation on closed file" and cell.text() == "still"
+
+
+def test_an_exception_is_shown_where_it_happened_and_once(worker):
+    cell = worker.run("print('a')\n1/0")
+    (shown,) = cell.displays()
+    assert shown["type"] == "error" and shown["name"] == "ZeroDivisionError" and cell.kind == "raised"
+    assert not worker.run("%no_such_magic").displays()
+
+
+def test_widgets_speak_to_the_agent_and_are_told_what_their_outputs_caught(worker):
+    cell = worker.run("import ipywidgets\nout = ipywidgets.Output()\nwith out: print('caught')")
+    said = [shown for shown in cell.displays() if shown["type"] == "comm"]
+    opened = [one for one in said if one["action"] == "open"]
+    assert {one["target"] for one in opened} == {"jupyter.widget"}
+    assert [one["data"]["state"]["msg_id"] for one in said if "msg_id" in one["data"].get("state", {})][-2:] == [
+        "nbvet-cell-0",
+        "",
+    ]
+    (output,) = [one["id"] for one in opened if one["data"]["state"]["_model_name"] == "OutputModel"]
+    stream = {"output_type": "stream", "name": "stdout", "text": "caught"}
+    cell = worker.run("out.outputs[0]['text']", widgets={output: {"outputs": [stream]}})
+    assert [one["data"]["text/plain"] for one in cell.displays() if one["type"] == "result"] == ["'caught'"]
+
+
+def test_a_front_end_that_names_widgets_that_are_not_there_does_no_harm(worker):
+    assert worker.run("1", widgets={"nobody": {"outputs": []}}).kind == "ok"
+
+
+def test_an_observer_that_fails_is_told_and_stops_nothing(worker):
+    worker.run(
+        "import ipywidgets\nout = ipywidgets.Output()\nout.observe(lambda change: 1/0, names='outputs')\nout.comm.comm_id"
+    )
+    comm = worker.run("print(out.comm.comm_id)").text().strip()
+    stream = {"output_type": "stream", "name": "stdout", "text": "x"}
+    cell = worker.run("'goes on'", widgets={comm: {"outputs": [stream]}})
+    assert cell.kind == "ok"
+    (fact,) = cell.of("afterCell") or cell.of("after-cell")
+    assert fact["error"]["name"] == "ZeroDivisionError"
+
+
+def test_ipykernel_is_there_for_who_asks_and_is_not_loaded_until_somebody_looks_into_it(worker):
+    code = "import sys\nprint('ipykernel.zmqshell' in sys.modules, 'zmq' in sys.modules)\n"
+    code += "[getattr(module, '__file__', None) for module in sys.modules.copy().values()]\n"
+    assert worker.run(code + "print('zmq' in sys.modules)").text().split() == ["True", "False", "False"]
+    cell = worker.run(
+        "from ipykernel.zmqshell import ZMQInteractiveShell\nfrom ipykernel.iostream import OutStream\n"
+        "print(isinstance(get_ipython(), ZMQInteractiveShell), isinstance(sys.stdout, OutStream))\n"
+        "import ipykernel, ipykernel.kernelbase\nprint(ipykernel.__version__ == ipykernel._version.__version__)"
+    )
+    assert cell.text().split() == ["True", "True", "True"]
 
 
 def test_python_s_own_stdout_object_is_not_held_back(worker):

@@ -30,6 +30,7 @@ impl Run<'_> {
             failure,
             interpreter: self.interpreter,
             outputs: self.outputs,
+            parameters_count: self.parameters_count,
             peak_memory: self.peak_memory,
             cpu_seconds: self.cpu_seconds,
         }
@@ -50,6 +51,7 @@ impl Run<'_> {
         let mut killed = !gently;
         let mut until = Instant::now() + if gently { grace } else { silence };
         if gently {
+            self.outputs.end();
             self.session.send(&ToAgent::Finish {
                 session: self.session.number(),
             });

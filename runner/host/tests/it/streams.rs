@@ -94,6 +94,7 @@ fn a_host_that_does_not_read_makes_the_notebook_wait_and_fills_no_memory() {
         session: 1,
         cell: 0,
         code,
+        widgets: serde_json::Map::new(),
     });
     std::thread::sleep(Duration::from_secs(1));
     let held = high_water(&host.agent);

@@ -108,6 +108,8 @@ impl Bench {
         Self {
             job: Job {
                 cells,
+                parameters: None,
+                run_on: false,
                 spec,
                 limits,
                 keep_outputs: true,
@@ -166,6 +168,7 @@ fn cell(index: u32, text: &str) -> JobCell {
         code: code.to_owned(),
         skip: tags == "skip-execution",
         may_raise: tags == "raises-exception",
+        after: None,
     }
 }
 

@@ -1,20 +1,23 @@
 """Which files and lines are the notebook's: names of cells' code, and lines of a cell as its author wrote it."""
 
-import os
 import sys
-import zlib
+from os import environ, getpid
 
 from IPython.core.compilerop import CachingCompiler
+from nbvet_worker import cell_hash
 
-_FOLDER = os.path.join(os.environ.get("TMPDIR") or "/tmp", "ipykernel_%d" % os.getpid())
 # Bodies of these cell magics are compiled apart, without the magic's own line.
 _BODIES = ("<timed exec>", "<timed eval>", "<magic-timeit>", "<string>")
 _MAX_FRAMES = 5000
 
 
 def file_name(code):
-    """The name that a cell's code has in tracebacks and warnings, of the form that Jupyter uses."""
-    return os.path.join(_FOLDER, "%d.py" % zlib.crc32(code.encode("utf-8", "replace")))
+    """The name that a cell's code has in tracebacks and warnings: the one that ipykernel gives it."""
+    given = environ.get("IPYKERNEL_CELL_NAME")
+    if given is not None:
+        return given
+    number = cell_hash(code.encode("utf-8", "replace"))
+    return "%s/ipykernel_%d/%d.py" % (environ.get("TMPDIR") or "/tmp", getpid(), number)
 
 
 class Compiler(CachingCompiler):

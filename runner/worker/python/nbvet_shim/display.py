@@ -1,10 +1,10 @@
-"""Rich outputs: what IPython would print goes to the agent as displays."""
+"""Rich outputs: what IPython would print goes to the agent as displays. The classes are named as ipykernel's are."""
 
 from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
 
 
-class Hook(DisplayHook):
+class ZMQShellDisplayHook(DisplayHook):
     """Keeps the value of the cell's last expression and sends what it looks like."""
 
     session = None
@@ -25,7 +25,7 @@ class Hook(DisplayHook):
         self._is_active = False
 
 
-class Publisher(DisplayPublisher):
+class ZMQDisplayPublisher(DisplayPublisher):
     """Sends displays, updates of displays and clear_output."""
 
     session = None
@@ -39,3 +39,7 @@ class Publisher(DisplayPublisher):
 
     def clear_output(self, wait=False):
         self.session.clear(bool(wait))
+
+
+ZMQShellDisplayHook.__module__ = "ipykernel.displayhook"
+ZMQDisplayPublisher.__module__ = "ipykernel.zmqshell"

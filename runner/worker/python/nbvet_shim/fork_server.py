@@ -22,6 +22,8 @@ _LATER = (
     "IPython.core.usage",
     "IPython.utils.wildcard",
     "getpass",
+    "nbvet_shim.comms",
+    "nbvet_shim.imports",
     "nbvet_shim.runner",
     "nbvet_shim.shell",
     "sqlite3",

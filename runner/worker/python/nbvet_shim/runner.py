@@ -10,11 +10,13 @@ from IPython.core.error import UsageError
 
 from nbvet_shim.cells import Cells
 from nbvet_shim.commands import Commands
+from nbvet_shim.kernel import request
 from nbvet_shim.loop import Loop
-from nbvet_shim.streams import Stream
+from nbvet_shim.streams import OutStream
 from nbvet_shim.watch import Watch, plain
 
 _HOOKS = ("post_execute", "post_run_cell")
+_PACKAGES = ("site-packages", "dist-packages")
 
 
 class Runner:
@@ -38,8 +40,8 @@ class Runner:
         for stream in (sys.__stdout__, sys.__stderr__):
             if stream is not None:
                 stream.reconfigure(line_buffering=True, write_through=True)
-        sys.stdout = Stream(self.session, 1, "<stdout>")
-        sys.stderr = Stream(self.session, 2, "<stderr>")
+        sys.stdout = OutStream(self.session, 1, "stdout")
+        sys.stderr = OutStream(self.session, 2, "stderr")
 
     def _make_shell(self):
         from nbvet_shim.shell import argv, make_shell
@@ -63,7 +65,7 @@ class Runner:
 
     def announce(self, from_kit):
         """Ready for the first cell."""
-        sys.path.insert(0, "")
+        _add_own_folder()
         version = ".".join(str(part) for part in sys.version_info[:3])
         ipython = str(sys.modules["IPython"].__version__)
         self.session.ready(self.shell.user_ns, sys.executable or "", version, ipython, from_kit)
@@ -79,8 +81,9 @@ class Runner:
         # The notebook's own handlers run at exit; a late interrupt may end them.
         signal.signal(signal.SIGINT, self.handler or signal.default_int_handler)
 
-    def _run(self, index, source):
+    def _run(self, index, source, message_id, widgets):
         shell = self.shell
+        shell.parent_header = request(message_id, source)
         self.cells.begin(source)
         self.commands.begin(shell, source)
         shell.shown, shell.assigned, shell.exit_request, shell.raised = [], [], None, None
@@ -92,6 +95,8 @@ class Runner:
         try:
             signal.signal(signal.SIGINT, self.handler)
             try:
+                if widgets is not None:
+                    self._deliver(widgets)
                 self._execute(source)
             finally:
                 self.handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -101,7 +106,16 @@ class Runner:
         error = stray if stray is not None else shell.raised or _error(self.outcome)
         if self.session.forked:
             self._leave_child(error)
+        if stray is not None:
+            self._show(stray)
         self._report(index, source, count, error)
+
+    def _deliver(self, widgets):
+        """What the front end made of widgets since the last cell."""
+        import json
+
+        for error in self.shell.comms.deliver(json.loads(widgets)):
+            self.watch.failed("hook", error)
 
     def _execute(self, source):
         shell = self.shell
@@ -165,6 +179,11 @@ class Runner:
                 continue
         os._exit(status & 0xFF)
 
+    def _show(self, error):
+        """What ended the cell outside of IPython's care has been shown by nobody."""
+        name, value, lines, _line = self.watch.described(error)
+        self.session.error(name, value, lines)
+
     def _report(self, index, source, count, error):
         shell = self.shell
         try:
@@ -182,7 +201,7 @@ class Runner:
     def _ending(self, error):
         """Status, error, interrupted, exit code."""
         lines = None
-        for shown, _name, block in self.shell.shown:
+        for shown, block in self.shell.shown:
             if shown is error:
                 lines = block
             else:
@@ -205,13 +224,8 @@ class Runner:
         return ("exit", ("SystemExit", code or "", [], None), False, code)
 
     def _hook_failed(self, error, lines):
-        """An error was shown that did not end the cell: it is told, and printed as Jupyter shows it."""
+        """An error was shown that did not end the cell."""
         self.watch.failed("hook", error, lines=lines)
-        try:
-            sys.stderr.write("\n".join(lines) + "\n")
-        except Exception:
-            # The notebook replaced stderr by something that fails; the fact is recorded.
-            return
 
     def _flush_native_streams(self):
         """C libraries print through their own buffers."""
@@ -236,6 +250,14 @@ def _error(outcome):
         # Somebody replaced IPython's own function: whether the cell ran, nobody can say.
         return RuntimeError("IPython gave no result for this cell: its run_cell was replaced")
     return outcome.error_before_exec or outcome.error_in_exec
+
+
+def _add_own_folder():
+    """The folder that the notebook runs in comes after the standard library and before packages, as in a kernel."""
+    if "" in sys.path or getattr(sys.flags, "safe_path", False):
+        return
+    folders = (number for number, path in enumerate(sys.path) if os.path.basename(path) in _PACKAGES)
+    sys.path.insert(next(folders, 0), "")
 
 
 def _exit_code(code):

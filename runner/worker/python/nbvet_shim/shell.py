@@ -13,8 +13,12 @@ from traitlets import Any, CBool, Instance, Type
 from traitlets.config import Config
 
 from nbvet_shim.cells import Compiler
-from nbvet_shim.display import Hook, Publisher
-from nbvet_shim.kernel import Kernel
+from nbvet_shim.comms import Comms
+from nbvet_shim.display import ZMQDisplayPublisher, ZMQShellDisplayHook
+from nbvet_shim.imports import AfterImport, pretend
+from nbvet_shim.kernel import IPythonKernel
+from nbvet_shim.streams import OutStream
+from nbvet_shim.watch import plain
 
 _OWN_FOLDER = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _ENVIRONMENT = {
@@ -63,6 +67,10 @@ class FrontendMagics(Magics):
         """Opens another window on the kernel."""
 
     @line_magic
+    def subshell(self, line):
+        """Lists the kernel's subshells."""
+
+    @line_magic
     def connect_info(self, line):
         """Says how to connect; here nobody can."""
         print("This notebook runs without a kernel of its own: there is nothing to connect to.")
@@ -71,13 +79,14 @@ class FrontendMagics(Magics):
 class ZMQInteractiveShell(InteractiveShell):
     """Named as libraries look for it."""
 
-    displayhook_class = Type(Hook)
-    display_pub_class = Type(Publisher)
+    displayhook_class = Type(ZMQShellDisplayHook)
+    display_pub_class = Type(ZMQDisplayPublisher)
     compiler_class = Type(Compiler)
     exiter = Instance(Exit)
     kernel = Any()
     autoindent = CBool(False)
     commands = Any()
+    comms = Any()
     # The code passed to `exit`, in a list; None: not called.
     exit_request = Any()
     # Names that the cell's own statements bind at its top level, without a condition.
@@ -91,6 +100,9 @@ class ZMQInteractiveShell(InteractiveShell):
     in_hook = Any()
     depth = Any()
     cells = Any()
+    session = Any()
+    # The message that a front end would have sent for the running cell.
+    parent_header = Any()
 
     def _exiter_default(self):
         return Exit(self)
@@ -118,11 +130,19 @@ class ZMQInteractiveShell(InteractiveShell):
     def ask_exit(self):
         self.exit_request = [None]
 
+    def get_parent(self):
+        return self.parent_header
+
+    def set_parent(self, parent):
+        self.parent_header = parent
+
     def _showtraceback(self, etype, evalue, stb):
+        text, lines = plain(str(evalue)), [plain(str(line)) for line in stb]
+        self.session.error(plain(str(etype.__name__)), text, lines)
         if self.in_hook:
-            self.on_hook_error(evalue, stb)
+            self.on_hook_error(evalue, lines)
         else:
-            self.shown.append((evalue, etype.__name__, list(stb)))
+            self.shown.append((evalue, lines))
 
     def _get_exc_info(self, exc_tuple=None):
         kind, value, trace = super()._get_exc_info(exc_tuple)
@@ -161,6 +181,7 @@ class ZMQInteractiveShell(InteractiveShell):
         return self.commands.getoutput(self, cmd, self.var_expand(cmd, depth=depth + 1), split)
 
 
+ZMQInteractiveShell.__module__ = "ipykernel.zmqshell"
 InteractiveShellABC.register(ZMQInteractiveShell)
 
 
@@ -172,14 +193,20 @@ def make_shell(session, cells, commands):
     config.MagicsManager.lazy_magics = {"store": "IPython.extensions.storemagic"}
     # Libraries look for this section to tell a notebook from a terminal.
     config.IPKernelApp.connection_file = "kernel-nbvet.json"
-    Hook.session = Publisher.session = session
+    ZMQShellDisplayHook.session = ZMQDisplayPublisher.session = session
     shell = ZMQInteractiveShell.instance(config=config)
     shell.cells = cells
     shell.commands = commands
     shell.shown = []
     shell.assigned = []
     shell.depth = 0
-    shell.kernel = Kernel(shell)
+    shell.session = session
+    shell.parent_header = {}
+    shell.comms = Comms(session)
+    shell.kernel = IPythonKernel(shell, session, shell.comms)
+    AfterImport({"comm": shell.comms.install})
+    actions = {**_classes(), "ipykernel.ipkernel": shell.comms.install_again}
+    pretend("ipykernel", ("displayhook", "iostream", "ipkernel", "kernelapp", "zmqshell"), actions)
     _leave_no_folder(shell)
     _refuse_input()
     return shell
@@ -193,6 +220,18 @@ def _leave_no_folder(shell):
         import shutil
 
         atexit.register(shutil.rmtree, shell.ipython_dir, ignore_errors=True)
+
+
+def _classes():
+    """The classes that our objects are named after are ours, for libraries that import them to ask what they have."""
+
+    def give(name, value):
+        return lambda module: setattr(module, name, value)
+
+    return {
+        "ipykernel.zmqshell": give("ZMQInteractiveShell", ZMQInteractiveShell),
+        "ipykernel.iostream": give("OutStream", OutStream),
+    }
 
 
 def _nothing_to_page(*_args, **_keywords):
@@ -253,4 +292,5 @@ def _is_magic(node):
 def argv():
     """`sys.argv` as a kernel has it."""
     packages = os.path.dirname(os.path.dirname(os.path.abspath(sys.modules["IPython"].__file__)))
-    return [os.path.join(packages, "ipykernel_launcher.py"), "-f", "/run/user/kernel-nbvet.json"]
+    launcher = os.path.join(packages, "ipykernel_launcher.py")
+    return [launcher, "-f", "/run/user/kernel-nbvet.json", "--HistoryManager.hist_file=:memory:"]

@@ -3,30 +3,37 @@
 import io
 
 
-class Stream(io.TextIOBase):
-    """Writes through the extension. Has a `__dict__`: IPython assigns to `write`."""
+class OutStream(io.TextIOBase):
+    """Writes through the extension; named as ipykernel's is. Has a `__dict__`: IPython assigns to `write`."""
 
     encoding = "UTF-8"
-    errors = "backslashreplace"
+    errors = None
     newlines = None
 
     def __init__(self, session, number, name):
         super().__init__()
         self._send = session.write
         self._number = number
+        self._closed = False
         self.name = name
         self.mode = "w"
 
     def write(self, text):
         if not isinstance(text, str):
-            raise TypeError("write() argument must be str, not %s" % type(text).__name__)
+            raise TypeError("write() argument must be str, not %s" % type(text))
+        self._check()
         if text:
             self._send(self._number, text)
         return len(text)
 
     def writelines(self, lines):
+        self._check()
         for line in lines:
             self.write(line)
+
+    def _check(self):
+        if self._closed:
+            raise ValueError("I/O operation on closed file")
 
     def fileno(self):
         return self._number
@@ -40,5 +47,13 @@ class Stream(io.TextIOBase):
     def flush(self):
         """Nothing is ever held back."""
 
+    @property
+    def closed(self):
+        return self._closed
+
     def close(self):
-        """A notebook that closes its stdout can still print, as in Jupyter."""
+        """The descriptor stays open: it is the process's."""
+        self._closed = True
+
+
+OutStream.__module__ = "ipykernel.iostream"
