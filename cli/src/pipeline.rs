@@ -333,7 +333,9 @@ fn job(item: &Item, notebook: &Notebook, running: &Running<'_>, place: Option<Pl
         limits: Limits {
             notebook: settings.timeout,
             cell: match execution.cell_timeout {
-                Some(limit) if !settings.cell_timeout_is_named => limit,
+                Some(limit) if !settings.cell_timeout_is_named => {
+                    Some(limit).filter(|limit| !limit.is_zero())
+                }
                 _ => settings.cell_timeout,
             },
             ..Limits::default()

@@ -66,8 +66,8 @@ impl Markers {
 pub struct Execution {
     /// Every cell may raise.
     pub allow_errors: bool,
-    /// Limit for each cell, where the notebook says; `Some(None)`: none.
-    pub cell_timeout: Option<Option<Duration>>,
+    /// Limit for each cell, where the notebook says; zero: none.
+    pub cell_timeout: Option<Duration>,
 }
 
 impl Execution {
@@ -85,13 +85,13 @@ impl Execution {
 }
 
 /// Seconds; null and what is below zero are no limit, as in nbclient. Anything else says nothing.
-fn timeout(value: &Value) -> Option<Option<Duration>> {
+fn timeout(value: &Value) -> Option<Duration> {
     if value.is_null() {
-        return Some(None);
+        return Some(Duration::ZERO);
     }
     let seconds = value.as_f64()?;
     let limited = seconds > 0.0 && seconds < MAX_TIMEOUT;
-    Some(limited.then(|| Duration::from_secs_f64(seconds)))
+    Some(Duration::from_secs_f64(if limited { seconds } else { 0.0 }))
 }
 
 /// What nbmake runs after a cell that ended well: the names of `nbmake.mock` get other values, then the lines of
@@ -183,10 +183,10 @@ mod tests {
                 &json!({"cells": [], "metadata": {"execution": execution}, "nbformat": 4, "nbformat_minor": 4}),
             ))
         };
-        let seconds = |seconds| Some(Some(Duration::from_secs_f64(seconds)));
+        let seconds = |seconds| Some(Duration::from_secs_f64(seconds));
         assert_eq!(of(json!({"timeout": 1.5})).cell_timeout, seconds(1.5));
-        assert_eq!(of(json!({"timeout": -1})).cell_timeout, Some(None));
-        assert_eq!(of(json!({"timeout": null})).cell_timeout, Some(None));
+        assert_eq!(of(json!({"timeout": -1})).cell_timeout, seconds(0.0));
+        assert_eq!(of(json!({"timeout": null})).cell_timeout, seconds(0.0));
         assert_eq!(
             of(json!({"timeout": "60", "allow_errors": "yes"})),
             Execution::default()

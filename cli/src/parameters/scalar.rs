@@ -1,5 +1,5 @@
 //! What a word means: on the command line by Python's `int` and `float`, as papermill tries them; in a file by the
-//! rules of YAML 1.1 that PyYAML follows.
+//! rules of YAML 1.1 that `PyYAML` follows.
 
 use nbvet_notebook::Literal;
 

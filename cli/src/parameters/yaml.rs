@@ -1,5 +1,5 @@
-//! A YAML or JSON document as Python values, with the meaning that PyYAML's safe loader gives it (dates stay text).
-//! Bounded in depth and size: aliases cannot make a small file large.
+//! A YAML or JSON document as Python values, with the meaning that the safe loader of `PyYAML` gives it (dates stay
+//! text). Bounded in depth and size: aliases cannot make a small file large.
 
 use std::{collections::HashMap, iter::Peekable};
 
@@ -301,11 +301,12 @@ mod tests {
 
     #[test]
     fn aliases_do_not_make_a_small_file_large() {
-        let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
-        for level in 1..9 {
+        let level = |level: usize| {
             let before = format!("*a{}, ", level - 1).repeat(10);
-            text += &format!("a{level}: &a{level} [{before}]\n");
-        }
+            format!("a{level}: &a{level} [{before}]\n")
+        };
+        let first = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+        let text: String = std::iter::once(first).chain((1..9).map(level)).collect();
         assert!(matches!(parse(&text, false), Err(YamlError::TooLarge)));
     }
 }

@@ -6,7 +6,7 @@ use pyo3::pyfunction;
 const SEED: u32 = 0xC70F_6907;
 const MULTIPLIER: u32 = 0x5BD1_E995;
 
-/// MurmurHash2 of a cell's source.
+/// `MurmurHash2` of a cell's source.
 #[pyfunction]
 pub(crate) fn cell_hash(source: &[u8]) -> u32 {
     let mix = |hash: u32, word: u32| hash.wrapping_mul(MULTIPLIER) ^ scramble(word);

@@ -137,7 +137,11 @@ fn array<'py>(
 }
 
 /// Buffers of a message in base64; none of them where they are too large together.
-pub(crate) fn texts_of(buffers: &[Bound<'_, PyBytes>]) -> Vec<String> {
+pub(crate) fn texts_of(buffers: &Bound<'_, PyList>) -> Vec<String> {
+    let buffers: Vec<_> = buffers
+        .iter()
+        .filter_map(|one| one.cast_into::<PyBytes>().ok())
+        .collect();
     let bytes: usize = buffers.iter().map(|buffer| buffer.as_bytes().len()).sum();
     if bytes > MAX_DISPLAY / 4 {
         return Vec::new();

@@ -12,7 +12,7 @@ use nbvet_protocol::{
 use nbvet_report::{AfterCellOrigin, CellError, CommandKind, Fact, InstallAction};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyList, PyString};
+use pyo3::types::{PyDict, PyList, PyString};
 use rustc_hash::FxHashSet;
 use serde_json::Value;
 
@@ -210,7 +210,7 @@ impl Session {
         id: &Bound<'_, PyString>,
         target: Option<&Bound<'_, PyString>>,
         data: &Bound<'_, PyAny>,
-        buffers: Vec<Bound<'_, PyBytes>>,
+        buffers: &Bound<'_, PyList>,
     ) {
         let action = match action {
             "comm_open" => CommAction::Open,
@@ -222,7 +222,7 @@ impl Session {
             action,
             target: target.map(|target| shorten(string(target), MAX_TEXT)),
             data: bundle(data),
-            buffers: texts_of(&buffers),
+            buffers: texts_of(buffers),
         };
         self.talk(py, |channel| channel.display(display));
     }
