@@ -137,7 +137,7 @@ class NotebookItem(pytest.Item):
         return super().repr_failure(excinfo, style=style)
 
     def reportinfo(self):
-        return self.path, None, f"{self.path.name}::{self.name}"
+        return self.path, 0, self.name
 
     def judge(self, report, found, broken=()):
         """Fails with what fails the notebook, and keeps the rest for those who ask for it (`-rA`)."""

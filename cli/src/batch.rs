@@ -13,7 +13,8 @@ use std::{
 };
 
 use nbvet_render::{
-    HtmlPage, NotebookSource, Notes, TextOptions, github, json, junit, markdown, notebook_text, sarif, summary,
+    HtmlPage, NotebookSource, Notes, TextOptions, github, json, junit, markdown, notebook_text, sarif,
+    summary,
 };
 use nbvet_report::{ExitCode, FailureKind, Level, NotebookReport, Report, RunFailure, Tool, judge};
 

@@ -13,8 +13,7 @@ use nbvet_notebook::{Language, Notebook, Output, Reading};
 use nbvet_protocol::{Isolation, PythonRequest, StartSpec};
 use nbvet_render::{CellSource, NotebookSource};
 use nbvet_report::{
-    CellOutcome, CellRun, FailureKind, Interpreter, Level, NotebookReport, RunEnd, RunFailure,
-    judge,
+    CellOutcome, CellRun, FailureKind, Interpreter, Level, NotebookReport, RunEnd, RunFailure, judge,
 };
 
 use crate::{
@@ -269,7 +268,8 @@ fn run(
     }
     let outputs = if item.is_shown_whole {
         let ran = outcome.cells.iter().map(|run| run.cell);
-        ran.map(|cell| (cell, outcome.outputs.of(cell).to_vec())).collect()
+        ran.map(|cell| (cell, outcome.outputs.of(cell).to_vec()))
+            .collect()
     } else {
         BTreeMap::new()
     };

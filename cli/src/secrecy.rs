@@ -29,7 +29,9 @@ pub(crate) fn mask_outputs(outputs: &mut [Output]) {
                     }
                 }
             }
-            Output::Error { evalue, traceback, .. } => {
+            Output::Error {
+                evalue, traceback, ..
+            } => {
                 mask(evalue);
                 traceback.iter_mut().for_each(mask);
             }

@@ -39,10 +39,18 @@ const POLICY: &str =
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
 /// The report as one page. `sources` stand in the order of the report's notebooks; `made`: when, for people.
-pub fn html(report: &Report, sources: &[NotebookSource], rules: &[RuleInfo<'_>], made: Option<&str>) -> String {
+pub fn html(
+    report: &Report,
+    sources: &[NotebookSource],
+    rules: &[RuleInfo<'_>],
+    made: Option<&str>,
+) -> String {
     let mut page = HtmlPage::new();
     for (position, notebook) in report.notebooks.iter().enumerate() {
-        page.add(notebook, sources.get(position).unwrap_or(&NotebookSource::default()));
+        page.add(
+            notebook,
+            sources.get(position).unwrap_or(&NotebookSource::default()),
+        );
     }
     page.finish(report, rules, made)
 }
@@ -77,13 +85,19 @@ impl HtmlPage {
     pub fn finish(self, report: &Report, rules: &[RuleInfo<'_>], made: Option<&str>) -> String {
         let title = title(report);
         let mut main = Markup::default();
-        if report.notebooks.len() != 1 {
+        if report.notebooks.len() == 1 {
+            main.push(tag("h1", &[("class", "hidden")], text(&title)));
+        } else {
             main.push(index(report));
         }
         main.push(self.notebooks.into_iter().collect());
         main.push(explained(&self.rules, rules));
         let body = Markup::from([
-            tag("a", &[("class", "skip"), ("href", "#main")], text("To the verdict")),
+            tag(
+                "a",
+                &[("class", "skip"), ("href", "#main")],
+                text("To the verdict"),
+            ),
             top(report),
             tag("main", &[("id", "main")], main),
             foot(report, made),
@@ -139,13 +153,20 @@ fn part(notebook: &NotebookReport, source: &NotebookSource, position: usize, mut
     let failing = verdict::failing_cells(notebook);
     let carded = carded(notebook);
     let mut inner = verdict::section(notebook, &anchors, &failing);
-    let whole: Vec<_> = carded.iter().filter(|(_, found)| found.location.cell.is_none()).collect();
+    let whole: Vec<_> = carded
+        .iter()
+        .filter(|(_, found)| found.location.cell.is_none())
+        .collect();
     if !whole.is_empty() {
         let cards = whole
             .iter()
             .map(|(position, found)| finding::card(found, *position, source, &anchors));
         let head = tag("h3", &[], text("The whole notebook"));
-        inner.push(tag("section", &[("class", "whole")], Markup::from([head, cards.collect()])));
+        inner.push(tag(
+            "section",
+            &[("class", "whole")],
+            Markup::from([head, cards.collect()]),
+        ));
     }
     inner.push(cells(notebook, source, &anchors, &failing, &carded, &mut room));
     tag("div", &[("class", "notebook")], inner)
@@ -183,7 +204,12 @@ fn cells(
     let empty = CellSource::new(String::new(), None);
     let sources: BTreeMap<u32, &CellSource> = (0..).zip(&source.cells).collect();
     // A report without sources has cells that ran, or that something was found in.
-    let mut indexes: Vec<u32> = sources.keys().chain(runs.keys()).chain(by_cell.keys()).copied().collect();
+    let mut indexes: Vec<u32> = sources
+        .keys()
+        .chain(runs.keys())
+        .chain(by_cell.keys())
+        .copied()
+        .collect();
     indexes.sort_unstable();
     indexes.dedup();
     let mut out = Markup::default();
@@ -207,7 +233,10 @@ fn cells(
         }
     }
     if left_out > 0 {
-        out.push(remark(&format!("{} are left out: the page is full.", count(left_out, "cell"))));
+        out.push(remark(&format!(
+            "{} are left out: the page is full.",
+            count(left_out, "cell")
+        )));
     }
     if out.is_empty() {
         return out;
@@ -238,8 +267,17 @@ fn passed(report: &Report) -> usize {
 fn head(title: &str) -> Markup {
     let inner = Markup::from([
         void_tag("meta", &[("charset", "utf-8")]),
-        void_tag("meta", &[("http-equiv", "Content-Security-Policy"), ("content", POLICY)]),
-        void_tag("meta", &[("name", "viewport"), ("content", "width=device-width, initial-scale=1")]),
+        void_tag(
+            "meta",
+            &[("http-equiv", "Content-Security-Policy"), ("content", POLICY)],
+        ),
+        void_tag(
+            "meta",
+            &[
+                ("name", "viewport"),
+                ("content", "width=device-width, initial-scale=1"),
+            ],
+        ),
         void_tag("meta", &[("name", "color-scheme"), ("content", "light dark")]),
         void_tag("meta", &[("name", "referrer"), ("content", "no-referrer")]),
         void_tag("meta", &[("name", "robots"), ("content", "noindex")]),
@@ -251,9 +289,16 @@ fn head(title: &str) -> Markup {
 
 /// The bar that stays in sight, with the way back to the verdict.
 fn top(report: &Report) -> Markup {
-    let worst = report.notebooks.iter().max_by_key(|notebook| notebook.verdict.exit_code);
+    let worst = report
+        .notebooks
+        .iter()
+        .max_by_key(|notebook| notebook.verdict.exit_code);
     let said = match report.notebooks.as_slice() {
-        [one] => format!("{} · {}", verdict::outcome(one.verdict.outcome).1, file_name(&one.path)),
+        [one] => format!(
+            "{} · {}",
+            verdict::outcome(one.verdict.outcome).1,
+            file_name(&one.path)
+        ),
         many => format!("{} of {} passed", passed(report), many.len()),
     };
     let mut inner = tag("span", &[("class", "brand")], text("nbvet"));
@@ -262,7 +307,11 @@ fn top(report: &Report) -> Markup {
         let class = format!("now {}", verdict::outcome(worst.verdict.outcome).0);
         inner.push(tag("a", &[("class", &class), ("href", "#top")], sign));
     }
-    inner.push(tag("span", &[("class", "level")], text(&format!("level {}", report.level))));
+    inner.push(tag(
+        "span",
+        &[("class", "level")],
+        text(&format!("level {}", report.level)),
+    ));
     tag("header", &[("class", "top")], inner)
 }
 
@@ -275,7 +324,13 @@ fn index(report: &Report) -> Markup {
     let rows = report.notebooks.iter().enumerate().map(|(position, notebook)| {
         let verdict = &notebook.verdict;
         let (class, word, _) = verdict::outcome(verdict.outcome);
-        let number = |value: u32| tag("td", &[("class", if value == 0 { "zero" } else { "number" })], text(&value.to_string()));
+        let number = |value: u32| {
+            tag(
+                "td",
+                &[("class", if value == 0 { "zero" } else { "number" })],
+                text(&value.to_string()),
+            )
+        };
         let name = link(&format!("n{position}"), text(beginning(&notebook.path, 500)));
         let sign = Markup::from([verdict::icon(verdict.outcome), text(word)]);
         let cells = [
@@ -295,7 +350,11 @@ fn index(report: &Report) -> Markup {
     ]);
     let inner = Markup::from([
         tag("h1", &[], text(&title(report))),
-        tag("div", &[("class", "scroll")], tag("table", &[("class", "index")], table)),
+        tag(
+            "div",
+            &[("class", "scroll")],
+            tag("table", &[("class", "index")], table),
+        ),
     ]);
     tag("section", &[("class", "verdicts")], inner)
 }
@@ -308,8 +367,16 @@ fn explained(found: &BTreeMap<String, u32>, rules: &[RuleInfo<'_>]) -> Markup {
         .map(|rule| {
             let times = count(found[rule.id], "finding");
             let summary = format!("{} {} ({times})", rule.id, rule.name);
-            let page = tag("div", &[("id", &format!("rule-{}", rule.id)), ("class", "rich")], rich::rule_page(&rule.page));
-            tag("details", &[("class", "rule-page")], Markup::from([tag("summary", &[], text(&summary)), page]))
+            let page = tag(
+                "div",
+                &[("id", &format!("rule-{}", rule.id)), ("class", "rich")],
+                rich::rule_page(&rule.page),
+            );
+            tag(
+                "details",
+                &[("class", "rule-page")],
+                Markup::from([tag("summary", &[], text(&summary)), page]),
+            )
         })
         .collect();
     if pages.is_empty() {

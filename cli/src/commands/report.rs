@@ -94,7 +94,10 @@ fn sources(report: &Report, executed: Option<&Path>) -> Result<Vec<NotebookSourc
             Destination::Folder(executed.to_owned()).file(Path::new(&notebook.path))
         }
     };
-    let found = report.notebooks.iter().map(|notebook| source(&place(notebook), is_one));
+    let found = report
+        .notebooks
+        .iter()
+        .map(|notebook| source(&place(notebook), is_one));
     found.collect()
 }
 

@@ -17,12 +17,7 @@ use crate::{
 
 /// Everything counts: how the run ended, what it showed, and what reading shows.
 pub(crate) fn validate(args: &ValidateArgs) -> Result<ExitCode, UsageError> {
-    let batch = Batch::new(
-        &args.input.paths,
-        args.input.print,
-        Some(&args.judge),
-        &args.run,
-    )?;
+    let batch = Batch::new(&args.input.paths, args.input.print, Some(&args.judge), &args.run)?;
     execute(
         batch,
         &args.run,

@@ -39,8 +39,8 @@ pub(super) fn state(run: Option<&CellRun>, fails: bool) -> (&'static str, &'stat
         Some(CellOutcome::Timeout) => ("failed", "timed out"),
         Some(CellOutcome::NotRun) => ("not-run", "not run"),
         Some(CellOutcome::Skipped) if !fails => ("skipped", "skipped"),
-        Some(CellOutcome::Ok) if fails => ("found", "ran, but found wrong"),
-        _ if fails => ("found", "found wrong"),
+        Some(CellOutcome::Ok) if fails => ("found", "ran, and is at fault"),
+        _ if fails => ("found", "at fault"),
         Some(CellOutcome::Ok) => ("ok", "ran"),
         Some(CellOutcome::Skipped) | None => ("plain", "not run"),
     }
@@ -58,7 +58,14 @@ pub(super) fn section(
         return prose_cell(cell, &id, room);
     }
     let (state, _) = state(cell.run, cell.fails.is_some());
-    let class = format!("cell {state}{}", if cell.found.is_empty() { "" } else { " with-findings" });
+    let class = format!(
+        "cell {state}{}",
+        if cell.found.is_empty() {
+            ""
+        } else {
+            " with-findings"
+        }
+    );
     let marks: Vec<Mark<'_>> = cell
         .found
         .iter()
@@ -86,7 +93,11 @@ pub(super) fn section(
         inner.push(tag("div", &[("class", "outputs")], put_out));
     }
     let label = format!("{id}-h");
-    tag("section", &[("class", &class), ("id", &id), ("aria-labelledby", &label)], inner)
+    tag(
+        "section",
+        &[("class", &class), ("id", &id), ("aria-labelledby", &label)],
+        inner,
+    )
 }
 
 /// Text for people, as they are meant to read it.
@@ -108,7 +119,10 @@ fn heading(cell: &Cell<'_>, anchors: &Anchors) -> Markup {
     if cell.run.is_some() || cell.fails.is_some() {
         facts.push(word.to_owned());
     }
-    if let Some(run) = cell.run.filter(|run| !matches!(run.outcome, CellOutcome::NotRun | CellOutcome::Skipped)) {
+    if let Some(run) = cell
+        .run
+        .filter(|run| !matches!(run.outcome, CellOutcome::NotRun | CellOutcome::Skipped))
+    {
         facts.push(seconds(run.seconds));
     }
     let facts = tag("span", &[("class", "facts")], text(&facts.join(" · ")));
@@ -117,7 +131,9 @@ fn heading(cell: &Cell<'_>, anchors: &Anchors) -> Markup {
 
 /// From one failure to the next, and back to the verdict.
 fn go_on(cell: &Cell<'_>, anchors: &Anchors) -> Markup {
-    let Some(next) = cell.fails else { return Markup::default() };
+    let Some(next) = cell.fails else {
+        return Markup::default();
+    };
     let mut links = link(&anchors.verdict(), text("verdict"));
     if let NextFailure::Cell(next) = next {
         links.push(link(&anchors.cell(next), text("next failure")));
@@ -150,5 +166,7 @@ fn put_out(cell: &Cell<'_>, room: &mut Room) -> Markup {
 
 pub(super) fn capital(any: &str) -> String {
     let mut chars = any.chars();
-    chars.next().map_or_else(String::new, |first| first.to_uppercase().collect::<String>() + chars.as_str())
+    chars.next().map_or_else(String::new, |first| {
+        first.to_uppercase().collect::<String>() + chars.as_str()
+    })
 }

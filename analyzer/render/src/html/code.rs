@@ -26,7 +26,11 @@ pub(super) struct Mark<'a> {
 /// Numbered lines. `anchor`: what the lines that are marked are reached by, with `-l` and their number.
 pub(super) fn numbered(source: &str, is_python: bool, marks: &[Mark<'_>], anchor: &str) -> Markup {
     let shown = first_lines(beginning(source, MOST_BYTES), MOST_LINES);
-    let words = if is_python { python::words(shown) } else { Vec::new() };
+    let words = if is_python {
+        python::words(shown)
+    } else {
+        Vec::new()
+    };
     let mut words = words.as_slice();
     let mut lines = Markup::default();
     let mut start = 0;

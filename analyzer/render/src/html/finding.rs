@@ -27,11 +27,19 @@ pub(super) fn card(
     let head = Markup::from([
         badge(found),
         place(&found.location, anchors),
-        tag("a", &[("class", "rule"), ("href", &format!("#rule-{}", found.rule.id))], rule(found)),
+        tag(
+            "a",
+            &[("class", "rule"), ("href", &format!("#rule-{}", found.rule.id))],
+            rule(found),
+        ),
     ]);
     let mut card = Markup::from([
         tag("p", &[("class", "finding-head")], head),
-        tag("p", &[("class", "message")], prose(beginning(&found.message, LONGEST))),
+        tag(
+            "p",
+            &[("class", "message")],
+            prose(beginning(&found.message, LONGEST)),
+        ),
     ]);
     card.push(labels(found, anchors));
     if let Some(why) = &found.explanation {
@@ -43,12 +51,20 @@ pub(super) fn card(
     if let Some(fix) = &found.fix {
         card.push(part("Mended", mended(fix, source)));
     }
-    tag("article", &[("class", &class), ("id", &anchors.finding(position))], card)
+    tag(
+        "article",
+        &[("class", &class), ("id", &anchors.finding(position))],
+        card,
+    )
 }
 
 /// `error`.
 pub(super) fn badge(found: &Diagnostic) -> Markup {
-    let word = if found.fault { "fault" } else { found.severity.as_str() };
+    let word = if found.fault {
+        "fault"
+    } else {
+        found.severity.as_str()
+    };
     let class = format!("badge {}", found.severity);
     tag("span", &[("class", &class)], text(word))
 }
@@ -103,8 +119,14 @@ fn mended(fix: &Fix, source: &NotebookSource) -> Markup {
     let mut cells: Vec<u32> = fix.edits.iter().filter_map(|edit| edit.location.cell).collect();
     cells.dedup();
     for cell in cells {
-        let edits: Vec<&Edit> = fix.edits.iter().filter(|edit| edit.location.cell == Some(cell)).collect();
-        let text = usize::try_from(cell).ok().and_then(|index| source.cells.get(index));
+        let edits: Vec<&Edit> = fix
+            .edits
+            .iter()
+            .filter(|edit| edit.location.cell == Some(cell))
+            .collect();
+        let text = usize::try_from(cell)
+            .ok()
+            .and_then(|index| source.cells.get(index));
         if let Some((before, after)) = text.and_then(|cell| change(&cell.source, &edits)) {
             let lines = Markup::from([code::plain(&before, "removed"), code::plain(&after, "added")]);
             out.push(tag("div", &[("class", "change")], lines));
@@ -127,7 +149,9 @@ fn change(source: &str, edits: &[&Edit]) -> Option<(String, String)> {
     let offset = |line: u32, column: u32| -> Option<usize> {
         let index = usize::try_from(line.checked_sub(first)?).ok()?;
         // A place after the last line is its end: where whole lines are taken out.
-        let Some(text) = lines.get(index) else { return Some(before.len()) };
+        let Some(text) = lines.get(index) else {
+            return Some(before.len());
+        };
         let start: usize = lines[..index].iter().map(|line| line.len() + 1).sum();
         let column = usize::try_from(column.checked_sub(1)?).ok()?;
         let within = text.char_indices().nth(column).map_or(text.len(), |(at, _)| at);
@@ -163,7 +187,9 @@ mod tests {
             })
             .collect();
         let found = change(source, &edits.iter().collect::<Vec<_>>());
-        let found = found.as_ref().map(|(before, after)| (before.as_str(), after.as_str()));
+        let found = found
+            .as_ref()
+            .map(|(before, after)| (before.as_str(), after.as_str()));
         assert_eq!(found, expected);
     }
 
@@ -178,7 +204,11 @@ mod tests {
 
     #[test]
     fn edits_of_one_line_are_made_together() {
-        check("f(x, y)", &[(1, 3, 1, 4, "y"), (1, 6, 1, 7, "x")], Some(("f(x, y)", "f(y, x)")));
+        check(
+            "f(x, y)",
+            &[(1, 3, 1, 4, "y"), (1, 6, 1, 7, "x")],
+            Some(("f(x, y)", "f(y, x)")),
+        );
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! HTML that is well formed and escaped by its making: a text becomes [`Markup`] only through [`text`], an attribute
 //! only through [`tag`]. What the sanitizer returns and the page's own words are the two ways around it.
 
+use std::fmt::Write as _;
+
 use crate::harmless_block;
 
 /// A piece of HTML in which every tag is closed.
@@ -21,10 +23,13 @@ pub(super) fn prose(any: &str) -> Markup {
     if parts.len().is_multiple_of(2) {
         return text(any);
     }
-    let pieces = parts.iter().enumerate().map(|(position, part)| match position % 2 {
-        0 => text(part),
-        _ => tag("code", &[], text(part)),
-    });
+    let pieces = parts
+        .iter()
+        .enumerate()
+        .map(|(position, part)| match position % 2 {
+            0 => text(part),
+            _ => tag("code", &[], text(part)),
+        });
     pieces.collect()
 }
 
@@ -51,6 +56,7 @@ pub(super) fn paragraphs(any: &str) -> Markup {
 }
 
 /// A tag with its end.
+#[expect(clippy::needless_pass_by_value, reason = "a piece has one place")]
 pub(super) fn tag(name: &'static str, attributes: Attributes<'_>, inner: Markup) -> Markup {
     let mut out = opened(name, attributes);
     out += &inner.0;
@@ -68,7 +74,7 @@ pub(super) fn void_tag(name: &'static str, attributes: Attributes<'_>) -> Markup
 fn opened(name: &'static str, attributes: Attributes<'_>) -> String {
     let mut out = format!("<{name}");
     for (name, value) in attributes {
-        out += &format!(" {name}=\"{}\"", escaped(value));
+        let _ = write!(out, " {name}=\"{}\"", escaped(value));
     }
     out.push('>');
     out
@@ -102,6 +108,7 @@ impl Markup {
         Self(html.into())
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "a piece has one place")]
     pub(super) fn push(&mut self, more: Self) {
         self.0 += &more.0;
     }

@@ -75,7 +75,11 @@ fn one(output: &Output) -> Markup {
             traceback,
         } => {
             let told = traceback.join("\n");
-            let told = if told.trim().is_empty() { format!("{ename}: {evalue}") } else { told };
+            let told = if told.trim().is_empty() {
+                format!("{ename}: {evalue}")
+            } else {
+                told
+            };
             terminal(&told, "out raised", "traceback")
         }
         Output::Unknown(_) => remark("An output of a kind that is not known is left out."),
@@ -118,7 +122,8 @@ fn cut_in_the_middle(any: &str) -> (&str, usize, &str) {
 
 /// The forms in which a result was given: the richest that can be shown.
 fn bundle(data: &Map<String, Value>) -> Markup {
-    let is_script = |mime: &String| mime.ends_with("javascript") || mime.contains("widget") || mime.contains("+json");
+    let is_script =
+        |mime: &String| mime.ends_with("javascript") || mime.contains("widget") || mime.contains("+json");
     let mut lost = data.keys().any(is_script);
     let form = |mime: &str| data.get(mime).and_then(Value::as_str);
     let mut shown = None;
@@ -133,7 +138,10 @@ fn bundle(data: &Map<String, Value>) -> Markup {
         if !sanitized.markup.is_empty() {
             let mut block = tag("div", &[("class", "out rich")], sanitized.markup);
             if sanitized.cut > 0 {
-                block.push(remark(&format!("Cut: {} more are not shown.", bytes(sanitized.cut))));
+                block.push(remark(&format!(
+                    "Cut: {} more are not shown.",
+                    bytes(sanitized.cut)
+                )));
             }
             shown = Some(block);
         }
@@ -233,7 +241,10 @@ mod tests {
         let table = shown(&json!({"text/html": "<table><tr><td>1</td></tr></table>", "text/plain": "one"}));
         assert!(table.contains("<td>1</td>") && !table.contains("one"), "{table}");
         let plot = shown(&json!({"text/html": "<div><script>draw()</script></div>", "text/plain": "Figure"}));
-        assert!(plot.contains("<pre>Figure</pre>") && plot.contains("parts that act"), "{plot}");
+        assert!(
+            plot.contains("<pre>Figure</pre>") && plot.contains("parts that act"),
+            "{plot}"
+        );
         let script = shown(&json!({"application/javascript": "alert(1)"}));
         assert!(script.contains("parts that act"), "{script}");
     }
@@ -251,14 +262,20 @@ mod tests {
         );
         for forged in ["\" onerror=\"x()", "PHNjcmlwdD4=", ""] {
             let told = shown(&json!({"image/png": forged}));
-            assert_eq!(told, "<p class=\"remark\">An output that says it is image/png is none.</p>");
+            assert_eq!(
+                told,
+                "<p class=\"remark\">An output that says it is image/png is none.</p>"
+            );
         }
     }
 
     #[test]
     fn a_vector_picture_is_an_image_which_runs_nothing() {
         let told = shown(&json!({"image/svg+xml": "<svg onload=\"x()\"/>"}));
-        assert!(told.contains("<img src=\"data:image/svg+xml;base64,PHN2Z"), "{told}");
+        assert!(
+            told.contains("<img src=\"data:image/svg+xml;base64,PHN2Z"),
+            "{told}"
+        );
     }
 
     #[test]
@@ -268,7 +285,11 @@ mod tests {
             text: "x\n".repeat(50_000_000),
         };
         let told = outputs(&[stream], &mut Room::new(10_000_000)).into_string();
-        assert!(told.len() < 100_000 && told.contains("… 99.9 MB cut …"), "{}", told.len());
+        assert!(
+            told.len() < 100_000 && told.contains("… 99.9 MB cut …"),
+            "{}",
+            told.len()
+        );
     }
 
     #[test]

@@ -41,13 +41,54 @@ const KEYWORDS: &[&str] = &[
 ];
 const CONSTANTS: &[&str] = &["False", "None", "True", "self", "cls"];
 const BUILTINS: &[&str] = &[
-    "abs", "all", "any", "bool", "bytes", "dict", "display", "enumerate", "filter", "float", "frozenset",
-    "getattr", "hasattr", "int", "isinstance", "iter", "len", "list", "map", "max", "min", "next", "object",
-    "open", "print", "range", "repr", "reversed", "round", "set", "setattr", "sorted", "str", "sum", "super",
-    "tuple", "type", "zip",
+    "abs",
+    "all",
+    "any",
+    "bool",
+    "bytes",
+    "dict",
+    "display",
+    "enumerate",
+    "filter",
+    "float",
+    "frozenset",
+    "getattr",
+    "hasattr",
+    "int",
+    "isinstance",
+    "iter",
+    "len",
+    "list",
+    "map",
+    "max",
+    "min",
+    "next",
+    "object",
+    "open",
+    "print",
+    "range",
+    "repr",
+    "reversed",
+    "round",
+    "set",
+    "setattr",
+    "sorted",
+    "str",
+    "sum",
+    "super",
+    "tuple",
+    "type",
+    "zip",
 ];
 /// Cell magics whose cell is Python.
-const PYTHON_MAGICS: &[&str] = &["%%time", "%%timeit", "%%capture", "%%prun", "%%python", "%%python3"];
+const PYTHON_MAGICS: &[&str] = &[
+    "%%time",
+    "%%timeit",
+    "%%capture",
+    "%%prun",
+    "%%python",
+    "%%python3",
+];
 
 /// The words of a cell's code that have a colour, in order.
 pub(super) fn words(source: &str) -> Vec<(Range<usize>, Kind)> {
@@ -188,7 +229,10 @@ mod tests {
 
     fn check(source: &str, expected: &[(&str, Kind)]) {
         let found = words(source);
-        let shown: Vec<_> = found.iter().map(|(at, kind)| (&source[at.clone()], *kind)).collect();
+        let shown: Vec<_> = found
+            .iter()
+            .map(|(at, kind)| (&source[at.clone()], *kind))
+            .collect();
         assert_eq!(shown, expected);
     }
 
@@ -222,7 +266,10 @@ mod tests {
             &[("%time x", Kind::Magic), ("!ls | wc", Kind::Magic)],
         );
         check("%%bash\nfor x in *", &[("%%bash", Kind::Magic)]);
-        check("%%time\nNone", &[("%%time", Kind::Magic), ("None", Kind::Constant)]);
+        check(
+            "%%time\nNone",
+            &[("%%time", Kind::Magic), ("None", Kind::Constant)],
+        );
     }
 
     #[test]

@@ -18,15 +18,71 @@ const MOST_BYTES: usize = 300_000;
 const DEEPEST: usize = 100;
 
 const TAGS: &[&str] = &[
-    "a", "abbr", "b", "bdi", "blockquote", "br", "caption", "center", "cite", "code", "col", "colgroup", "dd", "del",
-    "details", "div", "dl", "dt", "em", "figcaption", "figure", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i",
-    "img", "ins", "kbd", "li", "mark", "ol", "p", "pre", "q", "s", "samp", "small", "span", "strike", "strong",
-    "sub", "summary", "sup", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "tt", "u", "ul", "var", "wbr",
+    "a",
+    "abbr",
+    "b",
+    "bdi",
+    "blockquote",
+    "br",
+    "caption",
+    "center",
+    "cite",
+    "code",
+    "col",
+    "colgroup",
+    "dd",
+    "del",
+    "details",
+    "div",
+    "dl",
+    "dt",
+    "em",
+    "figcaption",
+    "figure",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "hr",
+    "i",
+    "img",
+    "ins",
+    "kbd",
+    "li",
+    "mark",
+    "ol",
+    "p",
+    "pre",
+    "q",
+    "s",
+    "samp",
+    "small",
+    "span",
+    "strike",
+    "strong",
+    "sub",
+    "summary",
+    "sup",
+    "table",
+    "tbody",
+    "td",
+    "tfoot",
+    "th",
+    "thead",
+    "tr",
+    "tt",
+    "u",
+    "ul",
+    "var",
+    "wbr",
 ];
 
 /// Whose content is no text for people.
 const WITH_CONTENT: &[&str] = &[
-    "script", "style", "title", "template", "iframe", "noscript", "noembed", "noframes", "object", "svg", "math",
+    "script", "style", "title", "template", "iframe", "noscript", "noembed", "noframes", "object", "svg",
+    "math",
 ];
 
 /// Attributes of any tag, by what they may hold.
@@ -48,9 +104,15 @@ pub(super) fn html(any: &str) -> Sanitized {
     let shown = code::beginning(any, MOST_BYTES);
     let lost_active = has_active_parts(shown);
     let cut = any.len() - shown.len();
-    let clean = sanitizer().clean(&harmless_block(&not_too_deep(shown))).to_string();
+    let clean = sanitizer()
+        .clean(&harmless_block(&not_too_deep(shown)))
+        .to_string();
     Sanitized {
-        markup: if is_visible(&clean) { Markup::trusted(clean) } else { Markup::default() },
+        markup: if is_visible(&clean) {
+            Markup::trusted(clean)
+        } else {
+            Markup::default()
+        },
         lost_active,
         cut,
     }
@@ -148,8 +210,19 @@ fn is_visible(clean: &str) -> bool {
 /// Parts that a notebook shows by acting. Looked for in the text as it is: it is said, and decides nothing.
 fn has_active_parts(any: &str) -> bool {
     const ACTIVE: &[&str] = &[
-        "<script", "<iframe", "<object", "<embed", "<form", "<video", "<audio", "<canvas", "<input", "javascript:",
-        "onerror", "onload", "onclick",
+        "<script",
+        "<iframe",
+        "<object",
+        "<embed",
+        "<form",
+        "<video",
+        "<audio",
+        "<canvas",
+        "<input",
+        "javascript:",
+        "onerror",
+        "onload",
+        "onclick",
     ];
     let lower = any.to_ascii_lowercase();
     ACTIVE.iter().any(|part| lower.contains(part))
@@ -168,13 +241,21 @@ fn not_too_deep(any: &str) -> Cow<'_, str> {
             _ => {}
         }
     }
-    if deepest > DEEPEST { Cow::Owned(escaped(any)) } else { Cow::Borrowed(any) }
+    if deepest > DEEPEST {
+        Cow::Owned(escaped(any))
+    } else {
+        Cow::Borrowed(any)
+    }
 }
 
 /// Tags that nobody closes do not nest.
 fn is_void(name: &str) -> bool {
-    const VOID: &[&str] = &["br", "hr", "img", "col", "input", "meta", "link", "p", "li", "td", "th", "tr", "wbr"];
-    let end = name.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(name.len());
+    const VOID: &[&str] = &[
+        "br", "hr", "img", "col", "input", "meta", "link", "p", "li", "td", "th", "tr", "wbr",
+    ];
+    let end = name
+        .find(|c: char| !c.is_ascii_alphanumeric())
+        .unwrap_or(name.len());
     VOID.iter().any(|void| name[..end].eq_ignore_ascii_case(void))
 }
 
@@ -185,7 +266,13 @@ fn sanitizer() -> &'static Builder<'static> {
         builder
             .tags(TAGS.iter().copied().collect())
             .clean_content_tags(WITH_CONTENT.iter().copied().collect())
-            .generic_attributes(NUMBERS.iter().copied().chain(["title", "alt", "scope", "align"]).collect())
+            .generic_attributes(
+                NUMBERS
+                    .iter()
+                    .copied()
+                    .chain(["title", "alt", "scope", "align"])
+                    .collect(),
+            )
             .add_tag_attributes("a", ["href"])
             .add_tag_attributes("img", ["src"])
             .add_tag_attributes("details", ["open"])
@@ -206,10 +293,10 @@ fn allowed(tag: &str, name: &str, value: &str) -> bool {
         ("img", "src") => PICTURES
             .iter()
             .any(|kind| lower.starts_with(&format!("data:image/{kind};base64,"))),
-        (_, "href") => ["http://", "https://", "mailto:"].iter().any(|scheme| lower.starts_with(scheme)),
-        (_, name) if NUMBERS.contains(&name) => {
-            value.len() <= 4 && value.chars().all(|c| c.is_ascii_digit())
-        }
+        (_, "href") => ["http://", "https://", "mailto:"]
+            .iter()
+            .any(|scheme| lower.starts_with(scheme)),
+        (_, name) if NUMBERS.contains(&name) => value.len() <= 4 && value.chars().all(|c| c.is_ascii_digit()),
         _ => true,
     }
 }
@@ -236,12 +323,27 @@ mod tests {
     #[test]
     fn what_acts_is_taken_away() {
         check("<script>document.title='x'</script>", "");
-        check("<b onclick=\"x()\" id=\"n0\" class=\"skip\" style=\"position:fixed\">b</b>", "<b>b</b>");
+        check(
+            "<b onclick=\"x()\" id=\"n0\" class=\"skip\" style=\"position:fixed\">b</b>",
+            "<b>b</b>",
+        );
         check("<img src=x onerror=alert(1)>", "<img>");
-        check("<img src=\"https://example.org/a.png\" alt=\"a\">", "<img alt=\"a\">");
-        check("<a href=\"javascript:alert(1)\">a</a>", "<a rel=\"noopener noreferrer nofollow\">a</a>");
-        check("<a href=\"/logout\">a</a>", "<a rel=\"noopener noreferrer nofollow\">a</a>");
-        check("<iframe srcdoc=\"<p>x\"></iframe><meta http-equiv=refresh content=0><base href=//x>", "");
+        check(
+            "<img src=\"https://example.org/a.png\" alt=\"a\">",
+            "<img alt=\"a\">",
+        );
+        check(
+            "<a href=\"javascript:alert(1)\">a</a>",
+            "<a rel=\"noopener noreferrer nofollow\">a</a>",
+        );
+        check(
+            "<a href=\"/logout\">a</a>",
+            "<a rel=\"noopener noreferrer nofollow\">a</a>",
+        );
+        check(
+            "<iframe srcdoc=\"<p>x\"></iframe><meta http-equiv=refresh content=0><base href=//x>",
+            "",
+        );
         check("<svg><script>1</script><a xlink:href=\"javascript:1\"></svg>", "");
         check("<form action=//x><input name=a><button>go</button></form>", "go");
     }
@@ -250,8 +352,14 @@ mod tests {
     fn markup_that_would_close_ours_is_closed_itself() {
         check("</div></main></body><b>x", "<b>x</b>");
         check("<!-- <p>", "");
-        check("<table><tr><td>a", "<table><tbody><tr><td>a</td></tr></tbody></table>");
-        check("<p title='\"><script>'>a", "<p title=\"&quot;&gt;&lt;script&gt;\">a</p>");
+        check(
+            "<table><tr><td>a",
+            "<table><tbody><tr><td>a</td></tr></tbody></table>",
+        );
+        check(
+            "<p title='\"><script>'>a",
+            "<p title=\"&quot;&gt;&lt;script&gt;\">a</p>",
+        );
     }
 
     #[test]
@@ -264,7 +372,9 @@ mod tests {
     #[test]
     fn text_cells_become_markup_below_the_pages_headings() {
         assert_eq!(
-            markdown("# A <script>1</script>\n\n|a|\n|-|\n|`1`|\n\n![x](http://example.org/x.png)").markup.into_string(),
+            markdown("# A <script>1</script>\n\n|a|\n|-|\n|`1`|\n\n![x](http://example.org/x.png)")
+                .markup
+                .into_string(),
             "<h4>A </h4>\n<table><thead><tr><th>a</th></tr></thead><tbody>\n<tr><td><code>1</code></td></tr>\n</tbody></table>\n\
              <p><img alt=\"x\"></p>\n"
         );
@@ -283,11 +393,24 @@ mod tests {
     #[test]
     fn markup_made_to_be_slow_is_not() {
         let since = Instant::now();
-        for unit in ["<b>", "<a href=x>", "<table>", "<div", "<font><p>", "</p>", "<table><b>", "&#", "<!--", "[", "*a_", "> "] {
+        for unit in [
+            "<b>",
+            "<a href=x>",
+            "<table>",
+            "<div",
+            "<font><p>",
+            "</p>",
+            "<table><b>",
+            "&#",
+            "<!--",
+            "[",
+            "*a_",
+            "> ",
+        ] {
             let hostile = unit.repeat(MOST_BYTES / unit.len());
             html(&hostile);
             markdown(&hostile);
         }
-        assert!(since.elapsed() < Duration::from_secs(60), "{:?}", since.elapsed());
+        assert!(since.elapsed() < Duration::from_mins(1), "{:?}", since.elapsed());
     }
 }

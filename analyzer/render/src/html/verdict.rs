@@ -45,7 +45,11 @@ pub(super) fn section(notebook: &NotebookReport, anchors: &Anchors, failing: &[u
     let head = Markup::from([
         icon(verdict.outcome),
         tag("span", &[("class", "outcome-word")], text(word)),
-        tag("span", &[("class", "level")], text(&format!("level {}", verdict.level))),
+        tag(
+            "span",
+            &[("class", "level")],
+            text(&format!("level {}", verdict.level)),
+        ),
     ]);
     let mut inner = Markup::from([
         tag("p", &[("class", "outcome")], head),
@@ -59,7 +63,11 @@ pub(super) fn section(notebook: &NotebookReport, anchors: &Anchors, failing: &[u
     ]);
     inner.push(interpreter(notebook));
     let class = format!("verdict {class}");
-    tag("section", &[("class", &class), ("id", &id), ("aria-labelledby", &title)], inner)
+    tag(
+        "section",
+        &[("class", &class), ("id", &id), ("aria-labelledby", &title)],
+        inner,
+    )
 }
 
 /// Why the verdict is what it is, in one sentence.
@@ -76,37 +84,58 @@ pub(super) fn because(notebook: &NotebookReport, anchors: &Anchors) -> String {
             return format!("{} ended the notebook by `exit`; {}", at(*cell), judged(notebook));
         }
         Some(RunEnd::Raised { cell }) => {
-            let name = notebook.cells.iter().find(|run| run.cell == *cell).and_then(|run| run.error.as_ref());
-            let name = name.map_or_else(|| "an exception".to_owned(), |error| format!("`{}`", beginning(&error.name, 100)));
+            let name = notebook
+                .cells
+                .iter()
+                .find(|run| run.cell == *cell)
+                .and_then(|run| run.error.as_ref());
+            let name = name.map_or_else(
+                || "an exception".to_owned(),
+                |error| format!("`{}`", beginning(&error.name, 100)),
+            );
             Some(format!("{} raised {name}", at(*cell)))
         }
-        Some(RunEnd::ExitedWith { cell, code }) => {
-            Some(format!("{} ended the notebook with `exit({})`", at(*cell), beginning(code, 100)))
-        }
+        Some(RunEnd::ExitedWith { cell, code }) => Some(format!(
+            "{} ended the notebook with `exit({})`",
+            at(*cell),
+            beginning(code, 100)
+        )),
         Some(RunEnd::Died { cell, .. }) => Some(in_cell("Its process died", *cell, anchors)),
         Some(RunEnd::OutOfMemory { cell, .. }) => Some(in_cell("It ran out of memory", *cell, anchors)),
-        Some(RunEnd::CellTimedOut { cell, limit }) => {
-            Some(format!("{} ran longer than its limit of {}", at(*cell), seconds(*limit)))
-        }
-        Some(RunEnd::NotebookTimedOut { cell, limit }) => {
-            Some(in_cell(&format!("It ran longer than its limit of {}", seconds(*limit)), *cell, anchors))
-        }
+        Some(RunEnd::CellTimedOut { cell, limit }) => Some(format!(
+            "{} ran longer than its limit of {}",
+            at(*cell),
+            seconds(*limit)
+        )),
+        Some(RunEnd::NotebookTimedOut { cell, limit }) => Some(in_cell(
+            &format!("It ran longer than its limit of {}", seconds(*limit)),
+            *cell,
+            anchors,
+        )),
         Some(RunEnd::Cancelled) => Some("The run was interrupted".to_owned()),
     };
     let not_run = verdict.cells.map_or(0, |cells| cells.not_run);
     match stopped {
-        Some(stopped) if not_run > 0 => format!("{stopped}; {} after it did not run.", count(not_run, "cell")),
+        Some(stopped) if not_run > 0 => {
+            format!("{stopped}; {} after it did not run.", count(not_run, "cell"))
+        }
         Some(stopped) => format!("{stopped}."),
         None if notebook.end.is_none() => format!("It was read and not run; {}", judged(notebook)),
         None if verdict.outcome == Outcome::Failed => {
-            format!("It ran to its end without an exception, and is wrong all the same: {}", fails(notebook))
+            format!(
+                "It ran to its end without an exception, and is wrong all the same: {}",
+                fails(notebook)
+            )
         }
         None => format!("It ran to its end; {} {level}.", passes(notebook)),
     }
 }
 
 fn in_cell(what: &str, cell: Option<u32>, anchors: &Anchors) -> String {
-    cell.map_or_else(|| what.to_owned(), |cell| format!("{what} in {}", anchors.name(cell)))
+    cell.map_or_else(
+        || what.to_owned(),
+        |cell| format!("{what} in {}", anchors.name(cell)),
+    )
 }
 
 fn judged(notebook: &NotebookReport) -> String {
@@ -129,14 +158,23 @@ fn passes(notebook: &NotebookReport) -> &'static str {
 /// `2 findings fail it at level production.`
 fn fails(notebook: &NotebookReport) -> String {
     let level = notebook.verdict.level;
-    let failing = notebook.diagnostics.iter().filter(|found| level.fails(found)).count();
+    let failing = notebook
+        .diagnostics
+        .iter()
+        .filter(|found| level.fails(found))
+        .count();
     let verb = if failing == 1 { "fails" } else { "fail" };
-    format!("{} {verb} it at level {level}.", count(u32::try_from(failing).unwrap_or(u32::MAX), "finding"))
+    format!(
+        "{} {verb} it at level {level}.",
+        count(u32::try_from(failing).unwrap_or(u32::MAX), "finding")
+    )
 }
 
 /// What kept the notebook from being judged.
 fn failure(notebook: &NotebookReport) -> Markup {
-    let Some(failure) = &notebook.failure else { return Markup::default() };
+    let Some(failure) = &notebook.failure else {
+        return Markup::default();
+    };
     let mut inner = paragraphs(beginning(&failure.message, 4_000));
     if let Some(hint) = &failure.hint {
         inner.push(paragraphs(&format!("What to do: {}", beginning(hint, 4_000))));
@@ -161,13 +199,21 @@ fn numbers(notebook: &NotebookReport) -> Markup {
     ]);
     if let Some(cells) = verdict.cells {
         let ran = cells.ok + cells.failed;
-        tiles.push(number(format!("{ran} of {}", ran + cells.not_run), "cells ran", "plain"));
+        tiles.push(number(
+            format!("{ran} of {}", ran + cells.not_run),
+            "cells ran",
+            "plain",
+        ));
         // The sum of nothing is -0.0.
         let sum = notebook.cells.iter().map(|run| run.seconds).sum::<f64>() + 0.0;
         tiles.push(number(seconds(sum), "in cells", "plain"));
     }
     if let Some(interpreter) = &notebook.interpreter {
-        tiles.push(number(beginning(&interpreter.version, 40).to_owned(), "Python", "plain"));
+        tiles.push(number(
+            beginning(&interpreter.version, 40).to_owned(),
+            "Python",
+            "plain",
+        ));
     }
     tag("dl", &[("class", "numbers")], tiles)
 }
@@ -186,15 +232,22 @@ fn map(notebook: &NotebookReport, anchors: &Anchors, failing: &[u32]) -> Markup 
         tag("li", &[], tag("a", &attributes, square))
     });
     let label = "Code cells, in order";
-    tag("nav", &[("class", "map"), ("aria-label", label)], tag("ol", &[], squares.collect()))
+    tag(
+        "nav",
+        &[("class", "map"), ("aria-label", label)],
+        tag("ol", &[], squares.collect()),
+    )
 }
 
 /// What fails the notebook, then what else was found, then what does not count.
 fn lists(notebook: &NotebookReport, anchors: &Anchors) -> Markup {
     let level = notebook.verdict.level;
     let all = || notebook.diagnostics.iter().enumerate();
-    let failing: Vec<_> = all().filter(|(_, found)| level.fails(found)).collect();
-    let mut others: Vec<_> = all().filter(|(_, found)| found.counts() && !level.fails(found)).collect();
+    let mut failing: Vec<_> = all().filter(|(_, found)| level.fails(found)).collect();
+    failing.sort_by_key(|(_, found)| std::cmp::Reverse((found.fault, found.severity)));
+    let mut others: Vec<_> = all()
+        .filter(|(_, found)| found.counts() && !level.fails(found))
+        .collect();
     others.sort_by_key(|(_, found)| std::cmp::Reverse(found.severity));
     let silent: Vec<_> = all().filter(|(_, found)| found.suppression.is_some()).collect();
     let mut out = Markup::default();
@@ -204,12 +257,26 @@ fn lists(notebook: &NotebookReport, anchors: &Anchors) -> Markup {
     }
     out.push(stopped_cells(notebook, anchors, &failing));
     if !others.is_empty() {
-        let name = if failing.is_empty() { "What was found" } else { "Also found" };
+        let name = if failing.is_empty() {
+            "What was found"
+        } else {
+            "Also found"
+        };
         // Without a failure this is what one came to read.
-        out.push(folded(name, &others, anchors, failing.is_empty() && others.len() <= 12));
+        out.push(folded(
+            name,
+            &others,
+            anchors,
+            failing.is_empty() && others.len() <= 12,
+        ));
     }
     if !silent.is_empty() {
-        out.push(folded("Switched off by the notebook or the baseline", &silent, anchors, false));
+        out.push(folded(
+            "Switched off by the notebook or the baseline",
+            &silent,
+            anchors,
+            false,
+        ));
     }
     out
 }
@@ -220,7 +287,11 @@ fn stopped_cells(notebook: &NotebookReport, anchors: &Anchors, listed: &[(usize,
         .cells
         .iter()
         .filter(|run| matches!(run.outcome, CellOutcome::Error | CellOutcome::Timeout))
-        .filter(|run| !listed.iter().any(|(_, found)| found.location.cell == Some(run.cell)))
+        .filter(|run| {
+            !listed
+                .iter()
+                .any(|(_, found)| found.location.cell == Some(run.cell))
+        })
         .take(MOST_LISTED)
         .map(|run| {
             let (_, word) = state(Some(run), true);
@@ -228,13 +299,21 @@ fn stopped_cells(notebook: &NotebookReport, anchors: &Anchors, listed: &[(usize,
             tag("li", &[], link(&anchors.cell(run.cell), text(&said)))
         })
         .collect();
-    if items.is_empty() { items } else { tag("ol", &[("class", "list")], items) }
+    if items.is_empty() {
+        items
+    } else {
+        tag("ol", &[("class", "list")], items)
+    }
 }
 
 fn folded(name: &str, found: &[(usize, &Diagnostic)], anchors: &Anchors, open: bool) -> Markup {
     let summary = tag("summary", &[], text(&format!("{name} ({})", found.len())));
     let inner = Markup::from([summary, list(found, anchors)]);
-    let attributes: &[(&str, &str)] = if open { &[("open", ""), ("class", "more")] } else { &[("class", "more")] };
+    let attributes: &[(&str, &str)] = if open {
+        &[("open", ""), ("class", "more")]
+    } else {
+        &[("class", "more")]
+    };
     tag("details", attributes, inner)
 }
 
@@ -246,7 +325,11 @@ fn list(found: &[(usize, &Diagnostic)], anchors: &Anchors) -> Markup {
         .collect();
     if found.len() > MOST_LISTED {
         let left = found.len() - MOST_LISTED;
-        items.push(tag("li", &[], text(&format!("and {left} more, each at its cell"))));
+        items.push(tag(
+            "li",
+            &[],
+            text(&format!("and {left} more, each at its cell")),
+        ));
     }
     tag("ol", &[("class", "list")], items)
 }
@@ -256,11 +339,22 @@ fn item(position: usize, found: &Diagnostic, anchors: &Anchors) -> Markup {
         Some(cell) => format!("{}, line {}", anchors.name(cell), found.location.line),
         None => "the whole notebook".to_owned(),
     };
-    let message = tag("span", &[("class", "message")], prose(beginning(&found.message, 400)));
+    let message = tag(
+        "span",
+        &[("class", "message")],
+        prose(beginning(&found.message, 400)),
+    );
     let place = tag("span", &[("class", "place")], text(&place));
-    let reason = found.suppression.as_ref().and_then(|suppression| suppression.reason.as_deref());
+    let reason = found
+        .suppression
+        .as_ref()
+        .and_then(|suppression| suppression.reason.as_deref());
     let reason = reason.map_or_else(Markup::default, |reason| {
-        tag("span", &[("class", "place")], text(&format!("reason: {}", beginning(reason, 400))))
+        tag(
+            "span",
+            &[("class", "place")],
+            text(&format!("reason: {}", beginning(reason, 400))),
+        )
     });
     let inner = Markup::from([badge(found), message, place]);
     // What does not count has no card beside its cell.
@@ -289,8 +383,14 @@ fn strengths(strengths: &[Strength], anchors: &Anchors) -> Markup {
 }
 
 fn interpreter(notebook: &NotebookReport) -> Markup {
-    let Some(interpreter) = &notebook.interpreter else { return Markup::default() };
-    let kit = if interpreter.ipython_from_kit { ", which nbvet brought along" } else { "" };
+    let Some(interpreter) = &notebook.interpreter else {
+        return Markup::default();
+    };
+    let kit = if interpreter.ipython_from_kit {
+        ", which nbvet brought along"
+    } else {
+        ""
+    };
     let said = format!(
         "Run by `{}` (Python {}; chosen by {}) with IPython {}{kit}.",
         beginning(&interpreter.path, 500),
@@ -319,5 +419,9 @@ pub(super) fn failing_cells(notebook: &NotebookReport) -> Vec<u32> {
 /// Whether a cell is one of those, and which is the next.
 pub(super) fn next_failure(failing: &[u32], cell: u32) -> Option<NextFailure> {
     let position = failing.binary_search(&cell).ok()?;
-    Some(failing.get(position + 1).map_or(NextFailure::None, |next| NextFailure::Cell(*next)))
+    Some(
+        failing
+            .get(position + 1)
+            .map_or(NextFailure::None, |next| NextFailure::Cell(*next)),
+    )
 }
