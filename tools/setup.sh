@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Sets up a fresh Debian machine that has Rust (rustup), Python 3.11 or newer and a network: Debian's packages,
 # the toolchain's parts, and .venv with what tools/requirements-test.txt pins. Fast when nothing is to be done.
+# With --browser also Chromium, for the tests of the HTML page; where it cannot be had, these are skipped.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -75,6 +76,20 @@ python_packages() {
     echo "$key" >"$stamp"
 }
 
+# Chromium. Nothing else needs it, so its absence stops nothing; that it could not be had is remembered for a day.
+browser() {
+    local failed=.venv/.nbvet-no-browser name
+    for name in chromium chromium-browser google-chrome; do
+        command -v "$name" >/dev/null && return
+    done
+    [ -n "$(find "$failed" -mtime -1 2>/dev/null)" ] && return
+    say "installing chromium"
+    { command -v apt-get >/dev/null && as_root apt-get update -qq &&
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+            chromium fonts-dejavu-core </dev/null; } || { say "no chromium: tests of the HTML page are skipped"; touch "$failed"; }
+}
+
 debian_packages
 rust_toolchain
 python_packages
+[ "${1-}" != --browser ] || browser

@@ -36,6 +36,8 @@ pub(crate) enum Command {
     Lint(LintArgs),
     /// Run notebooks from a clean start and say whether they get to their end
     Run(RunOnlyArgs),
+    /// Validate notebooks and write one HTML page about them, for those who review or grade
+    Report(ReportArgs),
     /// Tell what a rule is about, why it matters and how to mend it
     Explain(ExplainArgs),
     /// List all rules with their severity at each level
@@ -88,6 +90,33 @@ pub(crate) struct ValidateArgs {
     pub(crate) judge: JudgeArgs,
     #[command(flatten)]
     pub(crate) run: RunArgs,
+    #[command(flatten)]
+    pub(crate) executed: ExecutedArgs,
+}
+
+/// As [`ValidateArgs`], for one page.
+#[derive(Debug, Args)]
+#[command(override_usage = "nbvet report [OPTIONS] --output <PAGE> <PATH>...\n       \
+                            nbvet report --from <REPORT> [--executed <PATH>] --output <PAGE>")]
+pub(crate) struct ReportArgs {
+    /// Notebooks, and folders to look for notebooks in
+    #[arg(required_unless_present = "from", value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// The page to write; it needs no other file and no network
+    #[arg(short, long, required = true, value_name = "PAGE")]
+    pub(crate) output: PathBuf,
+    /// Run nothing: make the page of a report that `--format json` has written
+    #[arg(long, value_name = "REPORT", conflicts_with = "paths")]
+    pub(crate) from: Option<PathBuf>,
+    /// With `--from`: the executed notebook, or the folder of them, that the run wrote by its `--output`
+    #[arg(long, value_name = "PATH", requires = "from")]
+    pub(crate) executed: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) print: PrintArgs,
+    #[command(flatten)]
+    pub(crate) judge: JudgeArgs,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
 }
 
 /// As [`ValidateArgs`], without what decides a verdict: here only whether notebooks get to their end counts.
@@ -97,6 +126,8 @@ pub(crate) struct RunOnlyArgs {
     pub(crate) input: InputArgs,
     #[command(flatten)]
     pub(crate) run: RunArgs,
+    #[command(flatten)]
+    pub(crate) executed: ExecutedArgs,
 }
 
 /// Which notebooks, and how results are shown.
@@ -105,6 +136,13 @@ pub(crate) struct InputArgs {
     /// Notebooks, and folders to look for notebooks in
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) print: PrintArgs,
+}
+
+/// How results are shown, and how fast they come.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct PrintArgs {
     /// How results are printed
     #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
     pub(crate) format: Format,
@@ -131,6 +169,8 @@ pub(crate) enum Format {
     Junit,
     /// For a comment on a pull request
     Markdown,
+    /// One page that needs no other file and no network
+    Html,
 }
 
 /// How strict the verdict is. Unset fields say nothing; `settings` fills them.
@@ -227,9 +267,6 @@ pub(crate) struct RunArgs {
     pub(crate) isolation: Option<Isolation>,
     #[command(flatten)]
     pub(crate) parameters: ParameterArgs,
-    /// Write the executed notebook: a file for one notebook, else a folder
-    #[arg(short, long, value_name = "PATH")]
-    pub(crate) output: Option<PathBuf>,
     /// Folder that notebooks run in [default: each notebook's own]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) cwd: Option<PathBuf>,
@@ -251,6 +288,15 @@ pub(crate) struct ParameterArgs {
     /// Give notebooks the names and values of a YAML or JSON file; `-p` and `-r` win over it
     #[arg(short = 'f', long, value_name = "FILE")]
     pub(crate) parameters_file: Vec<PathBuf>,
+}
+
+/// What is kept of a run.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Running")]
+pub(crate) struct ExecutedArgs {
+    /// Write the executed notebook: a file for one notebook, else a folder
+    #[arg(short, long, value_name = "PATH")]
+    pub(crate) output: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

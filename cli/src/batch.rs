@@ -13,14 +13,15 @@ use std::{
 };
 
 use nbvet_render::{
-    NotebookSource, Notes, TextOptions, github, json, junit, markdown, notebook_text, sarif, summary,
+    HtmlPage, NotebookSource, Notes, TextOptions, github, json, junit, markdown, notebook_text, sarif,
+    summary,
 };
 use nbvet_report::{ExitCode, FailureKind, Level, NotebookReport, Report, RunFailure, Tool, judge};
 
 use crate::{
-    args::{Format, InputArgs, JudgeArgs, RunArgs},
+    args::{Format, JudgeArgs, PrintArgs, RunArgs},
     baseline::{self, Baselines, Known},
-    catalogue,
+    catalogue, clock, executed,
     fixing::{self, Fixes},
     guard,
     output::{self, Reader},
@@ -41,6 +42,8 @@ pub(crate) struct Item {
     pub(crate) known: Known,
     /// Modules that may be imported for it before it is run.
     pub(crate) preload: Vec<String>,
+    /// All of it is shown, its outputs too, and not only the lines of its diagnostics.
+    pub(crate) is_shown_whole: bool,
 }
 
 /// What came of it.
@@ -48,6 +51,8 @@ pub(crate) struct Done {
     pub(crate) report: NotebookReport,
     pub(crate) source: NotebookSource,
     pub(crate) fixes: Fixes,
+    /// Its diagnostics say why they matter wherever they are shown; else only on a page.
+    pub(crate) educational: bool,
 }
 
 /// What of the results is printed.
@@ -66,6 +71,9 @@ pub(crate) struct Batch {
     pub(crate) items: Vec<Item>,
     format: Format,
     verbose: bool,
+    pub(crate) jobs: Option<u16>,
+    /// Where a page about all of them goes.
+    page: Option<PathBuf>,
     pub(crate) printed: Printed,
     /// Those that are to be written.
     baselines: Option<Baselines>,
@@ -76,14 +84,15 @@ impl Batch {
     /// Finds the notebooks and their settings. Whatever is wrong with the call is found here, before any work.
     /// Without `judge` only execution faults will count: then no baseline has a say.
     pub(crate) fn new(
-        input: &InputArgs,
+        searched: &[PathBuf],
+        print: PrintArgs,
         judge: Option<&JudgeArgs>,
         run: &RunArgs,
     ) -> Result<Self, UsageError> {
         let is_judged = judge.is_some();
         let judge = judge.cloned().unwrap_or_default();
         let started = Instant::now();
-        let found = paths::collect(&input.paths)?;
+        let found = paths::collect(searched)?;
         for folder in &found.empty {
             output::warning(&format!("there is no notebook in {folder}"));
         }
@@ -112,29 +121,54 @@ impl Batch {
                     settings,
                     known,
                     preload: Vec::new(),
+                    is_shown_whole: print.format == Format::Html,
                 })
             })
             .collect::<Result<_, UsageError>>()?;
-        for unmatched in resolver.unmatched(&input.paths) {
+        for unmatched in resolver.unmatched(searched) {
             output::warning(&unmatched);
         }
         Ok(Self {
             items,
-            format: input.format,
-            verbose: input.verbose,
+            format: print.format,
+            verbose: print.verbose,
+            jobs: print.jobs,
+            page: None,
             printed: Printed::Reports,
             baselines: judge.write_baseline.then_some(baselines),
             started,
         })
     }
 
+    /// Has a page written about all notebooks.
+    pub(crate) fn write_page(&mut self, page: &Path) {
+        self.page = Some(page.to_owned());
+        for item in &mut self.items {
+            item.is_shown_whole = true;
+        }
+    }
+
     /// Does the work on each notebook with `jobs` threads, prints, and gives the highest exit code.
     pub(crate) fn run(&self, jobs: usize, work: impl Fn(&Item, &Progress) -> Done + Sync) -> ExitCode {
         let progress = Progress::new(self.items.len());
         let mut done = Vec::with_capacity(self.items.len());
+        let mut page = (self.page.is_some() || self.format == Format::Html).then(HtmlPage::new);
         let mut take = |mut one: Done| {
-            let reader = self.print_one(&progress, &one);
-            if matches!(self.format, Format::Text | Format::Json | Format::Github) {
+            if let Some(page) = &mut page {
+                page.add(&one.report, &one.source);
+            }
+            if !one.educational {
+                leave_out_explanations(&mut one.report);
+            }
+            let mut reader = self.print_one(&progress, &one);
+            if self.page.is_some() {
+                // The page is to be whole, whoever stopped reading what is printed.
+                reader = Reader::There;
+            }
+            if matches!(
+                self.format,
+                Format::Text | Format::Json | Format::Github | Format::Html
+            ) {
                 // Shown already or not at all: thousands of notebooks need not stay in memory.
                 one.source = NotebookSource::default();
             }
@@ -147,7 +181,7 @@ impl Batch {
             self.run_with_threads(jobs, &work, &progress, &mut take);
         }
         progress.finish();
-        self.print_all(done)
+        self.print_all(done, page)
     }
 
     /// One notebook after the other, in one thread: handing each to another and back takes a tenth of the time of a
@@ -239,7 +273,7 @@ impl Batch {
         progress.suspend(|| output::print(&text))
     }
 
-    fn print_all(&self, done: Vec<Done>) -> ExitCode {
+    fn print_all(&self, done: Vec<Done>, page: Option<HtmlPage>) -> ExitCode {
         let level = done
             .iter()
             .map(|one| one.report.verdict.level)
@@ -259,7 +293,10 @@ impl Batch {
         if self.printed == Printed::Statistics {
             output::print(&statistics::table(&report));
         }
+        let page = page.map(|page| page.finish(&report, &catalogue::infos(), Some(&clock::now())));
+        let page = page.unwrap_or_default();
         output::print(&match self.format {
+            Format::Html => page.clone(),
             Format::Text => summary(&report, &self.text_options(level)),
             Format::Json => json(&report),
             Format::Github => github(&report),
@@ -268,7 +305,9 @@ impl Batch {
             Format::Markdown => markdown(&report, &sources),
         });
         count.print_mended();
-        report.exit_code.max(self.settle_baselines(&report))
+        let written = self.page.as_deref().map(|path| save_page(path, &page));
+        let written = written.unwrap_or(ExitCode::Passed);
+        report.exit_code.max(written).max(self.settle_baselines(&report))
     }
 
     /// Where the baseline was to be written: what the reports have put into it. Elsewhere it is said what it holds in
@@ -317,6 +356,27 @@ impl Batch {
     }
 }
 
+/// Writes the page, and says where it is.
+pub(crate) fn save_page(path: &Path, page: &str) -> ExitCode {
+    match executed::write(path, page.as_bytes()) {
+        Ok(()) => {
+            output::note("page", &shown(path));
+            ExitCode::Passed
+        }
+        Err(source) => {
+            let path = shown(path);
+            output::usage_error(&UsageError::Unwritable { path, source });
+            ExitCode::Error
+        }
+    }
+}
+
+fn leave_out_explanations(report: &mut NotebookReport) {
+    for diagnostic in &mut report.diagnostics {
+        diagnostic.explanation = None;
+    }
+}
+
 /// Hands results on in the order of their index.
 fn in_order(results: mpsc::Receiver<(usize, Done)>, mut take: impl FnMut(Done)) {
     let mut waiting = BTreeMap::new();
@@ -360,6 +420,7 @@ pub(crate) fn without_verdict(path: &Path, level: Level, failure: RunFailure) ->
         report,
         source: NotebookSource::default(),
         fixes: Fixes::default(),
+        educational: false,
     }
 }
 
@@ -381,7 +442,7 @@ mod tests {
             unreachable!("it was asked for")
         };
         guard::install();
-        let batch = Batch::new(&args.input, Some(&args.judge), &args.run).unwrap();
+        let batch = Batch::new(&args.input.paths, args.input.print, Some(&args.judge), &args.run).unwrap();
         let progress = Progress::new(2);
         let work = |item: &Item, _: &Progress| {
             assert!(item.path.ends_with("b.ipynb"), "the table has no rows");

@@ -4,6 +4,7 @@ pub(crate) mod agent;
 pub(crate) mod explain;
 pub(crate) mod init;
 pub(crate) mod lint;
+pub(crate) mod report;
 pub(crate) mod rules;
 pub(crate) mod schema;
 pub(crate) mod server;

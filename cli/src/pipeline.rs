@@ -2,18 +2,18 @@
 //! runner meet.
 
 use std::{
+    collections::BTreeMap,
     fs, io,
     path::{Path, absolute},
 };
 
 use nbvet_engine::{Beside, Run, check, secrets};
 use nbvet_host::{Job, JobCell, Limits, RunEvent, RunOutcome};
-use nbvet_notebook::{Execution, Language, Notebook, Reading};
+use nbvet_notebook::{Execution, Language, Notebook, Output, Reading};
 use nbvet_protocol::{Isolation, PythonRequest, StartSpec};
 use nbvet_render::{CellSource, NotebookSource};
 use nbvet_report::{
-    CellOutcome, CellRun, Diagnostic, FailureKind, Interpreter, Level, NotebookReport, RunEnd, RunFailure,
-    judge,
+    CellOutcome, CellRun, FailureKind, Interpreter, Level, NotebookReport, RunEnd, RunFailure, judge,
 };
 
 use crate::{
@@ -25,7 +25,7 @@ use crate::{
     output,
     parameters::{self, Parameters, Place},
     progress::Progress,
-    secrecy::mask_run,
+    secrecy::{mask_outputs, mask_run},
     usage::shown,
 };
 
@@ -77,6 +77,7 @@ pub(crate) fn validate(item: &Item, running: &Running<'_>, progress: &Progress) 
 #[derive(Default)]
 pub(crate) struct Ran {
     cells: Vec<CellRun>,
+    outputs: BTreeMap<u32, Vec<Output>>,
     end: Option<RunEnd>,
     failure: Option<RunFailure>,
     interpreter: Option<Interpreter>,
@@ -136,6 +137,7 @@ impl Opened {
     pub(crate) fn report(&self, item: &Item, ran: Ran, judged: Judged) -> Done {
         let Ran {
             mut cells,
+            outputs,
             end,
             failure,
             interpreter,
@@ -159,10 +161,9 @@ impl Opened {
             diagnostics.retain(|found| found.fault);
         }
         item.known.mark(&mut diagnostics);
-        if !settings.educational {
-            leave_out_explanations(&mut diagnostics);
-        }
-        let source = if diagnostics.is_empty() {
+        let source = if item.is_shown_whole {
+            self.whole_source(outputs)
+        } else if diagnostics.is_empty() {
             NotebookSource::default()
         } else {
             self.shown_source()
@@ -192,6 +193,7 @@ impl Opened {
             report,
             source,
             fixes: Fixes::default(),
+            educational: settings.educational,
         }
     }
 
@@ -206,11 +208,17 @@ impl Opened {
             .then(|| secrets::masked(&String::from_utf8_lossy(&self.bytes)).into_owned());
         NotebookSource { cells, file }
     }
-}
 
-fn leave_out_explanations(diagnostics: &mut [Diagnostic]) {
-    for diagnostic in diagnostics {
-        diagnostic.explanation = None;
+    /// As [`Self::shown_source`], with what cells are and what they put out.
+    pub(crate) fn whole_source(&self, mut outputs: BTreeMap<u32, Vec<Output>>) -> NotebookSource {
+        let mut source = self.shown_source();
+        let cells = self.reading.notebook.iter().flat_map(Notebook::cells);
+        for (shown, cell) in source.cells.iter_mut().zip(cells) {
+            shown.kind = cell.kind;
+            shown.outputs = outputs.remove(&cell.index).unwrap_or_default();
+            mask_outputs(&mut shown.outputs);
+        }
+        source
     }
 }
 
@@ -268,6 +276,13 @@ fn run(
             outcome.failure.get_or_insert(unwritable(&file, &error));
         }
     }
+    let outputs = if item.is_shown_whole {
+        let ran = outcome.cells.iter().map(|run| run.cell);
+        ran.map(|cell| (cell, outcome.outputs.of(cell).to_vec()))
+            .collect()
+    } else {
+        BTreeMap::new()
+    };
     let RunOutcome {
         cells,
         end,
@@ -277,6 +292,7 @@ fn run(
     } = outcome;
     Ok(Ran {
         cells,
+        outputs,
         end,
         failure,
         interpreter,
@@ -340,7 +356,7 @@ fn job(item: &Item, notebook: &Notebook, running: &Running<'_>, place: Option<Pl
             },
             ..Limits::default()
         },
-        keep_outputs: running.destination.is_some(),
+        keep_outputs: running.destination.is_some() || item.is_shown_whole,
     }
 }
 

@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 
 use nbvet_engine::secrets;
+use nbvet_notebook::Output;
 use nbvet_report::{CellError, CellRun, Fact};
+use serde_json::Value;
 
 /// Masks every text of a run that a report may show.
 pub(crate) fn mask_run(cells: &mut [CellRun]) {
@@ -11,6 +13,39 @@ pub(crate) fn mask_run(cells: &mut [CellRun]) {
         cell.error.iter_mut().for_each(mask_error);
         cell.last_output.iter_mut().for_each(mask);
         cell.facts.iter_mut().for_each(mask_fact);
+    }
+}
+
+/// Masks every text among outputs that a page may show. Pictures are no text.
+pub(crate) fn mask_outputs(outputs: &mut [Output]) {
+    for output in outputs {
+        match output {
+            Output::Stream { text, .. } => mask(text),
+            Output::DisplayData { data, .. } | Output::ExecuteResult { data, .. } => {
+                for (mime, value) in data.iter_mut() {
+                    let is_text = !mime.starts_with("image/") || mime == "image/svg+xml";
+                    if is_text {
+                        mask_value(value);
+                    }
+                }
+            }
+            Output::Error {
+                evalue, traceback, ..
+            } => {
+                mask(evalue);
+                traceback.iter_mut().for_each(mask);
+            }
+            Output::Unknown(_) => {}
+        }
+    }
+}
+
+fn mask_value(value: &mut Value) {
+    match value {
+        Value::String(text) => mask(text),
+        Value::Array(items) => items.iter_mut().for_each(mask_value),
+        Value::Object(members) => members.values_mut().for_each(mask_value),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 

@@ -47,6 +47,12 @@ pub(crate) enum UsageError {
     OutputIsFile { path: String },
     #[error("`--output {path}` names a notebook, and there are {notebooks} to write")]
     OutputIsNotebook { path: String, notebooks: usize },
+    #[error("`--output {path}` is to be a page, and that is a notebook")]
+    PageIsNotebook { path: String },
+    #[error("failed to read the report {path}: {source}")]
+    UnreadableReport { path: String, source: io::Error },
+    #[error("{path} is no report of nbvet: {message}")]
+    NoReport { path: String, message: String },
     #[error("the executed {first} and {second} would both be written to {path}")]
     SameOutput {
         first: String,
@@ -83,6 +89,10 @@ impl UsageError {
             Self::OutputIsFile { .. } | Self::OutputIsNotebook { .. } => {
                 Some("name a folder; each notebook keeps its name in it".to_owned())
             }
+            Self::PageIsNotebook { .. } => Some("name an HTML file, such as `page.html`".to_owned()),
+            Self::NoReport { .. } => {
+                Some("`nbvet validate --format json` writes one to standard output".to_owned())
+            }
             Self::UnreadableBaseline { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 Some("`--write-baseline` writes it from what is found now".to_owned())
             }
@@ -91,6 +101,7 @@ impl UsageError {
                 Some("add `--baseline FILE`, or write `baseline = \"FILE\"` to nbvet.toml".to_owned())
             }
             Self::NoBaseline { .. }
+            | Self::UnreadableReport { .. }
             | Self::UnreadableBaseline { .. }
             | Self::UnreadableConfig { .. }
             | Self::Unwritable { .. }

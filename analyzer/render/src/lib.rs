@@ -1,10 +1,11 @@
-//! A [`Report`](nbvet_report::Report) as text for people, JSON, SARIF 2.1.0, GitHub annotations, JUnit XML and
-//! Markdown: one file each. Pure functions of values; this crate reads no file, asks no terminal and knows no rule.
+//! A [`Report`](nbvet_report::Report) as text for people, JSON, SARIF 2.1.0, GitHub annotations, JUnit XML,
+//! Markdown and an HTML page: one file each. Pure functions of values; this crate reads no file, asks no terminal and knows no rule.
 //!
 //! Whatever comes from a notebook (messages, sources, tracebacks, paths) is made harmless before it is shown.
 
 mod github;
 mod harmless;
+mod html;
 mod json;
 mod junit;
 mod markdown;
@@ -12,9 +13,11 @@ mod place;
 mod sarif;
 mod sources;
 mod text;
+mod words;
 
 pub use github::github;
 pub use harmless::{harmless, harmless_block};
+pub use html::{HtmlPage, html};
 pub use json::json;
 pub use junit::junit;
 pub use markdown::markdown;

@@ -2,8 +2,10 @@
 
 use std::sync::OnceLock;
 
+use nbvet_notebook::{CellKind, Output};
+
 /// The parts of one notebook that are shown beside its diagnostics.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct NotebookSource {
     /// All cells, markdown too, in the order of the file. Empty where the file is no notebook.
     pub cells: Vec<CellSource>,
@@ -12,12 +14,16 @@ pub struct NotebookSource {
 }
 
 /// One cell.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct CellSource {
     /// The source as stored.
     pub source: String,
     /// The execution count stored in the file: the `n` of `In [n]` that its author last saw.
     pub execution_count: Option<u32>,
+    /// Its kind; code, where nobody said.
+    pub kind: CellKind,
+    /// What it put out when it was run, where somebody wants to show it.
+    pub outputs: Vec<Output>,
     /// Where its lines begin, found when the first is asked for.
     starts: OnceLock<Vec<usize>>,
 }
@@ -28,6 +34,8 @@ impl CellSource {
         Self {
             source,
             execution_count,
+            kind: CellKind::Code,
+            outputs: Vec::new(),
             starts: OnceLock::new(),
         }
     }

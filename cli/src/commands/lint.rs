@@ -11,8 +11,13 @@ use crate::{
 
 /// Uses all cores unless told otherwise: reading disturbs nobody.
 pub(crate) fn lint(args: &LintArgs) -> Result<ExitCode, UsageError> {
-    let mut batch = Batch::new(&args.input, Some(&args.judge), &RunArgs::default())?;
-    let jobs = args.input.jobs.map_or(0, usize::from);
+    let mut batch = Batch::new(
+        &args.input.paths,
+        args.input.print,
+        Some(&args.judge),
+        &RunArgs::default(),
+    )?;
+    let jobs = args.input.print.jobs.map_or(0, usize::from);
     let least = if args.fix.unsafe_fixes {
         Applicability::Unsafe
     } else {

@@ -7,7 +7,7 @@ use nbvet_report::ExitCode;
 
 use crate::{
     agents::Agents,
-    args::{InputArgs, JudgeArgs, RunArgs, RunOnlyArgs, ValidateArgs},
+    args::{ReportArgs, RunArgs, RunOnlyArgs, ValidateArgs},
     batch::{Batch, Item},
     executed::Destination,
     parameters::Parameters,
@@ -18,23 +18,36 @@ use crate::{
 
 /// Everything counts: how the run ended, what it showed, and what reading shows.
 pub(crate) fn validate(args: &ValidateArgs) -> Result<ExitCode, UsageError> {
-    execute(&args.input, Some(&args.judge), &args.run, Judged::Everything)
+    let batch = Batch::new(&args.input.paths, args.input.print, Some(&args.judge), &args.run)?;
+    execute(
+        batch,
+        &args.run,
+        args.executed.output.as_deref(),
+        Judged::Everything,
+    )
 }
 
 /// Only whether notebooks get to their end counts.
 pub(crate) fn run(args: &RunOnlyArgs) -> Result<ExitCode, UsageError> {
-    execute(&args.input, None, &args.run, Judged::Faults)
+    let batch = Batch::new(&args.input.paths, args.input.print, None, &args.run)?;
+    execute(batch, &args.run, args.executed.output.as_deref(), Judged::Faults)
+}
+
+/// As [`validate`], with a page about it.
+pub(crate) fn with_page(args: &ReportArgs) -> Result<ExitCode, UsageError> {
+    let mut batch = Batch::new(&args.paths, args.print, Some(&args.judge), &args.run)?;
+    batch.write_page(&args.output);
+    execute(batch, &args.run, None, Judged::Everything)
 }
 
 /// One notebook at a time unless told otherwise: notebooks of a folder may write the same files.
 fn execute(
-    input: &InputArgs,
-    judge: Option<&JudgeArgs>,
+    mut batch: Batch,
     args: &RunArgs,
+    output: Option<&Path>,
     judged: Judged,
 ) -> Result<ExitCode, UsageError> {
-    let mut batch = Batch::new(input, judge, args)?;
-    let destination = destination(&batch.items, args.output.as_deref())?;
+    let destination = destination(&batch.items, output)?;
     let local = args.agent_socket.is_none();
     if let Some(folder) = args.cwd.as_deref().filter(|folder| local && !folder.is_dir()) {
         return Err(UsageError::NoSuchFolder { path: shown(folder) });
@@ -56,7 +69,7 @@ fn execute(
         isolation,
         judged,
     };
-    let jobs = input.jobs.map_or(1, usize::from);
+    let jobs = batch.jobs.map_or(1, usize::from);
     Ok(agents.until_interrupted(|| {
         batch.run(jobs, |item, progress| {
             pipeline::validate(item, &running, progress)

@@ -12,6 +12,7 @@ mod config;
 mod fix;
 mod lint;
 mod python;
+mod report;
 mod sandbox;
 mod secrets;
 mod server;

@@ -2,7 +2,10 @@
 
 use serde_json::json;
 
-use crate::sandbox::{Sandbox, notebook};
+use crate::{
+    python::python,
+    sandbox::{Sandbox, notebook},
+};
 
 /// Put together here, so that scanners of repositories do not take this file for a leak.
 fn token() -> String {
@@ -47,7 +50,7 @@ fn assert_hidden(text: &str, name: &str) {
 #[test]
 fn no_format_shows_a_secret() {
     let sandbox = Sandbox::new().file("a.ipynb", &leaking());
-    for format in ["text", "json", "github", "sarif", "junit", "markdown"] {
+    for format in ["text", "json", "github", "sarif", "junit", "markdown", "html"] {
         for level in ["learning", "development", "production"] {
             let arguments = [
                 "lint",
@@ -98,6 +101,23 @@ fn every_place_of_a_secret_is_told() {
     assert_eq!(places, wanted);
 }
 
+#[test]
+fn a_page_masks_what_a_run_has_put_out() {
+    let Some(python) = python() else { return };
+    let tail = &token()[4..];
+    let cells = [
+        format!("print('ghp' + '_{tail}')"),
+        format!("from IPython.display import HTML\nHTML('<b>ghp' + '_{tail}</b>')"),
+        format!("raise ValueError('ghp' + '_{tail}')"),
+    ];
+    let sources: Vec<&str> = cells.iter().map(String::as_str).collect();
+    let sandbox = Sandbox::new().file("a.ipynb", &notebook(&sources));
+    sandbox.output(&["report", "a.ipynb", "-o", "page.html", "--python", &python]);
+    let page = std::fs::read_to_string(sandbox.path("page.html")).unwrap();
+    assert!(page.contains("<b>") && page.contains("ValueError"), "{page}");
+    assert!(!page.contains(&format!("ghp_{tail}")), "{page}");
+}
+
 /// All that the formats tell of a notebook.
 fn told(file: &str) -> String {
     let sandbox = Sandbox::new().file("a.ipynb", file);
@@ -105,7 +125,7 @@ fn told(file: &str) -> String {
         let output = sandbox.output(arguments);
         String::from_utf8([&*output.stdout, &*output.stderr].concat()).unwrap()
     };
-    ["text", "json", "github", "sarif", "junit", "markdown"]
+    ["text", "json", "github", "sarif", "junit", "markdown", "html"]
         .into_iter()
         .map(|format| {
             tell(&[

@@ -2,7 +2,13 @@
 
 use std::process::Command;
 
-use crate::{assets, command, error::Error, files, wheel::Wheel, workspace::Workspace};
+use crate::{
+    assets, command,
+    error::Error,
+    files,
+    wheel::{PLUGIN, Wheel},
+    workspace::Workspace,
+};
 
 const TARGET: &str = "x86_64-unknown-linux-musl";
 const TARGET_FLAGS: &str = "CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_RUSTFLAGS";
@@ -38,6 +44,7 @@ pub(crate) fn build(workspace: &Workspace) -> Result<(), Error> {
         readme: files::read(&workspace.path("README.md"))?,
         licence_text: files::read(&workspace.path("LICENSE"))?,
         binary: files::read(&binary)?,
+        plugin: files::read(&workspace.path(&format!("python/{PLUGIN}.py")))?,
     };
     let path = workspace.path("dist").join(wheel.file_name());
     let bytes = wheel.pack().map_err(|error| Error::Zip {

@@ -1,5 +1,5 @@
-//! A wheel (the Python packaging authority's binary distribution format 1.0, core metadata 2.4) whose whole
-//! content is one program. Depends on nothing but its fields: equal inputs, equal bytes. Does no I/O.
+//! A wheel (the Python packaging authority's binary distribution format 1.0, core metadata 2.4): one program, and the
+//! module by which pytest knows it. Depends on nothing but its fields: equal inputs, equal bytes. Does no I/O.
 
 use std::io::{Cursor, Write};
 
@@ -20,7 +20,11 @@ pub(crate) struct Wheel {
     pub(crate) readme: Vec<u8>,
     pub(crate) licence_text: Vec<u8>,
     pub(crate) binary: Vec<u8>,
+    pub(crate) plugin: Vec<u8>,
 }
+
+/// The module that pytest loads where the wheel is installed; it imports nothing that is not there.
+pub(crate) const PLUGIN: &str = "pytest_nbvet";
 
 impl Wheel {
     /// The name that installers read tags from.
@@ -45,9 +49,12 @@ impl Wheel {
             record.push(format!("{name},sha256={digest},{}", bytes.len()));
             append(&mut zip, &name, bytes, mode)
         };
+        add(format!("{PLUGIN}.py"), &self.plugin, 0o644)?;
         add(script, &self.binary, 0o755)?;
         add(info("METADATA"), &self.metadata(), 0o644)?;
         add(info("WHEEL"), self.tags().as_bytes(), 0o644)?;
+        let entry = format!("[pytest11]\nnbvet = {PLUGIN}\n");
+        add(info("entry_points.txt"), entry.as_bytes(), 0o644)?;
         add(info("licenses/LICENSE"), &self.licence_text, 0o644)?;
         let name = info("RECORD");
         record.push(format!("{name},,\n"));
@@ -112,6 +119,7 @@ mod tests {
             readme: b"# nbvet\n".to_vec(),
             licence_text: b"licence".to_vec(),
             binary: b"\x7fELF".to_vec(),
+            plugin: b"import pytest\n".to_vec(),
         }
     }
 
@@ -152,9 +160,11 @@ mod tests {
         check(
             "nbvet-1.2.3.dist-info/RECORD",
             &expect![[r"
+                pytest_nbvet.py,sha256=Z1qDAsYhkHRs2PwinGGG8R-1MUIYsg0bdCkgMBpJW3U,14
                 nbvet-1.2.3.data/scripts/nbvet,sha256=O9u0_oOXzSuEJDCznM_wGoZjx1GUXvXpoJ4mf7ix01k,4
                 nbvet-1.2.3.dist-info/METADATA,sha256=lls8rIqpwNJSpc_mm9wdtIQuHNfCCJUE34bhCAQst38,247
                 nbvet-1.2.3.dist-info/WHEEL,sha256=FVUZHByNsFAaEl__Z4oL3le3TA_S4t4eVXUaFUYJ5hw,144
+                nbvet-1.2.3.dist-info/entry_points.txt,sha256=Hx5K7gCIQIDMIcS1KUVyQhSbEMo9adBfHQGRstPgfoU,32
                 nbvet-1.2.3.dist-info/licenses/LICENSE,sha256=gXiscrKNd_y4UfzTAVgxgr0F2WY-0uyBMeYPBXwnlfc,7
                 nbvet-1.2.3.dist-info/RECORD,,
             "]],

@@ -4,6 +4,7 @@ use anstyle::{AnsiColor, Style};
 use unicode_width::UnicodeWidthStr;
 
 use crate::harmless_block;
+pub(super) use crate::words::{count, seconds};
 
 pub(super) const BOLD: Style = Style::new().bold();
 pub(super) const DIM: Style = Style::new().dimmed();
@@ -19,25 +20,6 @@ pub(super) fn paint(style: Style, text: &str) -> String {
     } else {
         format!("{style}{text}{style:#}")
     }
-}
-
-/// `1 cell`, `2 cells`.
-pub(super) fn count(number: u32, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
-}
-
-/// `0.4 s`, `12.0 s`, `3 min 5 s`.
-pub(super) fn seconds(seconds: f64) -> String {
-    if seconds < 60.0 {
-        return format!("{seconds:.1} s");
-    }
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "saturates, and is shown only"
-    )]
-    let whole = seconds.round() as u64;
-    format!("{} min {} s", whole / 60, whole % 60)
 }
 
 /// `  help: text`, the text wrapped and indented under itself. Lines of the text that are indented already
@@ -116,14 +98,6 @@ mod tests {
     #[test]
     fn code_is_not_broken_over_two_lines() {
         assert_eq!(words("a `b c` d` e"), ["a", "`b c`", "d`", "e"]);
-    }
-
-    #[test]
-    fn a_long_time_is_told_in_minutes() {
-        assert_eq!(
-            [seconds(0.04), seconds(59.9), seconds(185.2)],
-            ["0.0 s", "59.9 s", "3 min 5 s"]
-        );
     }
 
     fn plain(text: &str) -> String {

@@ -8,6 +8,7 @@
 
 mod fixture;
 mod github;
+mod html;
 mod junit;
 mod markdown;
 mod sarif;
