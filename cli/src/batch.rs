@@ -47,6 +47,8 @@ pub(crate) struct Item {
 pub(crate) struct Done {
     pub(crate) report: NotebookReport,
     pub(crate) source: NotebookSource,
+    /// Notes are shown.
+    pub(crate) advice: bool,
     pub(crate) fixes: Fixes,
 }
 
@@ -231,11 +233,7 @@ impl Batch {
         if self.printed == Printed::Statistics || self.format != Format::Text {
             return Reader::There;
         }
-        let text = notebook_text(
-            &one.report,
-            Some(&one.source),
-            &self.text_options(one.report.verdict.level),
-        );
+        let text = notebook_text(&one.report, Some(&one.source), &self.text_options(one.advice));
         progress.suspend(|| output::print(&text))
     }
 
@@ -245,6 +243,7 @@ impl Batch {
             .map(|one| one.report.verdict.level)
             .max()
             .unwrap_or_default();
+        let advice = done.iter().any(|one| one.advice);
         let count = fixing::Count::of(&done);
         let (notebooks, sources): (Vec<_>, Vec<_>) =
             done.into_iter().map(|one| (one.report, one.source)).unzip();
@@ -260,7 +259,7 @@ impl Batch {
             output::print(&statistics::table(&report));
         }
         output::print(&match self.format {
-            Format::Text => summary(&report, &self.text_options(level)),
+            Format::Text => summary(&report, &self.text_options(advice)),
             Format::Json => json(&report),
             Format::Github => github(&report),
             Format::Sarif => sarif(&report, &sources, &catalogue::infos()),
@@ -307,8 +306,8 @@ impl Batch {
         }
     }
 
-    fn text_options(&self, level: Level) -> TextOptions {
-        let shown = self.verbose || level == Level::Learning;
+    fn text_options(&self, advice: bool) -> TextOptions {
+        let shown = self.verbose || advice;
         TextOptions {
             width: output::width(),
             notes: if shown { Notes::Shown } else { Notes::Folded },
@@ -351,6 +350,7 @@ pub(crate) fn without_verdict(path: &Path, level: Level, failure: RunFailure) ->
         verdict: judge(level, &[], &[], None, Some(&failure)),
         diagnostics: Vec::new(),
         strengths: Vec::new(),
+        expectations: Vec::new(),
         interpreter: None,
         cells: Vec::new(),
         end: None,
@@ -359,6 +359,7 @@ pub(crate) fn without_verdict(path: &Path, level: Level, failure: RunFailure) ->
     Done {
         report,
         source: NotebookSource::default(),
+        advice: level == Level::Learning,
         fixes: Fixes::default(),
     }
 }

@@ -6,15 +6,18 @@ use std::{
     path::{Path, absolute},
 };
 
-use nbvet_engine::{Beside, Run, check, secrets};
-use nbvet_host::{Job, JobCell, Limits, RunEvent, RunOutcome};
+use nbvet_engine::{Beside, Model, Run, check, mended_lines, secrets, with_model};
+use nbvet_expect::{Plan, Reply, Written};
+use nbvet_host::{Job, JobCell, Limits, Questions, RunEvent, RunOutcome};
 use nbvet_notebook::{Language, Notebook, Reading};
 use nbvet_protocol::{Isolation, PythonRequest, StartSpec};
 use nbvet_render::{CellSource, NotebookSource};
 use nbvet_report::{
-    CellOutcome, CellRun, Diagnostic, FailureKind, Interpreter, Level, NotebookReport, RunEnd, RunFailure,
-    judge,
+    CellOutcome, CellRun, Diagnostic, ExpectationResult, FailureKind, Interpreter, Level, NotebookReport,
+    RunEnd, RunFailure, judge,
 };
+
+use regex::RegexSet;
 
 use crate::{
     agents::Agents,
@@ -23,7 +26,7 @@ use crate::{
     executed::{self, Destination},
     fixing::Fixes,
     progress::Progress,
-    secrecy::mask_run,
+    secrecy::{mask_expectations, mask_run},
     usage::shown,
 };
 
@@ -64,7 +67,10 @@ pub(crate) fn validate(item: &Item, running: &Running<'_>, progress: &Progress) 
         Err(failure) => return without_verdict(&item.path, item.settings.engine.level, failure),
     };
     let outcome = match &opened.reading.notebook {
-        Some(notebook) => run(item, notebook, running, progress).unwrap_or_else(Ran::failed),
+        Some(notebook) => {
+            let plan = opened.plan(item, notebook, running.judged);
+            run(item, notebook, &plan, running, progress).unwrap_or_else(Ran::failed)
+        }
         None => Ran::default(),
     };
     opened.report(item, outcome, running.judged)
@@ -74,6 +80,7 @@ pub(crate) fn validate(item: &Item, running: &Running<'_>, progress: &Progress) 
 #[derive(Default)]
 pub(crate) struct Ran {
     cells: Vec<CellRun>,
+    expectations: Vec<ExpectationResult>,
     end: Option<RunEnd>,
     failure: Option<RunFailure>,
     interpreter: Option<Interpreter>,
@@ -133,6 +140,7 @@ impl Opened {
     pub(crate) fn report(&self, item: &Item, ran: Ran, judged: Judged) -> Done {
         let Ran {
             mut cells,
+            mut expectations,
             end,
             failure,
             interpreter,
@@ -142,6 +150,7 @@ impl Opened {
             cells: &cells,
             end: Some(end),
             folder: folder.as_deref(),
+            expectations: &expectations,
         });
         let settings = &item.settings;
         let mut diagnostics = check(
@@ -152,12 +161,16 @@ impl Opened {
             &settings.engine,
         );
         mask_run(&mut cells);
+        mask_expectations(&mut expectations);
         if judged == Judged::Faults {
             diagnostics.retain(|found| found.fault);
         }
         item.known.mark(&mut diagnostics);
         if !settings.educational {
             leave_out_explanations(&mut diagnostics);
+        }
+        if settings.examples {
+            give_examples(&mut diagnostics, &self.reading);
         }
         let source = if diagnostics.is_empty() {
             NotebookSource::default()
@@ -182,14 +195,39 @@ impl Opened {
             strengths,
             interpreter,
             cells,
+            expectations,
             end,
             failure,
         };
         Done {
             report,
             source,
+            advice: settings.advice,
             fixes: Fixes::default(),
         }
+    }
+
+    /// What is expected of the notebook's values, wherever it is written.
+    fn plan(&self, item: &Item, notebook: &Notebook, judged: Judged) -> Plan {
+        if judged == Judged::Faults {
+            return Plan::default();
+        }
+        let mut written = self.written(notebook);
+        written.extend(item.settings.expectations.iter().cloned());
+        Plan::new(notebook, written)
+    }
+
+    /// What the notebook itself says; where no cell speaks of expectations, it is not parsed for it.
+    fn written(&self, notebook: &Notebook) -> Vec<Written> {
+        let mut cells = notebook.cells().iter();
+        let speaks = cells.any(|cell| {
+            cell.source.contains("expect:") || notebook.cell_metadata_text(cell.index).contains("\"expect\"")
+        });
+        if !speaks {
+            return Vec::new();
+        }
+        let of = |model: &Model<'_>| nbvet_rules::expectations_of(model).0;
+        with_model(&self.reading, &self.beside, of).unwrap_or_default()
     }
 
     /// What the report shows beside its diagnostics.
@@ -205,6 +243,18 @@ impl Opened {
     }
 }
 
+/// The notebook's own lines as a fix would leave them, where one is known.
+fn give_examples(diagnostics: &mut [Diagnostic], reading: &Reading) {
+    let Some(notebook) = &reading.notebook else { return };
+    for diagnostic in diagnostics {
+        let mended = diagnostic
+            .fix
+            .as_ref()
+            .and_then(|fix| mended_lines(notebook, fix));
+        diagnostic.example = mended.map(|lines| secrets::masked(&lines).into_owned());
+    }
+}
+
 fn leave_out_explanations(diagnostics: &mut [Diagnostic]) {
     for diagnostic in diagnostics {
         diagnostic.explanation = None;
@@ -215,6 +265,7 @@ fn leave_out_explanations(diagnostics: &mut [Diagnostic]) {
 fn run(
     item: &Item,
     notebook: &Notebook,
+    plan: &Plan,
     running: &Running<'_>,
     progress: &Progress,
 ) -> Result<Ran, RunFailure> {
@@ -227,7 +278,10 @@ fn run(
     }
     let agent = running.agents.get()?;
     let name = shown(&item.path);
-    let job = job(item, notebook, running);
+    let job = Job {
+        questions: Questions::Given(plan.questions()),
+        ..job(item, notebook, running)
+    };
     let mut outcome = nbvet_host::run(&job, &agent, &mut |event| {
         if let RunEvent::CellStarted { cell } = event {
             progress.cell(&name, cell);
@@ -260,13 +314,20 @@ fn run(
     }
     let RunOutcome {
         cells,
+        asked,
         end,
         failure,
         interpreter,
         ..
     } = outcome;
+    let replies = asked.into_iter().map(|asked| Reply {
+        cell: asked.cell,
+        answer: asked.answer,
+    });
+    let expectations = plan.results(&cells, replies, item.settings.exactness);
     Ok(Ran {
         cells,
+        expectations,
         end,
         failure,
         interpreter,
@@ -317,6 +378,8 @@ fn job(item: &Item, notebook: &Notebook, running: &Running<'_>) -> Job {
             ..Limits::default()
         },
         keep_outputs: running.destination.is_some(),
+        questions: Questions::None,
+        stderr_allow: RegexSet::new(&settings.stderr_allow).unwrap_or_default(),
     }
 }
 

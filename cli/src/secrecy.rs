@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use nbvet_engine::secrets;
-use nbvet_report::{CellError, CellRun, Fact};
+use nbvet_report::{CellError, CellRun, ExpectationResult, Fact};
 
 /// Masks every text of a run that a report may show.
 pub(crate) fn mask_run(cells: &mut [CellRun]) {
@@ -11,6 +11,14 @@ pub(crate) fn mask_run(cells: &mut [CellRun]) {
         cell.error.iter_mut().for_each(mask_error);
         cell.last_output.iter_mut().for_each(mask);
         cell.facts.iter_mut().for_each(mask_fact);
+    }
+}
+
+/// Masks what values were and what was expected of them.
+pub(crate) fn mask_expectations(results: &mut [ExpectationResult]) {
+    for result in results {
+        mask(&mut result.expected);
+        result.reasons.iter_mut().for_each(mask);
     }
 }
 

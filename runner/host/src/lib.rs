@@ -8,9 +8,10 @@ mod job;
 mod outputs;
 mod run;
 mod session;
+mod stderr;
 
 pub use agent::{Agent, AgentUnavailable};
 pub use event::RunEvent;
-pub use job::{Job, JobCell, Limits};
+pub use job::{Job, JobCell, Limits, Questions};
 pub use outputs::Outputs;
-pub use run::{RunOutcome, run};
+pub use run::{Asked, RunOutcome, run};

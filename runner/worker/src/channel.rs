@@ -8,6 +8,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use nbvet_protocol::{Display, FrameError, FromWorker, StreamName, ToWorker, read_frame, write_frame};
+use nbvet_report::Question;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use rustix::process::{Pid, getpid};
@@ -16,6 +17,16 @@ use rustix::process::{Pid, getpid};
 const HIGH_DESCRIPTORS: [RawFd; 4] = [1000, 240, 60, 10];
 /// Displays of threads kept while no cell runs.
 const MAX_WAITING_DISPLAYS: usize = 1000;
+
+/// What the agent wants next.
+pub(crate) enum Task {
+    /// A cell to run.
+    Cell(u32, String),
+    /// Questions about values that this cell left.
+    Questions(u32, Vec<Question>),
+    /// Nothing more.
+    End,
+}
 
 /// The channel can no longer be used: the process ends.
 #[derive(Debug)]
@@ -91,15 +102,19 @@ impl Channel {
         Ok(read_frame(&mut Patient(&self.socket))?)
     }
 
-    /// Waits for the next cell, `None` at the end, and sends what threads displayed meanwhile.
-    pub(crate) fn next_cell(&self) -> Result<Option<(u32, String)>, Broken> {
+    /// Waits for the next thing to do, and sends what threads displayed meanwhile.
+    pub(crate) fn next_task(&self) -> Result<Task, Broken> {
         match self.receive()? {
             ToWorker::Execute { cell, code } => {
                 self.begin()?;
-                Ok(Some((cell, code)))
+                Ok(Task::Cell(cell, code))
             }
-            ToWorker::Finish => Ok(None),
-            other => Err(Broken(format!("expected execute or finish, not {other:?}"))),
+            ToWorker::Ask { cell, questions } => {
+                self.begin()?;
+                Ok(Task::Questions(cell, questions))
+            }
+            ToWorker::Finish => Ok(Task::End),
+            other => Err(Broken(format!("expected a task or finish, not {other:?}"))),
         }
     }
 
@@ -113,7 +128,7 @@ impl Channel {
         Ok(())
     }
 
-    /// Ends the cell.
+    /// Ends the cell, or the questions about it.
     pub(crate) fn done(&self, message: &FromWorker) -> Result<(), Broken> {
         let mut state = self.lock();
         state.running = false;

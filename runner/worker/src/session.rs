@@ -15,12 +15,12 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
 use rustc_hash::FxHashSet;
 
-use crate::channel::{Broken, Channel};
+use crate::channel::{Broken, Channel, Task};
 use crate::convert::{bundle, shorten, string};
 use crate::namespace::Namespace;
 use crate::recorder::Recorder;
 use crate::types::Known;
-use crate::{installs, requirements, values};
+use crate::{answers, installs, requirements, values};
 
 /// Exit status of a worker that lost its channel.
 const CHANNEL_LOST: i32 = 88;
@@ -131,9 +131,24 @@ impl Session {
         self.talk(py, |channel| channel.send(&message));
     }
 
-    /// Waits for the next cell; `None` at the end.
-    fn next_cell(&self, py: Python<'_>) -> Option<(u32, String)> {
-        self.talk(py, Channel::next_cell)
+    /// Waits for the next task: `cell` with its source, or `ask` with questions in JSON; `None` at the end.
+    fn next_task(&self, py: Python<'_>) -> Option<(&'static str, u32, String)> {
+        match self.talk(py, Channel::next_task) {
+            Task::Cell(cell, code) => Some(("cell", cell, code)),
+            Task::Questions(cell, questions) => {
+                self.quiet.store(true, Ordering::Relaxed);
+                Some(("ask", cell, answers::asked(&questions)))
+            }
+            Task::End => None,
+        }
+    }
+
+    /// The answers to the questions about a cell's values, one after the other.
+    fn answer(&self, py: Python<'_>, cell: u32, given: &Bound<'_, PyList>, asked: usize) {
+        let answers = answers::given(given, asked);
+        self.quiet.store(false, Ordering::Relaxed);
+        let message = FromWorker::Answers { cell, answers };
+        self.talk(py, |channel| channel.done(&message));
     }
 
     /// Writes text to stdout (1) or stderr (2).
