@@ -36,6 +36,8 @@ pub(crate) enum Command {
     Lint(LintArgs),
     /// Run notebooks from a clean start and say whether they get to their end
     Run(RunOnlyArgs),
+    /// Propose what to expect of a good notebook's values: what two runs of it agree upon
+    Expect(ExpectArgs),
     /// Tell what a rule is about, why it matters and how to mend it
     Explain(ExplainArgs),
     /// List all rules with their severity at each level
@@ -249,6 +251,18 @@ pub(crate) struct RunArgs {
     /// Talk to an agent that listens on this Unix socket, instead of starting one
     #[arg(long, value_name = "PATH", hide = true)]
     pub(crate) agent_socket: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExpectArgs {
+    /// Notebooks that work. Each is run twice, the second time with another hash seed, time zone and folder
+    #[arg(required = true, value_name = "NOTEBOOK")]
+    pub(crate) notebooks: Vec<PathBuf>,
+    /// Write what is proposed to `NAME.expect.yaml` beside the notebook, in the place of what is there
+    #[arg(long)]
+    pub(crate) accept: bool,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
 }
 
 #[derive(Debug, Args)]

@@ -343,7 +343,8 @@ fn interrupted(message: String) -> RunFailure {
     }
 }
 
-fn job(item: &Item, notebook: &Notebook, running: &Running<'_>) -> Job {
+/// How a notebook is run by these settings.
+pub(crate) fn job(item: &Item, notebook: &Notebook, running: &Running<'_>) -> Job {
     let settings = &item.settings;
     let local = running.agents.is_local();
     // Another container's paths are not ours: its agent starts in the folder that it is in.

@@ -64,6 +64,7 @@ pub const ALL: &[Rule] = &[
     silent_failure::finally_return::RULE,
     silent_failure::errors_ignore::RULE,
     silent_failure::optional_unchecked::RULE,
+    silent_failure::exit_without_status::RULE,
     data_quality::nan_equality::RULE,
     data_quality::coerce_unaccounted::RULE,
     data_quality::fillna_masking::RULE,

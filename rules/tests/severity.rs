@@ -78,6 +78,7 @@ fn s2_every_rule_stands_in_its_row() {
         NB218 finally-return           note warning warning warning
         NB219 errors-ignore            note warning warning warning
         NB220 optional-unchecked       note note warning warning
+        NB230 exit-without-status      note note note note
         NB301 nan-equality             note warning error error
         NB302 coerce-unaccounted       note note warning warning
         NB303 fillna-masking           note note warning warning

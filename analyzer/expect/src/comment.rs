@@ -102,8 +102,11 @@ fn split(text: &str) -> Vec<&str> {
         match (quote, character) {
             (Some(_), _) if escaped => escaped = false,
             (Some(_), '\\') => escaped = true,
-            (Some(mark), character) if mark == character => quote = None,
-            (Some(_), _) => {}
+            (Some(mark), character) => {
+                if mark == character {
+                    quote = None;
+                }
+            }
             (None, '\'' | '"') => quote = Some(character),
             (None, '(' | '[' | '{') => depth += 1,
             (None, ')' | ']' | '}') => depth = depth.saturating_sub(1),
