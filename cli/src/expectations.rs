@@ -67,7 +67,7 @@ pub(crate) fn in_settings(entry: Spanned<DeValue<'_>>, label: String) -> Result<
     let checked = expectation(Value::Object(fields))
         .and_then(|found| check(found, &is_expression))
         .and_then(|checked| checked.addressed().map(|()| checked))
-        .map_err(in_hyphens)?;
+        .map_err(|fault| in_hyphens(&fault))?;
     Ok(Written {
         checked,
         place: Place::File(label),
@@ -99,7 +99,7 @@ fn camel_case(key: &str) -> String {
 }
 
 /// The names of fields as this file writes them.
-fn in_hyphens(fault: Fault) -> Fault {
+fn in_hyphens(fault: &Fault) -> Fault {
     let hyphens = |name: &str| {
         if name == "noNaN" {
             return "no-nan".to_owned();

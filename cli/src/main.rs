@@ -79,7 +79,7 @@ fn run(command: &Command) -> Result<ExitCode, UsageError> {
         Command::Validate(args) => commands::validate::validate(args),
         Command::Lint(args) => commands::lint::lint(args),
         Command::Run(args) => commands::validate::run(args),
-        Command::Expect(args) => commands::expect::expect(args),
+        Command::Expect(args) => Ok(commands::expect::expect(args)),
         Command::Explain(args) => commands::explain::explain(args),
         Command::Rules(args) => Ok(commands::rules::rules(args)),
         Command::Schema => Ok(commands::schema::schema()),

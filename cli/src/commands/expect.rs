@@ -34,9 +34,9 @@ const SECOND_ZONE: &str = "NBV-13:30";
 const MAX_BYTES: u64 = 256 << 20;
 const MAX_FILES: usize = 20_000;
 
-pub(crate) fn expect(args: &ExpectArgs) -> Result<ExitCode, UsageError> {
+pub(crate) fn expect(args: &ExpectArgs) -> ExitCode {
     let agents = Agents::new(None);
-    Ok(agents.until_interrupted(|| {
+    agents.until_interrupted(|| {
         let codes = args.notebooks.iter().map(|path| {
             one(path, args, &agents).unwrap_or_else(|error| {
                 output::usage_error(&error);
@@ -44,7 +44,7 @@ pub(crate) fn expect(args: &ExpectArgs) -> Result<ExitCode, UsageError> {
             })
         });
         codes.max().unwrap_or(ExitCode::Passed)
-    }))
+    })
 }
 
 fn one(path: &Path, args: &ExpectArgs, agents: &Agents) -> Result<ExitCode, UsageError> {
@@ -60,6 +60,7 @@ fn one(path: &Path, args: &ExpectArgs, agents: &Agents) -> Result<ExitCode, Usag
         path: path.to_owned(),
         settings,
         known: Known::Nothing,
+        preload: Vec::new(),
     };
     let opened = Opened::new(path, None);
     let Some(notebook) = opened
@@ -245,13 +246,13 @@ fn review(
         .map(|one| format!("+ {}", line(one)));
     let changes: Vec<String> = gone.chain(more).collect();
     let kept = new.iter().filter(|one| old.contains(one)).count();
-    let mut text = format!("{}\n{}{}", shown(&sidecar), changes.concat(), unsteady.concat());
-    text += &format!(
+    let head = format!("{}\n{}{}", shown(&sidecar), changes.concat(), unsteady.concat());
+    let tail = format!(
         "{} expectations, {kept} of them there already, {} values not the same twice\n",
         new.len(),
         unsteady.len()
     );
-    output::print(&text);
+    output::print(&(head + &tail));
     if changes.is_empty() {
         return Ok(ExitCode::Passed);
     }

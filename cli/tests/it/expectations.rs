@@ -281,7 +281,7 @@ fn a_yaml_bomb_is_refused_in_no_time() {
     let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
     for level in 1..12 {
         let before = vec![format!("*a{}", level - 1); 10].join(", ");
-        bomb += &format!("a{level}: &a{level} [{before}]\n");
+        bomb = format!("{bomb}a{level}: &a{level} [{before}]\n");
     }
     let said = refused_text("a.expect.yaml", &bomb);
     assert!(said.contains("a.expect.yaml: this is no YAML"), "{said}");

@@ -69,7 +69,7 @@ impl<'a> Case<'a> {
                         .map_or_else(|| value.to_string(), ToOwned::to_owned);
                     options.push(format!("--{}={text}", kebab(field)));
                 }
-                Place::Settings => settings += &format!("{} = {value}\n", kebab(field)),
+                Place::Settings => settings = format!("{settings}{} = {value}\n", kebab(field)),
                 Place::File => drop(file.insert((*field).to_owned(), value.clone())),
             }
         }

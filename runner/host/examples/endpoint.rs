@@ -71,5 +71,6 @@ fn job(wish: &Value) -> Job {
             ..Limits::default()
         },
         keep_outputs: false,
+        ..Job::default()
     }
 }

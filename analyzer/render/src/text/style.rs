@@ -72,7 +72,7 @@ pub(super) fn code(word: &str, text: &str) -> String {
         } else {
             " ".repeat(word.width() + 1)
         };
-        out += &format!("  {start} {line}\n");
+        out.extend(["  ", &start, " ", line, "\n"]);
     }
     out
 }
