@@ -77,6 +77,7 @@ fn phases(path: &PathBuf) -> [Duration; 6] {
         verdict: judge(Level::Development, &diagnostics, &[], None, None),
         diagnostics,
         strengths: Vec::new(),
+        expectations: Vec::new(),
         interpreter: None,
         cells: Vec::new(),
         end: None,

@@ -38,6 +38,8 @@ pub(crate) enum Command {
     Run(RunOnlyArgs),
     /// Validate notebooks and write one HTML page about them, for those who review or grade
     Report(ReportArgs),
+    /// Propose what to expect of a good notebook's values: what two runs of it agree upon
+    Expect(ExpectArgs),
     /// Tell what a rule is about, why it matters and how to mend it
     Explain(ExplainArgs),
     /// List all rules with their severity at each level
@@ -201,6 +203,10 @@ pub(crate) struct JudgeArgs {
     /// Write all findings of now to the baseline
     #[arg(long)]
     pub(crate) write_baseline: bool,
+    /// A validation ordered by a file: JSON or YAML of the form of the custom resource's `spec.validationConfig`, with
+    /// `expectedOutputs` and `rules`; wins over nbvet.toml, options win over it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) validation_config: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) flags: Flags,
 }
@@ -226,20 +232,31 @@ pub(crate) struct Flags {
     /// Explain each finding at length [default: on at level learning]
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
     pub(crate) educational_mode: Option<bool>,
+    /// Show the notebook's own line mended, where that is mechanical [default: as --educational-mode]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
+    pub(crate) provide_examples: Option<bool>,
+    /// Show advice, which is notes [default: as --educational-mode]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
+    pub(crate) suggest_best_practices: Option<bool>,
 }
 
 impl Flags {
-    /// These, and where they say nothing, weaker ones.
+    /// These over weaker ones. Switches that make things stricter only ever raise: `false` says nothing.
     pub(crate) fn over(self, weaker: Self) -> Self {
+        let raised =
+            |strong: Option<bool>, weak: Option<bool>| strong.filter(|set| *set).or(weak).filter(|set| *set);
         Self {
-            fail_on_stderr: self.fail_on_stderr.or(weaker.fail_on_stderr),
-            fail_on_warnings: self.fail_on_warnings.or(weaker.fail_on_warnings),
+            fail_on_stderr: raised(self.fail_on_stderr, weaker.fail_on_stderr),
+            fail_on_warnings: raised(self.fail_on_warnings, weaker.fail_on_warnings),
             detect_silent_failures: self.detect_silent_failures.or(weaker.detect_silent_failures),
-            require_explicit_exit_codes: self
-                .require_explicit_exit_codes
-                .or(weaker.require_explicit_exit_codes),
-            verify_assertions: self.verify_assertions.or(weaker.verify_assertions),
+            require_explicit_exit_codes: raised(
+                self.require_explicit_exit_codes,
+                weaker.require_explicit_exit_codes,
+            ),
+            verify_assertions: raised(self.verify_assertions, weaker.verify_assertions),
             educational_mode: self.educational_mode.or(weaker.educational_mode),
+            provide_examples: self.provide_examples.or(weaker.provide_examples),
+            suggest_best_practices: self.suggest_best_practices.or(weaker.suggest_best_practices),
         }
     }
 }
@@ -297,6 +314,18 @@ pub(crate) struct ExecutedArgs {
     /// Write the executed notebook: a file for one notebook, else a folder
     #[arg(short, long, value_name = "PATH")]
     pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExpectArgs {
+    /// Notebooks that work. Each is run twice, the second time with another hash seed, time zone and folder
+    #[arg(required = true, value_name = "NOTEBOOK")]
+    pub(crate) notebooks: Vec<PathBuf>,
+    /// Write what is proposed to `NAME.expect.yaml` beside the notebook, in the place of what is there
+    #[arg(long)]
+    pub(crate) accept: bool,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
 }
 
 #[derive(Debug, Args)]

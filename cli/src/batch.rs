@@ -50,6 +50,8 @@ pub(crate) struct Item {
 pub(crate) struct Done {
     pub(crate) report: NotebookReport,
     pub(crate) source: NotebookSource,
+    /// Notes are shown.
+    pub(crate) advice: bool,
     pub(crate) fixes: Fixes,
     /// Its diagnostics say why they matter wherever they are shown; else only on a page.
     pub(crate) educational: bool,
@@ -265,11 +267,7 @@ impl Batch {
         if self.printed == Printed::Statistics || self.format != Format::Text {
             return Reader::There;
         }
-        let text = notebook_text(
-            &one.report,
-            Some(&one.source),
-            &self.text_options(one.report.verdict.level),
-        );
+        let text = notebook_text(&one.report, Some(&one.source), &self.text_options(one.advice));
         progress.suspend(|| output::print(&text))
     }
 
@@ -279,6 +277,7 @@ impl Batch {
             .map(|one| one.report.verdict.level)
             .max()
             .unwrap_or_default();
+        let advice = done.iter().any(|one| one.advice);
         let count = fixing::Count::of(&done);
         let (notebooks, sources): (Vec<_>, Vec<_>) =
             done.into_iter().map(|one| (one.report, one.source)).unzip();
@@ -297,7 +296,7 @@ impl Batch {
         let page = page.unwrap_or_default();
         output::print(&match self.format {
             Format::Html => page.clone(),
-            Format::Text => summary(&report, &self.text_options(level)),
+            Format::Text => summary(&report, &self.text_options(advice)),
             Format::Json => json(&report),
             Format::Github => github(&report),
             Format::Sarif => sarif(&report, &sources, &catalogue::infos()),
@@ -346,8 +345,8 @@ impl Batch {
         }
     }
 
-    fn text_options(&self, level: Level) -> TextOptions {
-        let shown = self.verbose || level == Level::Learning;
+    fn text_options(&self, advice: bool) -> TextOptions {
+        let shown = self.verbose || advice;
         TextOptions {
             width: output::width(),
             notes: if shown { Notes::Shown } else { Notes::Folded },
@@ -411,6 +410,7 @@ pub(crate) fn without_verdict(path: &Path, level: Level, failure: RunFailure) ->
         verdict: judge(level, &[], &[], None, Some(&failure)),
         diagnostics: Vec::new(),
         strengths: Vec::new(),
+        expectations: Vec::new(),
         interpreter: None,
         cells: Vec::new(),
         end: None,
@@ -419,6 +419,7 @@ pub(crate) fn without_verdict(path: &Path, level: Level, failure: RunFailure) ->
     Done {
         report,
         source: NotebookSource::default(),
+        advice: level == Level::Learning,
         fixes: Fixes::default(),
         educational: false,
     }

@@ -12,9 +12,11 @@ mod commands;
 mod config;
 mod duration;
 mod executed;
+mod expectations;
 mod fixing;
 mod guard;
 mod markdown;
+mod order;
 mod ordinary;
 mod output;
 mod parameters;
@@ -80,6 +82,7 @@ fn run(command: &Command) -> Result<ExitCode, UsageError> {
         Command::Lint(args) => commands::lint::lint(args),
         Command::Run(args) => commands::validate::run(args),
         Command::Report(args) => commands::report::report(args),
+        Command::Expect(args) => Ok(commands::expect::expect(args)),
         Command::Explain(args) => commands::explain::explain(args),
         Command::Rules(args) => Ok(commands::rules::rules(args)),
         Command::Schema => Ok(commands::schema::schema()),

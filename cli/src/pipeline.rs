@@ -7,14 +7,18 @@ use std::{
     path::{Path, absolute},
 };
 
-use nbvet_engine::{Beside, Run, check, secrets};
-use nbvet_host::{Job, JobCell, Limits, RunEvent, RunOutcome};
+use nbvet_engine::{Beside, Model, Run, check, mended_lines, secrets, with_model};
+use nbvet_expect::{Plan, Reply, Written};
+use nbvet_host::{Job, JobCell, Limits, Questions, RunEvent, RunOutcome};
 use nbvet_notebook::{Execution, Language, Notebook, Output, Reading};
 use nbvet_protocol::{Isolation, PythonRequest, StartSpec};
 use nbvet_render::{CellSource, NotebookSource};
 use nbvet_report::{
-    CellOutcome, CellRun, FailureKind, Interpreter, Level, NotebookReport, RunEnd, RunFailure, judge,
+    CellOutcome, CellRun, Diagnostic, ExpectationResult, FailureKind, Interpreter, Level, NotebookReport,
+    RunEnd, RunFailure, judge,
 };
+
+use regex::RegexSet;
 
 use crate::{
     agents::Agents,
@@ -25,7 +29,7 @@ use crate::{
     output,
     parameters::{self, Parameters, Place},
     progress::Progress,
-    secrecy::{mask_outputs, mask_run},
+    secrecy::{mask_expectations, mask_outputs, mask_run},
     usage::shown,
 };
 
@@ -67,7 +71,10 @@ pub(crate) fn validate(item: &Item, running: &Running<'_>, progress: &Progress) 
         Err(failure) => return without_verdict(&item.path, item.settings.engine.level, failure),
     };
     let outcome = match &opened.reading.notebook {
-        Some(notebook) => run(item, notebook, running, progress).unwrap_or_else(Ran::failed),
+        Some(notebook) => {
+            let plan = opened.plan(item, notebook, running.judged);
+            run(item, notebook, &plan, running, progress).unwrap_or_else(Ran::failed)
+        }
         None => Ran::default(),
     };
     opened.report(item, outcome, running.judged)
@@ -78,6 +85,7 @@ pub(crate) fn validate(item: &Item, running: &Running<'_>, progress: &Progress) 
 pub(crate) struct Ran {
     cells: Vec<CellRun>,
     outputs: BTreeMap<u32, Vec<Output>>,
+    expectations: Vec<ExpectationResult>,
     end: Option<RunEnd>,
     failure: Option<RunFailure>,
     interpreter: Option<Interpreter>,
@@ -138,6 +146,7 @@ impl Opened {
         let Ran {
             mut cells,
             outputs,
+            mut expectations,
             end,
             failure,
             interpreter,
@@ -147,6 +156,7 @@ impl Opened {
             cells: &cells,
             end: Some(end),
             folder: folder.as_deref(),
+            expectations: &expectations,
         });
         let settings = &item.settings;
         let mut diagnostics = check(
@@ -157,10 +167,14 @@ impl Opened {
             &settings.engine,
         );
         mask_run(&mut cells);
+        mask_expectations(&mut expectations);
         if judged == Judged::Faults {
             diagnostics.retain(|found| found.fault);
         }
         item.known.mark(&mut diagnostics);
+        if settings.examples {
+            give_examples(&mut diagnostics, &self.reading);
+        }
         let source = if item.is_shown_whole {
             self.whole_source(outputs)
         } else if diagnostics.is_empty() {
@@ -186,15 +200,40 @@ impl Opened {
             strengths,
             interpreter,
             cells,
+            expectations,
             end,
             failure,
         };
         Done {
             report,
             source,
+            advice: settings.advice,
             fixes: Fixes::default(),
             educational: settings.educational,
         }
+    }
+
+    /// What is expected of the notebook's values, wherever it is written.
+    fn plan(&self, item: &Item, notebook: &Notebook, judged: Judged) -> Plan {
+        if judged == Judged::Faults {
+            return Plan::default();
+        }
+        let mut written = self.written(notebook);
+        written.extend(item.settings.expectations.iter().cloned());
+        Plan::new(notebook, written)
+    }
+
+    /// What the notebook itself says; where no cell speaks of expectations, it is not parsed for it.
+    fn written(&self, notebook: &Notebook) -> Vec<Written> {
+        let mut cells = notebook.cells().iter();
+        let speaks = cells.any(|cell| {
+            cell.source.contains("expect:") || notebook.cell_metadata_text(cell.index).contains("\"expect\"")
+        });
+        if !speaks {
+            return Vec::new();
+        }
+        let of = |model: &Model<'_>| nbvet_rules::expectations_of(model).0;
+        with_model(&self.reading, &self.beside, of).unwrap_or_default()
     }
 
     /// What the report shows beside its diagnostics.
@@ -222,10 +261,23 @@ impl Opened {
     }
 }
 
+/// The notebook's own lines as a fix would leave them, where one is known.
+fn give_examples(diagnostics: &mut [Diagnostic], reading: &Reading) {
+    let Some(notebook) = &reading.notebook else { return };
+    for diagnostic in diagnostics {
+        let mended = diagnostic
+            .fix
+            .as_ref()
+            .and_then(|fix| mended_lines(notebook, fix));
+        diagnostic.example = mended.map(|lines| secrets::masked(&lines).into_owned());
+    }
+}
+
 /// Runs a notebook and writes the executed one where it was asked for.
 fn run(
     item: &Item,
     notebook: &Notebook,
+    plan: &Plan,
     running: &Running<'_>,
     progress: &Progress,
 ) -> Result<Ran, RunFailure> {
@@ -239,7 +291,10 @@ fn run(
     let agent = running.agents.get()?;
     let name = shown(&item.path);
     let place = (!running.parameters.is_empty()).then(|| parameters::place(notebook));
-    let job = job(item, notebook, running, place);
+    let job = Job {
+        questions: Questions::Given(plan.questions()),
+        ..job(item, notebook, running, place)
+    };
     if place.is_some() {
         for odd in running.parameters.oddities(notebook) {
             progress.suspend(|| output::warning(&format!("{name}: {odd}")));
@@ -285,14 +340,21 @@ fn run(
     };
     let RunOutcome {
         cells,
+        asked,
         end,
         failure,
         interpreter,
         ..
     } = outcome;
+    let replies = asked.into_iter().map(|asked| Reply {
+        cell: asked.cell,
+        answer: asked.answer,
+    });
+    let expectations = plan.results(&cells, replies, item.settings.exactness);
     Ok(Ran {
         cells,
         outputs,
+        expectations,
         end,
         failure,
         interpreter,
@@ -308,7 +370,8 @@ fn interrupted(message: String) -> RunFailure {
     }
 }
 
-fn job(item: &Item, notebook: &Notebook, running: &Running<'_>, place: Option<Place>) -> Job {
+/// How a notebook is run by these settings.
+pub(crate) fn job(item: &Item, notebook: &Notebook, running: &Running<'_>, place: Option<Place>) -> Job {
     let settings = &item.settings;
     let local = running.agents.is_local();
     // Another container's paths are not ours: its agent starts in the folder that it is in.
@@ -357,6 +420,8 @@ fn job(item: &Item, notebook: &Notebook, running: &Running<'_>, place: Option<Pl
             ..Limits::default()
         },
         keep_outputs: running.destination.is_some() || item.is_shown_whole,
+        questions: Questions::None,
+        stderr_allow: RegexSet::new(&settings.stderr_allow).unwrap_or_default(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use nbvet_engine::secrets;
 use nbvet_notebook::Output;
-use nbvet_report::{CellError, CellRun, Fact};
+use nbvet_report::{CellError, CellRun, ExpectationResult, Fact};
 use serde_json::Value;
 
 /// Masks every text of a run that a report may show.
@@ -46,6 +46,14 @@ fn mask_value(value: &mut Value) {
         Value::Array(items) => items.iter_mut().for_each(mask_value),
         Value::Object(members) => members.values_mut().for_each(mask_value),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// Masks what values were and what was expected of them.
+pub(crate) fn mask_expectations(results: &mut [ExpectationResult]) {
+    for result in results {
+        mask(&mut result.expected);
+        result.reasons.iter_mut().for_each(mask);
     }
 }
 

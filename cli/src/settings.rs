@@ -7,6 +7,7 @@ use std::{
 };
 
 use nbvet_engine::{Flags as EngineFlags, Settings};
+use nbvet_expect::{Exactness, Written};
 use nbvet_protocol::InstallPolicy;
 use nbvet_report::{Level, Severity};
 
@@ -14,6 +15,8 @@ use crate::{
     args::{Flags, JudgeArgs, RunArgs},
     catalogue,
     config::{Config, Configs},
+    expectations,
+    order::Order,
     selection::{Refused, Said, Selection, Selector, is_fault},
     usage::UsageError,
 };
@@ -28,6 +31,10 @@ pub(crate) struct NotebookSettings {
     pub(crate) engine: Settings,
     /// Diagnostics say why they matter.
     pub(crate) educational: bool,
+    /// Diagnostics show the notebook's own line mended, where that is mechanical.
+    pub(crate) examples: bool,
+    /// Notes are shown.
+    pub(crate) advice: bool,
     /// Which Python, if it was said.
     pub(crate) python: Option<String>,
     /// `None`: no limit.
@@ -39,12 +46,20 @@ pub(crate) struct NotebookSettings {
     pub(crate) installs: InstallPolicy,
     /// Where findings that are known stand.
     pub(crate) baseline: Option<PathBuf>,
+    /// Lines that may stand on stderr.
+    pub(crate) stderr_allow: Vec<String>,
+    /// What is expected of values, as far as no notebook says it itself.
+    pub(crate) expectations: Vec<Written>,
+    /// Whether a class that inherits from an expected one will do.
+    pub(crate) exactness: Exactness,
 }
 
 /// Finds the settings of notebooks.
 pub(crate) struct Resolver<'a> {
     judge: &'a JudgeArgs,
     run: &'a RunArgs,
+    /// What the file of `--validation-config` says.
+    order: Order,
     /// What the command line says about rules.
     selection: Selection,
     configs: Configs,
@@ -56,6 +71,12 @@ impl<'a> Resolver<'a> {
         Ok(Self {
             judge,
             run,
+            order: judge
+                .validation_config
+                .as_deref()
+                .map(Order::read)
+                .transpose()?
+                .unwrap_or_default(),
             selection: selection(judge)?,
             configs: Configs::default(),
         })
@@ -64,7 +85,9 @@ impl<'a> Resolver<'a> {
     /// The settings of a notebook.
     pub(crate) fn for_notebook(&mut self, notebook: &Path) -> Result<NotebookSettings, UsageError> {
         let config = self.configs.for_notebook(notebook)?;
-        Ok(self.resolve(config))
+        let mut settings = self.resolve(config);
+        settings.expectations.extend(expectations::beside(notebook)?);
+        Ok(settings)
     }
 
     /// What the files that were read say in vain, where all of these paths have been searched.
@@ -73,33 +96,53 @@ impl<'a> Resolver<'a> {
     }
 
     fn resolve(&self, config: Config) -> NotebookSettings {
-        let Self { judge, run, .. } = self;
-        let installs = run.installs.or(config.installs).unwrap_or_default();
-        let flags = judge.flags.over(config.flags);
+        let Self {
+            judge, run, order, ..
+        } = self;
+        let asked = run.installs.or(order.installs);
+        let installs = asked.or(config.installs).unwrap_or_default();
+        let ordered = judge.flags.over(order.flags);
+        let flags = ordered.over(config.flags);
         let limited = |limit: Option<Duration>| limit.filter(|limit| !limit.is_zero());
         let mut engine = Settings {
-            level: level(&config, judge),
+            level: level(&config, order, judge),
             flags: engine_flags(flags, installs),
             ..Settings::default()
         };
-        let own = engine_flags(judge.flags, run.installs.unwrap_or_default());
+        let own = engine_flags(ordered, asked.unwrap_or_default());
         for rule in nbvet_rules::ALL {
             let id = rule.meta.id;
             let mut configured = configured(&config.selections, id);
+            let by_order = order.rules.get(id).copied();
             match self.selection.says(id) {
                 Said::On(Some(severity)) => drop(engine.named.insert(id.to_owned(), severity)),
-                Said::On(None) => configured = configured.filter(|severity| *severity != Severity::Off),
+                Said::On(None) => {
+                    configured = configured.filter(|severity| *severity != Severity::Off);
+                    let by_order = by_order.filter(|severity| *severity != Severity::Off);
+                    engine
+                        .named
+                        .extend(by_order.map(|severity| (id.to_owned(), severity)));
+                }
                 // A switch of the command line asks for its rules itself.
                 Said::NotSelected if own.raise(rule) => {}
                 Said::Off | Said::NotSelected => drop(engine.named.insert(id.to_owned(), Severity::Off)),
-                Said::Nothing => {}
+                Said::Nothing => {
+                    engine
+                        .named
+                        .extend(by_order.map(|severity| (id.to_owned(), severity)));
+                }
             }
             engine
                 .configured
                 .extend(configured.map(|severity| (id.to_owned(), severity)));
         }
+        let educational = flags.educational_mode.unwrap_or(engine.level == Level::Learning);
+        let mut expectations = config.expectations;
+        expectations.extend(order.expectations.iter().cloned());
         NotebookSettings {
-            educational: flags.educational_mode.unwrap_or(engine.level == Level::Learning),
+            educational,
+            examples: flags.provide_examples.unwrap_or(educational),
+            advice: flags.suggest_best_practices.unwrap_or(educational),
             engine,
             python: run.python.clone().or(config.python),
             timeout: limited(Some(run.timeout.or(config.timeout).unwrap_or(DEFAULT_TIMEOUT))),
@@ -107,6 +150,9 @@ impl<'a> Resolver<'a> {
             cell_timeout_is_named: run.cell_timeout.is_some(),
             installs,
             baseline: judge.baseline.clone().or(config.baseline),
+            expectations,
+            stderr_allow: config.stderr_allow,
+            exactness: Exactness::Subclasses,
         }
     }
 }
@@ -161,8 +207,8 @@ fn unselectable(refused: Refused, word: &str) -> UsageError {
     UsageError::Unselectable { message, nearest }
 }
 
-/// `--strict` wins over every level; a level of the command line wins over the file, its `strict` included.
-fn level(config: &Config, judge: &JudgeArgs) -> Level {
+/// `--strict` wins over every level; a level of the command line wins over files, their strict modes included.
+fn level(config: &Config, order: &Order, judge: &JudgeArgs) -> Level {
     let configured = if config.strict {
         Some(Level::Production)
     } else {
@@ -171,7 +217,7 @@ fn level(config: &Config, judge: &JudgeArgs) -> Level {
     if judge.strict {
         Level::Production
     } else {
-        judge.level.or(configured).unwrap_or_default()
+        judge.level.or(order.level).or(configured).unwrap_or_default()
     }
 }
 

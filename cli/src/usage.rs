@@ -27,6 +27,11 @@ pub(crate) enum UsageError {
     },
     #[error("failed to read {path}: {source}")]
     UnreadableConfig { path: String, source: io::Error },
+    #[error("{path}: {fault}")]
+    Expectations {
+        path: String,
+        fault: nbvet_expect::Fault,
+    },
     #[error("failed to read the baseline {path}: {source}")]
     UnreadableBaseline { path: String, source: io::Error },
     #[error("{path}:{line}: this is no baseline of nbvet: {message}")]
@@ -79,6 +84,11 @@ impl UsageError {
             | Self::NoSuchRule { nearest, .. }
             | Self::Unselectable { nearest, .. }
             | Self::Config { nearest, .. } => did_you_mean(nearest),
+            Self::Expectations { fault, .. } => {
+                let word = fault.unknown.as_deref()?;
+                let near = nearest(word, fault.known.iter().map(String::as_str));
+                did_you_mean(&near).or_else(|| Some(format!("there are {}", fault.known.join(", "))))
+            }
             Self::StandardInput => Some("give the path of a notebook file".to_owned()),
             Self::NoNotebooks(_) => Some(
                 "folders are searched for `.ipynb` files; hidden folders, virtual environments and what git \

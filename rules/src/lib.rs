@@ -19,6 +19,7 @@ mod verification;
 use nbvet_engine::Rule;
 
 pub use crate::{
+    analysis::expectations::written as expectations_of,
     measured::{Measured, measured},
     strengths::strengths,
 };
@@ -40,6 +41,9 @@ pub const ALL: &[Rule] = &[
     verification::metric_unchecked::RULE,
     verification::printed_check::RULE,
     verification::float_equality_assert::RULE,
+    verification::expected_output::RULE,
+    verification::invalid_expectation::RULE,
+    verification::unchecked_expectation::RULE,
     silent_failure::bare_except::RULE,
     silent_failure::except_pass::RULE,
     silent_failure::except_print_only::RULE,
@@ -60,6 +64,7 @@ pub const ALL: &[Rule] = &[
     silent_failure::finally_return::RULE,
     silent_failure::errors_ignore::RULE,
     silent_failure::optional_unchecked::RULE,
+    silent_failure::exit_without_status::RULE,
     data_quality::nan_equality::RULE,
     data_quality::coerce_unaccounted::RULE,
     data_quality::fillna_masking::RULE,

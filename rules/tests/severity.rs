@@ -55,6 +55,9 @@ fn s2_every_rule_stands_in_its_row() {
         NB106 metric-unchecked         note note note note
         NB107 printed-check            note note note note
         NB108 float-equality-assert    note warning warning warning
+        NB110 expected-output          warning error error error
+        NB111 invalid-expectation      warning error error error
+        NB113 unchecked-expectation    warning error error error
         NB201 bare-except              note warning warning warning
         NB202 except-pass              note warning error error
         NB203 except-print-only        note note warning warning
@@ -75,6 +78,7 @@ fn s2_every_rule_stands_in_its_row() {
         NB218 finally-return           note warning warning warning
         NB219 errors-ignore            note warning warning warning
         NB220 optional-unchecked       note note warning warning
+        NB230 exit-without-status      note note note note
         NB301 nan-equality             note warning error error
         NB302 coerce-unaccounted       note note warning warning
         NB303 fillna-masking           note note warning warning

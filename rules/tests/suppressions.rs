@@ -33,6 +33,7 @@ fn diagnostics(
         cells: &runs,
         end: Some(&RunEnd::Completed),
         folder: None,
+        expectations: &[],
     });
     check(&reading, &Beside::default(), run, ALL, settings)
 }

@@ -3,7 +3,9 @@
 use std::{borrow::Cow, collections::HashMap};
 
 use nbvet_notebook::{Notebook, Problem, Reading};
-use nbvet_report::{CellOutcome, CellRun, Diagnostic, Fix, Label, Location, RuleRef, RunEnd, Severity};
+use nbvet_report::{
+    CellOutcome, CellRun, Diagnostic, ExpectationResult, Fix, Label, Location, RuleRef, RunEnd, Severity,
+};
 
 use crate::{
     ast::with_stack_for,
@@ -28,6 +30,8 @@ pub struct Run<'a> {
     pub end: Option<&'a RunEnd>,
     /// The folder that it ran in, where known.
     pub folder: Option<&'a str>,
+    /// What authors expected of its values, and what came of it.
+    pub expectations: &'a [ExpectationResult],
 }
 
 /// Applies the rules to a notebook as it was read and, where it was run, to its run. `beside`: what files bind that
@@ -261,7 +265,11 @@ fn merge_twins(found: &mut Vec<Found>, rules: &[Rule], settings: &Settings) {
 }
 
 fn diagnostic(rule: &Rule, finding: Finding, settings: &Settings) -> Diagnostic {
-    let severity = settings.severity(rule, finding.lowered, finding.calmed);
+    let severity = if finding.only_asked && !settings.flags.raise(rule) {
+        Severity::Off
+    } else {
+        settings.severity(rule, finding.lowered, finding.calmed)
+    };
     Diagnostic {
         rule: RuleRef {
             id: Cow::Borrowed(rule.meta.id),
@@ -285,6 +293,7 @@ fn diagnostic(rule: &Rule, finding: Finding, settings: &Settings) -> Diagnostic 
             title: hidden(fix.title),
             ..fix
         }),
+        example: None,
         suppression: None,
         fingerprint: String::new(),
     }

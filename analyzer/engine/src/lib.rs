@@ -20,10 +20,10 @@ mod walk;
 pub use beside::Beside;
 pub use check::{Run, check, with_model};
 pub use early_imports::early_imports;
-pub use mend::{Mended, mend};
+pub use mend::{Mended, mend, mended_lines};
 pub use model::Model;
 pub use names::nearest;
-pub use parse::{ParsedCell, ParsedNotebook, SyntaxError};
+pub use parse::{ParsedCell, ParsedNotebook, SyntaxError, is_expression};
 pub use rule::{
     Check, Context, Escape, Finding, Group, Node, Rule, RuleMeta, RunContext, RunRule, StaticRule, Visits,
 };

@@ -67,6 +67,39 @@ pub fn mend(
     unreachable!("fixes come to an end: {:?}", mended.applied)
 }
 
+/// Most that is shown of what a fix makes of a cell.
+const MOST_LINES: usize = 5;
+
+/// The lines of a cell that a fix changes, as it leaves them; `None` where it changes more than a few, or no cell.
+pub fn mended_lines(notebook: &Notebook, fix: &Fix) -> Option<String> {
+    let cell = fix.edits.first()?.location.cell?;
+    let source = &notebook.cells().get(cell as usize)?.source;
+    let mut edits = Vec::new();
+    for edit in &fix.edits {
+        let range = notebook.range_of(&edit.location)?;
+        if edit.location.cell != Some(cell) {
+            return None;
+        }
+        edits.push((range, &edit.replacement));
+    }
+    edits.sort_by_key(|(range, _)| range.start);
+    let (first, last) = (edits.first()?.0.start, edits.last()?.0.end);
+    let start = source[..first].rfind('\n').map_or(0, |newline| newline + 1);
+    let end = source[last..]
+        .find('\n')
+        .map_or(source.len(), |newline| last + newline);
+    let (mut mended, mut at) = (String::new(), start);
+    for (range, replacement) in edits {
+        mended.push_str(source.get(at..range.start)?);
+        mended.push_str(replacement);
+        at = range.end;
+    }
+    mended.push_str(source.get(at..end)?);
+    let mended = mended.trim_end().to_owned();
+    let lines = mended.lines().count();
+    (1..=MOST_LINES).contains(&lines).then_some(mended)
+}
+
 /// The fixes of one pass: in the order of the notebook, none that touches what another one changes.
 fn choose<'d>(
     notebook: &Notebook,

@@ -14,7 +14,9 @@ use nbvet_notebook::{
     magics::{self, CellCode, PythonText},
 };
 use ruff_python_ast::{Expr, IpyEscapeKind, ModModule, Stmt, token::TokenKind};
-use ruff_python_parser::{Mode, ParseOptions, Parsed, parse_cells_unchecked, parse_unchecked};
+use ruff_python_parser::{
+    Mode, ParseOptions, Parsed, parse_cells_unchecked, parse_expression, parse_unchecked,
+};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
 /// CPython's own limit on nested brackets (`MAXLEVEL` of its tokenizer).
@@ -99,6 +101,17 @@ fn parsed_module(text: &str) -> Option<Parsed<ModModule>> {
     catch_unwind(AssertUnwindSafe(|| parse(text))).unwrap_or_else(|_| parse(&without_signs(text)))
 }
 
+/// Longest text that is looked at as one expression.
+const MAX_EXPRESSION: usize = 10_000;
+
+/// Whether a text is one expression of Python.
+pub fn is_expression(text: &str) -> bool {
+    if text.len() > MAX_EXPRESSION || deepest(text) > MAX_DEPTH {
+        return false;
+    }
+    catch_unwind(|| parse_expression(text).is_ok()).unwrap_or(false)
+}
+
 /// The text with a `%` for each other sign of IPython at the begin of a line; nothing moves.
 fn without_signs(text: &str) -> String {
     let mut calm = String::with_capacity(text.len());
@@ -174,6 +187,15 @@ impl<'a> ParsedCell<'a> {
     /// The cell's tokens, comments among them; none where the cell was not parsed.
     pub fn tokens(&self) -> &[ruff_python_ast::token::Token] {
         self.syntax.as_ref().map_or(&[], |syntax| syntax.tokens())
+    }
+
+    /// Where its comments stand, as bytes of the cell's source.
+    pub fn comments(&self) -> Vec<Range<usize>> {
+        let comments = self
+            .tokens()
+            .iter()
+            .filter(|token| token.kind() == TokenKind::Comment);
+        comments.map(|token| self.source_range(token.range())).collect()
     }
 
     /// The text that the syntax tree's ranges point into.

@@ -334,6 +334,7 @@ pub struct Finding {
     pub(crate) lowered: bool,
     pub(crate) calmed: bool,
     pub(crate) cap: Option<Severity>,
+    pub(crate) only_asked: bool,
     pub(crate) subject: Option<String>,
     pub(crate) covers: Vec<(Option<u32>, String)>,
 }
@@ -351,6 +352,7 @@ impl Finding {
             lowered: false,
             calmed: false,
             cap: None,
+            only_asked: false,
             subject: None,
             covers: Vec::new(),
         }
@@ -407,6 +409,13 @@ impl Finding {
     #[must_use]
     pub fn at_most(mut self, severity: Severity) -> Self {
         self.cap = Some(severity);
+        self
+    }
+
+    /// Told only where the rule's switch is set.
+    #[must_use]
+    pub fn only_if_asked(mut self, only: bool) -> Self {
+        self.only_asked |= only;
         self
     }
 

@@ -211,6 +211,12 @@ impl Notebook {
         self.object(self.cell(cell).and_then(|cell| cell.parts.metadata.as_ref()))
     }
 
+    /// A cell's metadata as the file has them, in JSON. Empty where there are none.
+    pub fn cell_metadata_text(&self, cell: u32) -> &str {
+        let span = self.cell(cell).and_then(|cell| cell.parts.metadata.clone());
+        span.map_or("", |span| &self.text[span])
+    }
+
     /// A cell's stored outputs, read anew each time. Empty where there are none, or no such cell.
     pub fn outputs(&self, cell: u32) -> Vec<Output> {
         let span = self.cell(cell).and_then(|cell| cell.parts.outputs.clone());

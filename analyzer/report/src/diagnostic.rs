@@ -34,6 +34,9 @@ pub struct Diagnostic {
     /// A mechanical remedy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fix: Option<Fix>,
+    /// The notebook's own lines as the remedy would leave them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub example: Option<String>,
     /// Set where the notebook's author or a baseline switched this finding off; it then counts for nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suppression: Option<Suppression>,

@@ -7,25 +7,33 @@
 mod cell_run;
 mod diagnostic;
 mod exit_code;
+mod expectation;
 mod fact;
 mod fix;
 mod level;
+mod literal;
 mod location;
+mod question;
 mod report;
 mod severity;
 mod strength;
+mod validation_config;
 mod verdict;
 
 pub use cell_run::{CellError, CellOutcome, CellRun, RunEnd};
 pub use diagnostic::{Diagnostic, Label, RuleRef, Suppression, SuppressionKind};
 pub use exit_code::ExitCode;
+pub use expectation::{Decimal, Expectation, ExpectationResult, ExpectationStatus, NoShape, Order, Shape};
 pub use fact::{
     AfterCellOrigin, CommandKind, Fact, InstallAction, ItemCount, NonFinite, Number, ShareCount, ValueFacts,
 };
 pub use fix::{Applicability, Edit, Fix};
 pub use level::{Level, UnknownLevel};
+pub use literal::Literal;
 pub use location::Location;
+pub use question::{Answer, Aspect, Column, Comparison, Equals, Extreme, Failure, Infinite, Question};
 pub use report::{FailureKind, Interpreter, NotebookReport, Report, RunFailure, SCHEMA_VERSION, Tool};
 pub use severity::{Severity, UnknownSeverity};
 pub use strength::{Strength, StrengthKind};
+pub use validation_config::{InstallPolicy, ValidationConfig};
 pub use verdict::{CellCounts, Outcome, Verdict, judge};

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{CellRun, Diagnostic, ExitCode, Level, RunEnd, Strength, Verdict};
+use crate::{CellRun, Diagnostic, ExitCode, ExpectationResult, Level, RunEnd, Strength, Verdict};
 
 /// Version of the JSON form. Fields may be added within a version; none changes its meaning or goes away.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -71,6 +71,9 @@ pub struct NotebookReport {
     /// One entry a code cell, where the notebook was run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cells: Vec<CellRun>,
+    /// What was expected of its values, and what came of each expectation.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expectations: Vec<ExpectationResult>,
     /// How the run ended, where the notebook was run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<RunEnd>,

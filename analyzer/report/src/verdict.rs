@@ -164,6 +164,7 @@ mod tests {
             location: Location::file_start(),
             labels: Vec::new(),
             fix: None,
+            example: None,
             suppression: None,
             fingerprint: String::new(),
         }

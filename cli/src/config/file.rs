@@ -4,8 +4,10 @@
 use std::{collections::BTreeMap, path::Path};
 
 use ignore::gitignore::GitignoreBuilder;
+use nbvet_expect::Written;
 use nbvet_protocol::InstallPolicy;
 use nbvet_report::{Level, Severity};
+use regex::RegexBuilder;
 use serde::Deserialize;
 use toml::{
     Spanned,
@@ -15,7 +17,7 @@ use toml::{
 use super::{Config, Named, PerFile};
 use crate::{
     args::Flags,
-    catalogue, duration,
+    catalogue, duration, expectations,
     selection::{Refused, Selection, Selector, is_fault},
     usage::{UsageError, nearest, shown},
 };
@@ -32,6 +34,8 @@ struct File {
     require_explicit_exit_codes: Option<bool>,
     verify_assertions: Option<bool>,
     educational_mode: Option<bool>,
+    provide_examples: Option<bool>,
+    suggest_best_practices: Option<bool>,
     python: Option<String>,
     timeout: Option<String>,
     cell_timeout: Option<String>,
@@ -41,7 +45,7 @@ struct File {
 }
 
 /// What may stand in a file and in its `[[per-file]]` tables.
-const KEYS: [&str; 17] = [
+const KEYS: [&str; 21] = [
     "level",
     "strict",
     "fail-on-stderr",
@@ -50,6 +54,9 @@ const KEYS: [&str; 17] = [
     "require-explicit-exit-codes",
     "verify-assertions",
     "educational-mode",
+    "provide-examples",
+    "suggest-best-practices",
+    "stderr-allow",
     "python",
     "timeout",
     "cell-timeout",
@@ -59,10 +66,17 @@ const KEYS: [&str; 17] = [
     "extend-select",
     "ignore",
     "rules",
+    "expected-outputs",
 ];
 
-/// Those of them that hold words for rules.
-const SELECTING: [&str; 3] = ["select", "extend-select", "ignore"];
+/// Those of them that are read by themselves.
+const APART: [&str; 5] = [
+    "select",
+    "extend-select",
+    "ignore",
+    "stderr-allow",
+    "expected-outputs",
+];
 
 /// What may only stand in the file itself.
 const OWN_KEYS: [&str; 2] = ["extend", "per-file"];
@@ -162,7 +176,7 @@ impl Place<'_> {
     fn settings(&self, table: &DeTable<'_>, others: &[&'static str]) -> Result<Config, UsageError> {
         self.check_keys(table, others)?;
         let rules = self.rules(table)?;
-        let read = |key: &str| -> bool { KEYS.contains(&key) && !SELECTING.contains(&key) };
+        let read = |key: &str| -> bool { KEYS.contains(&key) && !APART.contains(&key) };
         let own = table.iter().filter(|(key, _)| read(key.get_ref()));
         let own: DeTable<'_> = own.map(|(key, value)| (key.clone(), value.clone())).collect();
         let value = Spanned::new(0..self.text.len(), DeValue::Table(own));
@@ -182,6 +196,8 @@ impl Place<'_> {
                 require_explicit_exit_codes: file.require_explicit_exit_codes,
                 verify_assertions: file.verify_assertions,
                 educational_mode: file.educational_mode,
+                provide_examples: file.provide_examples,
+                suggest_best_practices: file.suggest_best_practices,
             },
             selections: vec![
                 self.selection(table, rules.into_iter().zip(file.rules.into_values()).collect())?,
@@ -191,6 +207,8 @@ impl Place<'_> {
             cell_timeout: limit(file.cell_timeout, "cell-timeout")?,
             installs: file.installs,
             baseline: file.baseline.map(|name| self.path.with_file_name(name)),
+            stderr_allow: self.patterns(table)?,
+            expectations: self.expectations(table)?,
             extend: None,
             per_file: Vec::new(),
         })
@@ -277,6 +295,54 @@ impl Place<'_> {
             file: shown(self.path),
             line: self.line(word.offset),
         }
+    }
+
+    /// Regular expressions of lines that may stand on stderr.
+    fn patterns(&self, table: &DeTable<'_>) -> Result<Vec<String>, UsageError> {
+        /// Bytes that one may take when it is made ready.
+        const SIZE: usize = 1 << 20;
+        let words = self.words(table, "stderr-allow")?.unwrap_or_default();
+        for word in &words {
+            let made = RegexBuilder::new(&word.text).size_limit(SIZE).build();
+            made.map_err(|error| {
+                let told = error.to_string();
+                let told = told
+                    .lines()
+                    .last()
+                    .unwrap_or_default()
+                    .trim_start_matches("error: ");
+                self.error(
+                    word.offset,
+                    format!("`{}` is no regular expression: {told}", word.text),
+                )
+            })?;
+        }
+        Ok(words.into_iter().map(|word| word.text).collect())
+    }
+
+    /// What is expected of values: `[[expected-outputs]]`.
+    fn expectations(&self, table: &DeTable<'_>) -> Result<Vec<Written>, UsageError> {
+        let Some(value) = table.get("expected-outputs") else {
+            return Ok(Vec::new());
+        };
+        let entries = value.get_ref().as_array();
+        let entries = entries.filter(|entries| entries.iter().all(|entry| entry.get_ref().is_table()));
+        let Some(entries) = entries else {
+            let message =
+                "write `[[expected-outputs]]` and below it what is expected of which value".to_owned();
+            return Err(self.error(value.span().start, message));
+        };
+        let one = |entry: &Spanned<DeValue<'_>>| {
+            let line = self.line(entry.span().start);
+            let label = format!("{}:{line}", shown(self.path));
+            expectations::in_settings(entry.clone(), label).map_err(|fault| UsageError::Config {
+                path: shown(self.path),
+                line,
+                nearest: expectations::nearest_of(&fault),
+                message: fault.to_string(),
+            })
+        };
+        entries.iter().map(one).collect()
     }
 
     /// The ids of the rules named in `[rules]`, in the order of their keys.

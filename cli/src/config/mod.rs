@@ -13,6 +13,7 @@ use std::{
 };
 
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
+use nbvet_expect::Written;
 use nbvet_protocol::InstallPolicy;
 use nbvet_report::Level;
 
@@ -36,6 +37,10 @@ pub(crate) struct Config {
     pub(crate) cell_timeout: Option<Duration>,
     pub(crate) installs: Option<InstallPolicy>,
     pub(crate) baseline: Option<PathBuf>,
+    /// Lines that may stand on stderr; those of all places add up.
+    pub(crate) stderr_allow: Vec<String>,
+    /// What is expected of values; those of all places add up.
+    pub(crate) expectations: Vec<Written>,
     /// Another file, over which this one lies.
     extend: Option<Named>,
     per_file: Vec<PerFile>,
@@ -61,6 +66,10 @@ impl Config {
     fn over(self, weaker: Self) -> Self {
         let mut selections = weaker.selections;
         selections.extend(self.selections);
+        let mut stderr_allow = weaker.stderr_allow;
+        stderr_allow.extend(self.stderr_allow);
+        let mut expectations = weaker.expectations;
+        expectations.extend(self.expectations);
         let mut per_file = weaker.per_file;
         per_file.extend(self.per_file);
         Self {
@@ -74,6 +83,8 @@ impl Config {
             cell_timeout: self.cell_timeout.or(weaker.cell_timeout),
             installs: self.installs.or(weaker.installs),
             baseline: self.baseline.or(weaker.baseline),
+            stderr_allow,
+            expectations,
             extend: self.extend,
             per_file,
         }

@@ -9,6 +9,7 @@
 
 mod baseline;
 mod config;
+mod expectations;
 mod fix;
 mod lint;
 mod python;
@@ -19,3 +20,4 @@ mod server;
 mod tools;
 mod usage;
 mod validate;
+mod validation;

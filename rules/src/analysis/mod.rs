@@ -10,6 +10,7 @@ pub(crate) mod changes;
 pub(crate) mod column_history;
 pub(crate) mod columns;
 pub(crate) mod commands;
+pub(crate) mod expectations;
 pub(crate) mod fallback;
 pub(crate) mod handlers;
 pub(crate) mod harm;

@@ -8,6 +8,7 @@ pub(crate) mod errors_ignore;
 pub(crate) mod except_pass;
 pub(crate) mod except_print_only;
 pub(crate) mod except_return_default;
+pub(crate) mod exit_without_status;
 pub(crate) mod finally_return;
 pub(crate) mod http_no_timeout;
 pub(crate) mod http_status_ignored;

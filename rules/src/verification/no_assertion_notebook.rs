@@ -5,7 +5,9 @@ use nbvet_engine::{
     ast::{self, Expr, Ranged, Stmt, TextRange, Visitor, visitor},
 };
 
-use crate::macros::rule;
+use nbvet_report::Location;
+
+use crate::{analysis::expectations, macros::rule};
 
 rule! {
     /// A notebook that loads data or fits a model and checks nothing.
@@ -16,7 +18,8 @@ rule! {
     /// after the result is there, turn "it ran" into "it worked".
     ///
     /// An `assert`, a `raise` under an `if`, and the checks of numpy, pandas, unittest, pytest, pandera and Great
-    /// Expectations count. Notebooks that neither read data nor fit anything are left alone.
+    /// Expectations count, and what is expected in comments (NB110). Notebooks that neither read data nor fit anything are
+    /// left alone, unless assertions are asked for (`--verify-assertions`).
     ///
     /// ## Examples
     ///
@@ -55,6 +58,9 @@ impl StaticRule for NoAssertionNotebook {
     }
 
     fn visit<'a>(&self, _: Node<'a>, cx: &mut Context<'a, '_>) {
+        if !expectations::written(cx.model()).0.is_empty() {
+            return;
+        }
         let mut work = Work::default();
         for (position, cell) in cx.model().parsed().cells().iter().enumerate() {
             work.position = position;
@@ -63,7 +69,9 @@ impl StaticRule for NoAssertionNotebook {
                 return;
             }
         }
-        let Some(first) = work.first else { return };
+        let Some(first) = work.first else {
+            return without_work(cx);
+        };
         let at = cx.model().location(first.position, first.range);
         let suggestion = match (&first.name, first.kind) {
             (Some(name), Kind::Loads) => format!("for a start, below this line: `assert len({name}) > 0`"),
@@ -83,6 +91,24 @@ impl StaticRule for NoAssertionNotebook {
             Finding::new(at, format!("this notebook {what} and checks nothing"))
                 .because("It ends well whatever it computed: an empty file and a wrong column pass as well as a right result.")
                 .help(suggestion),
+        );
+    }
+}
+
+/// A notebook that loads and fits nothing: who asks for assertions is told all the same.
+fn without_work(cx: &mut Context<'_, '_>) {
+    let has_code = cx
+        .model()
+        .parsed()
+        .cells()
+        .iter()
+        .any(|cell| !cell.body().is_empty());
+    if has_code {
+        cx.report(
+            Finding::new(Location::file_start(), "this notebook checks nothing")
+                .because("It ends well whatever it computed.")
+                .help("add an `assert` on its result")
+                .only_if_asked(true),
         );
     }
 }

@@ -279,6 +279,15 @@ impl<F: AsFd> Agent<F> {
                     session.execute(cell, code, widgets, &mut self.host);
                 }
             }
+            ToAgent::Ask {
+                session,
+                cell,
+                questions,
+            } => {
+                if let Some(session) = self.sessions.get_mut(&session) {
+                    session.ask(cell, questions, &mut self.host);
+                }
+            }
             ToAgent::Interrupt { session } => self.with(session, |session| session.interrupt()),
             ToAgent::Kill { session } => self.kill(session)?,
             ToAgent::Finish { session } => self.with(session, Session::finish),

@@ -11,7 +11,7 @@ use nbvet_protocol::{
     FromAgent, FromWorker, InstallPolicy, MAX_CELL_OUTPUT, PROTOCOL_VERSION, StartFailureKind, StreamName,
     ToWorker, WorkerInfo,
 };
-use nbvet_report::Interpreter;
+use nbvet_report::{Interpreter, Question};
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process_group, pidfd_send_signal, waitpid};
 use serde_json::{Map, Value};
 
@@ -176,6 +176,21 @@ impl Session {
         self.tell(&ToWorker::Execute { cell, code, widgets });
     }
 
+    /// About values that the last cell left; to the notebook it is as if that cell went on.
+    pub(crate) fn ask<F: std::os::fd::AsFd>(
+        &mut self,
+        cell: u32,
+        questions: Vec<Question>,
+        host: &mut Host<F>,
+    ) {
+        if !matches!(self.state, State::Ready) || self.running || self.cell != Some(cell) {
+            return;
+        }
+        self.drain(host);
+        self.running = true;
+        self.tell(&ToWorker::Ask { cell, questions });
+    }
+
     pub(crate) fn interrupt(&self) {
         if self.running {
             self.signal(Signal::INT);
@@ -263,6 +278,17 @@ impl Session {
                     session: self.number,
                     cell,
                     result,
+                });
+                if let Err(error) = sent {
+                    self.give_up(error.to_string());
+                }
+            }
+            FromWorker::Answers { cell, answers } if self.running && self.cell == Some(cell) => {
+                self.running = false;
+                let sent = host.send(&FromAgent::Answers {
+                    session: self.number,
+                    cell,
+                    answers,
                 });
                 if let Err(error) = sent {
                     self.give_up(error.to_string());
@@ -568,6 +594,7 @@ fn name(message: &FromWorker) -> &'static str {
         FromWorker::Display { .. } => "display",
         FromWorker::Barrier => "barrier",
         FromWorker::CellDone { .. } => "cell-done",
+        FromWorker::Answers { .. } => "answers",
     }
 }
 

@@ -73,5 +73,6 @@ fn job(wish: &Value) -> Job {
             ..Limits::default()
         },
         keep_outputs: false,
+        ..Job::default()
     }
 }

@@ -323,6 +323,7 @@ fn session_of(message: &FromAgent) -> Option<u32> {
         | FromAgent::OutputCut { session, .. }
         | FromAgent::Display { session, .. }
         | FromAgent::CellDone { session, .. }
+        | FromAgent::Answers { session, .. }
         | FromAgent::Exited { session, .. } => Some(*session),
     }
 }

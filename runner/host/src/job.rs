@@ -1,12 +1,14 @@
 //! What is to be run, and for how long at most.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use nbvet_notebook::{
     Execution, Markers, Notebook, after_cell,
     magics::{CellCode, cell_code},
 };
 use nbvet_protocol::StartSpec;
+use nbvet_report::Question;
+use regex::RegexSet;
 
 /// One notebook to run.
 #[derive(Debug, Clone, Default)]
@@ -24,6 +26,22 @@ pub struct Job {
     pub limits: Limits,
     /// Keep all outputs for the executed notebook; else only the last lines of a cell that did not end well.
     pub keep_outputs: bool,
+    /// What is asked about values after its cells.
+    pub questions: Questions,
+    /// Lines of stderr that match one of these are none that anybody is told of.
+    pub stderr_allow: RegexSet,
+}
+
+/// What is asked after each cell that came to its end.
+#[derive(Debug, Clone, Default)]
+pub enum Questions {
+    /// Nothing.
+    #[default]
+    None,
+    /// These, by the cell's index.
+    Given(BTreeMap<u32, Vec<Question>>),
+    /// What can be known about the cell's value and every name that it bound or changed.
+    Everything,
 }
 
 /// Code that gives values to the notebook, run as a cell that the file does not have.
@@ -82,6 +100,8 @@ pub struct Limits {
     pub grace: Duration,
     /// For the notebook's process to become ready.
     pub start: Duration,
+    /// For answers about the values that a cell left; a shorter limit of cells holds for them too.
+    pub questions: Duration,
     /// For the agent to say that what was killed is gone.
     pub silence: Duration,
 }
@@ -93,6 +113,7 @@ impl Default for Limits {
             cell: None,
             grace: Duration::from_secs(5),
             start: Duration::from_mins(2),
+            questions: Duration::from_mins(1),
             silence: Duration::from_secs(10),
         }
     }

@@ -8,10 +8,11 @@ mod job;
 mod outputs;
 mod run;
 mod session;
+mod stderr;
 mod widgets;
 
 pub use agent::{Agent, AgentUnavailable};
 pub use event::RunEvent;
-pub use job::{Job, JobCell, Limits, Parameters};
+pub use job::{Job, JobCell, Limits, Parameters, Questions};
 pub use outputs::Outputs;
-pub use run::{RunOutcome, run};
+pub use run::{Asked, RunOutcome, run};

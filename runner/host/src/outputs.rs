@@ -6,9 +6,12 @@ use std::collections::{BTreeMap, HashMap};
 use nbvet_notebook::Output;
 use nbvet_protocol::{Display, MAX_CELL_OUTPUT, StreamName};
 use nbvet_report::Fact;
+use regex::RegexSet;
 use serde_json::{Map, Value, json};
 
 use crate::widgets::{Widgets, size_of, size_of_map};
+
+use crate::stderr::Stderr;
 
 /// Bytes kept of what a cell printed last.
 const MAX_TAIL: usize = 4 * 1024;
@@ -23,6 +26,7 @@ pub struct Outputs {
     places: HashMap<String, Vec<(u32, usize)>>,
     widgets: Widgets,
     keep: bool,
+    stderr_allow: RegexSet,
 }
 
 #[derive(Debug, Default)]
@@ -32,9 +36,7 @@ struct CellOutputs {
     bytes: u64,
     cut: u64,
     tail: String,
-    /// Bytes written to stderr, and their end.
-    stderr_bytes: u64,
-    stderr_tail: String,
+    stderr: Stderr,
     /// `clear_output(wait=True)` was called, and nothing was put out since.
     clear_next: bool,
 }
@@ -45,6 +47,11 @@ impl Outputs {
             keep,
             ..Self::default()
         }
+    }
+
+    /// Lines of stderr that match are left out of its fact.
+    pub(crate) fn allowing(self, stderr_allow: RegexSet) -> Self {
+        Self { stderr_allow, ..self }
     }
 
     /// What a cell put out; nothing for a cell that did not run, or where outputs were not kept.
@@ -79,11 +86,7 @@ impl Outputs {
 
     /// What a cell wrote to stderr, as a fact; `None` where it wrote nothing.
     pub(crate) fn stderr(&self, cell: u32) -> Option<Fact> {
-        let cell = self.cells.get(&cell).filter(|cell| cell.stderr_bytes > 0)?;
-        Some(Fact::Stderr {
-            text: cell.stderr_tail.clone(),
-            bytes: cell.stderr_bytes,
-        })
+        self.cells.get(&cell)?.stderr.fact(&self.stderr_allow)
     }
 
     /// All cells are done: what the process writes while it ends is no cell's, as in Jupyter. The rest still counts.
@@ -98,9 +101,7 @@ impl Outputs {
         let into = self.cells.entry(cell).or_default();
         into.remember(text);
         if name == StreamName::Stderr {
-            into.stderr_bytes += text.len() as u64;
-            into.stderr_tail.push_str(text);
-            keep_end(&mut into.stderr_tail);
+            into.stderr.take(text, &self.stderr_allow);
         }
         let text = into.admit_text(text);
         let name = match name {

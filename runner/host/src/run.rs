@@ -1,6 +1,7 @@
 //! Runs a notebook cell by cell and says how each ended. Keeps the time: an interrupt at the limit, a kill after the
 //! grace, and a time-out it is, whatever the notebook does afterwards. Judges no fact.
 
+mod asking;
 mod ending;
 mod hidden;
 
@@ -9,6 +10,7 @@ use std::time::{Duration, Instant};
 use nbvet_protocol::{CellResult, CellStatus, FromAgent, StartFailureKind, ToAgent, try_encode};
 use nbvet_report::{CellError, CellOutcome, CellRun, FailureKind, Interpreter, RunEnd, RunFailure};
 
+pub use self::asking::Asked;
 use crate::{
     agent::{Agent, unreadable},
     event::RunEvent,
@@ -24,6 +26,8 @@ pub struct RunOutcome {
     pub cells: Vec<CellRun>,
     /// How the run ended.
     pub end: Option<RunEnd>,
+    /// What was asked about values, with the answers.
+    pub asked: Vec<Asked>,
     /// What kept the notebook from being judged.
     pub failure: Option<RunFailure>,
     /// The Python that ran it.
@@ -66,6 +70,7 @@ struct Run<'a> {
     events: &'a mut dyn FnMut(RunEvent<'_>),
     begun: Instant,
     cells: Vec<CellRun>,
+    asked: Vec<Asked>,
     interpreter: Option<Interpreter>,
     outputs: Outputs,
     parameters_count: Option<u32>,
@@ -88,8 +93,9 @@ impl<'a> Run<'a> {
             events,
             begun: Instant::now(),
             cells: Vec::with_capacity(job.cells.len()),
+            asked: Vec::new(),
             interpreter: None,
-            outputs: Outputs::new(job.keep_outputs),
+            outputs: Outputs::new(job.keep_outputs).allowing(job.stderr_allow.clone()),
             parameters_count: None,
             peak_memory: None,
             cpu_seconds: None,
@@ -216,8 +222,30 @@ impl Run<'_> {
         let run = self.entry_of(cell, &end, begun.elapsed());
         let mut facts = end.result.map_or_else(Vec::new, |result| result.facts);
         facts.extend(self.outputs.stderr(cell.index));
-        self.record(CellRun { facts, ..run });
-        end.stop
+        let asked = if run.outcome == CellOutcome::Ok {
+            self.ask(cell, &facts)
+        } else {
+            None
+        };
+        self.record(self.after_questions(CellRun { facts, ..run }, asked.as_ref()));
+        asked.or(end.stop)
+    }
+
+    /// A cell of which something was asked that ended its process did not end well.
+    fn after_questions(&self, run: CellRun, stop: Option<&Stop>) -> CellRun {
+        let outcome = match stop {
+            Some(Stop::End(RunEnd::CellTimedOut { .. } | RunEnd::NotebookTimedOut { .. })) => {
+                CellOutcome::Timeout
+            }
+            Some(Stop::End(RunEnd::Died { .. } | RunEnd::OutOfMemory { .. })) => CellOutcome::Error,
+            _ => return run,
+        };
+        let last_output = self.outputs.last_lines(run.cell);
+        CellRun {
+            outcome,
+            last_output,
+            ..run
+        }
     }
 
     /// Sends a cell and follows it to its end.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use nbvet_report::Interpreter;
+use nbvet_report::{Answer, InstallPolicy, Interpreter, Question};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -36,6 +36,15 @@ pub enum ToAgent {
         /// New state of widgets that the front end keeps, by comm id; the notebook sees it before the cell runs.
         #[serde(default, skip_serializing_if = "Map::is_empty")]
         widgets: Map<String, Value>,
+    },
+    /// Say something about values that the last cell left. Answered by `answers`, unless the process ends first.
+    Ask {
+        /// The session.
+        session: u32,
+        /// The cell that was done last.
+        cell: u32,
+        /// What is asked.
+        questions: Vec<Question>,
     },
     /// Interrupt the running cell, as Ctrl-C would.
     Interrupt {
@@ -101,19 +110,6 @@ pub enum Isolation {
     /// Forked from an interpreter that has imported IPython and done nothing else; cheaper from the second notebook
     /// on. All share one hash seed. Where forking is not safe, a fresh interpreter.
     Fork,
-}
-
-/// What to do with `pip install` lines of a notebook.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum InstallPolicy {
-    /// Not executed; said what is missing.
-    #[default]
-    Check,
-    /// Executed.
-    Run,
-    /// Not executed; an error.
-    Refuse,
 }
 
 /// What the agent tells the host.
@@ -185,6 +181,15 @@ pub enum FromAgent {
         cell: u32,
         /// How it went.
         result: CellResult,
+    },
+    /// What was asked about values after a cell.
+    Answers {
+        /// The session.
+        session: u32,
+        /// The cell.
+        cell: u32,
+        /// One a question, in their order.
+        answers: Vec<Answer>,
     },
     /// The session's process has ended and its children are gone. The last message of a session.
     Exited {

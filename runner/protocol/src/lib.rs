@@ -11,11 +11,11 @@ mod frame;
 mod worker;
 
 pub use agent::{
-    CommAction, Display, FromAgent, InstallPolicy, Isolation, PythonRequest, StartFailureKind, StartSpec,
-    StreamName, ToAgent,
+    CommAction, Display, FromAgent, Isolation, PythonRequest, StartFailureKind, StartSpec, StreamName, ToAgent,
 };
 pub use fork_server::{FromForkServer, ToForkServer};
 pub use frame::{FrameBuffer, FrameError, MAX_FRAME, decode, encode, read_frame, try_encode, write_frame};
+pub use nbvet_report::InstallPolicy;
 pub use worker::{CellResult, CellStatus, FromWorker, ToWorker, WorkerInfo};
 
 /// Changes whenever an older peer could misread a newer one. Both sides refuse another number.

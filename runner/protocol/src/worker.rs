@@ -3,12 +3,12 @@
 //! them first, and the worker waits for `go-on` after each display. That keeps all outputs in order and loses
 //! none when the process dies.
 
-use nbvet_report::{CellError, Fact};
+use nbvet_report::{Answer, CellError, Fact, InstallPolicy, Question};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::agent::{Display, InstallPolicy};
+use crate::agent::Display;
 
 /// What the agent tells the worker.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -30,6 +30,13 @@ pub enum ToWorker {
         /// New state of widgets, by comm id, to be seen before the cell runs.
         #[serde(default, skip_serializing_if = "Map::is_empty")]
         widgets: Map<String, Value>,
+    },
+    /// Say something about values that the last cell left.
+    Ask {
+        /// The cell.
+        cell: u32,
+        /// What is asked.
+        questions: Vec<Question>,
     },
     /// The display or barrier was taken in.
     GoOn,
@@ -61,6 +68,13 @@ pub enum FromWorker {
         cell: u32,
         /// How it went.
         result: CellResult,
+    },
+    /// What was asked about values.
+    Answers {
+        /// The cell.
+        cell: u32,
+        /// One a question, in their order.
+        answers: Vec<Answer>,
     },
 }
 

@@ -8,6 +8,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use nbvet_protocol::{Display, FrameError, FromWorker, StreamName, ToWorker, read_frame, write_frame};
+use nbvet_report::Question;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use rustix::process::{Pid, getpid};
@@ -17,6 +18,16 @@ use serde_json::{Map, Value};
 const HIGH_DESCRIPTORS: [RawFd; 4] = [1000, 240, 60, 10];
 /// Displays of threads kept while no cell runs.
 const MAX_WAITING_DISPLAYS: usize = 1000;
+
+/// What the agent wants next.
+pub(crate) enum Task {
+    /// A cell to run: its index, its source, and what the front end made of widgets.
+    Cell(u32, String, Map<String, Value>),
+    /// Questions about values that this cell left.
+    Questions(u32, Vec<Question>),
+    /// Nothing more.
+    End,
+}
 
 /// The channel can no longer be used: the process ends.
 #[derive(Debug)]
@@ -39,9 +50,6 @@ impl From<io::Error> for Broken {
         Self(error.to_string())
     }
 }
-
-/// A cell's index, its source, and the new state of widgets.
-pub(crate) type NextCell = (u32, String, Map<String, Value>);
 
 /// Socket and private duplicates of descriptors 1 and 2, so that closing those does no harm.
 pub(crate) struct Channel {
@@ -95,15 +103,19 @@ impl Channel {
         Ok(read_frame(&mut Patient(&self.socket))?)
     }
 
-    /// Waits for the next cell, `None` at the end, and sends what threads displayed meanwhile.
-    pub(crate) fn next_cell(&self) -> Result<Option<NextCell>, Broken> {
+    /// Waits for the next thing to do, and sends what threads displayed meanwhile.
+    pub(crate) fn next_task(&self) -> Result<Task, Broken> {
         match self.receive()? {
             ToWorker::Execute { cell, code, widgets } => {
                 self.begin()?;
-                Ok(Some((cell, code, widgets)))
+                Ok(Task::Cell(cell, code, widgets))
             }
-            ToWorker::Finish => Ok(None),
-            other => Err(Broken(format!("expected execute or finish, not {other:?}"))),
+            ToWorker::Ask { cell, questions } => {
+                self.begin()?;
+                Ok(Task::Questions(cell, questions))
+            }
+            ToWorker::Finish => Ok(Task::End),
+            other => Err(Broken(format!("expected a task or finish, not {other:?}"))),
         }
     }
 
@@ -117,7 +129,7 @@ impl Channel {
         Ok(())
     }
 
-    /// Ends the cell.
+    /// Ends the cell, or the questions about it.
     pub(crate) fn done(&self, message: &FromWorker) -> Result<(), Broken> {
         let mut state = self.lock();
         state.running = false;

@@ -2,6 +2,7 @@
 //! states facts about what cells did. It judges nothing, and knows neither rules nor verdicts. Cells themselves
 //! are run by the Python shim beside it, in IPython.
 
+mod answers;
 mod cell_hash;
 mod channel;
 mod convert;

@@ -16,12 +16,12 @@ use pyo3::types::{PyDict, PyList, PyString};
 use rustc_hash::FxHashSet;
 use serde_json::Value;
 
-use crate::channel::{Broken, Channel};
+use crate::channel::{Broken, Channel, Task};
 use crate::convert::{bundle, shorten, string, texts_of};
 use crate::namespace::Namespace;
 use crate::recorder::Recorder;
 use crate::types::Known;
-use crate::{installs, requirements, values};
+use crate::{answers, installs, requirements, values};
 
 /// Exit status of a worker that lost its channel.
 const CHANNEL_LOST: i32 = 88;
@@ -53,6 +53,9 @@ struct View {
 /// How a cell ended, as the shim tells it: `ok`, `raised` or `exit`; the exception; whether it was an
 /// interrupt; the exit code.
 type Ending = (String, Option<ErrorParts>, bool, Option<String>);
+
+/// What is to be done, the cell's index, its source or the questions, what its messages are called, widgets.
+type NextTask = (&'static str, u32, String, String, Option<String>);
 
 /// Name, value, traceback and line of an exception.
 type ErrorParts = (String, String, Vec<String>, Option<u32>);
@@ -132,12 +135,28 @@ impl Session {
         self.talk(py, |channel| channel.send(&message));
     }
 
-    /// Waits for the next cell; `None` at the end. Its index, its source, what its messages are called, and what the
-    /// front end made of widgets, as JSON, if anything.
-    fn next_cell(&self, py: Python<'_>) -> Option<(u32, String, String, Option<String>)> {
-        let (cell, source, widgets) = self.talk(py, Channel::next_cell)?;
-        let widgets = (!widgets.is_empty()).then(|| Value::Object(widgets).to_string());
-        Some((cell, source, message_id(cell), widgets))
+    /// Waits for the next task: a cell's index, source, what its messages are called and what the front end made of
+    /// widgets, as JSON, if anything; or a cell's index and questions about its values in JSON. `None` at the end.
+    fn next_task(&self, py: Python<'_>) -> Option<NextTask> {
+        match self.talk(py, Channel::next_task) {
+            Task::Cell(cell, code, widgets) => {
+                let widgets = (!widgets.is_empty()).then(|| Value::Object(widgets).to_string());
+                Some(("cell", cell, code, message_id(cell), widgets))
+            }
+            Task::Questions(cell, questions) => {
+                self.quiet.store(true, Ordering::Relaxed);
+                Some(("ask", cell, answers::asked(&questions), String::new(), None))
+            }
+            Task::End => None,
+        }
+    }
+
+    /// The answers to the questions about a cell's values, one after the other.
+    fn answer(&self, py: Python<'_>, cell: u32, given: &Bound<'_, PyList>, asked: usize) {
+        let answers = answers::given(given, asked);
+        self.quiet.store(false, Ordering::Relaxed);
+        let message = FromWorker::Answers { cell, answers };
+        self.talk(py, |channel| channel.done(&message));
     }
 
     /// Writes text to stdout (1) or stderr (2).

@@ -147,6 +147,16 @@ class Worker:
         self.cells += 1
         return Cell(self.merged(), message["result"])
 
+    def ask(self, *questions, during=None):
+        """Ask about values that the last cell left; the answers."""
+        asked = [{"tolerance": 1e-9, **question} for question in questions]
+        self.send({"type": "ask", "cell": self.cells - 1, "questions": asked})
+        if during is not None:
+            during()
+        message = self.until("answers")
+        assert message["cell"] == self.cells - 1
+        return message["answers"]
+
     def interrupt_after(self, seconds):
         def during():
             time.sleep(seconds)

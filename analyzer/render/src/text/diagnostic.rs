@@ -33,6 +33,9 @@ pub(super) fn block(
     if let Some(fix) = &found.fix {
         out += &style::remark("fix", &offered(fix), options.width);
     }
+    if let Some(example) = &found.example {
+        out += &style::code("mended", example);
+    }
     out
 }
 

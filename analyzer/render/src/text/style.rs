@@ -45,6 +45,20 @@ pub(super) fn remark(word: &str, text: &str, width: usize) -> String {
     out
 }
 
+/// `  mended: code`, further lines under the first; no line is broken.
+pub(super) fn code(word: &str, text: &str) -> String {
+    let mut out = String::new();
+    for (number, line) in harmless_block(text).lines().enumerate() {
+        let start = if number == 0 {
+            paint(CYAN, &format!("{word}:"))
+        } else {
+            " ".repeat(word.width() + 1)
+        };
+        out.extend(["  ", &start, " ", line, "\n"]);
+    }
+    out
+}
+
 /// Breaks a line between words; code between backticks counts as one. Indented lines are code and stay whole.
 fn wrap(line: &str, room: usize) -> Vec<String> {
     if line.starts_with(' ') || line.width() <= room {

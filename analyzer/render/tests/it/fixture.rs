@@ -55,6 +55,7 @@ pub(crate) fn found(
         help: None,
         labels: Vec::new(),
         fix: None,
+        example: None,
         suppression: None,
         fingerprint: format!("{id}:{}", location.line),
         location,
@@ -126,12 +127,15 @@ pub(crate) fn notebook(
         chosen: "`.venv` beside the notebook".to_owned(),
         ipython: "9.1.0".to_owned(),
         ipython_from_kit: false,
+        forked: false,
+        preloaded: Vec::new(),
     });
     NotebookReport {
         path: path.to_owned(),
         verdict,
         diagnostics,
         strengths: Vec::new(),
+        expectations: Vec::new(),
         interpreter,
         cells,
         end,

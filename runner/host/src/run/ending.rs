@@ -26,6 +26,7 @@ impl Run<'_> {
         });
         RunOutcome {
             cells: self.cells,
+            asked: self.asked,
             end,
             failure,
             interpreter: self.interpreter,

@@ -5,6 +5,7 @@
     reason = "expect-test writes its snapshots with them"
 )]
 
+mod asking;
 mod cells;
 mod forks;
 mod interpreters;

@@ -9,10 +9,11 @@ use std::{
 };
 
 use expect_test::Expect;
-use nbvet_host::{Agent, Job, JobCell, Limits, RunOutcome, run};
+use nbvet_host::{Agent, Job, JobCell, Limits, Questions, RunOutcome, run};
 use nbvet_notebook::Output;
 use nbvet_protocol::{Isolation, PythonRequest, StartSpec};
 use nbvet_report::{CellRun, RunEnd};
+use regex::RegexSet;
 use tempfile::TempDir;
 
 /// The program of both ends, which `cargo test` builds beside the tests.
@@ -113,6 +114,8 @@ impl Bench {
                 spec,
                 limits,
                 keep_outputs: true,
+                questions: Questions::None,
+                stderr_allow: RegexSet::empty(),
             },
             folder,
             mark,

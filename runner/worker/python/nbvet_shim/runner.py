@@ -1,5 +1,7 @@
-"""The worker's loop: takes cells from the agent, runs them on one event loop, tells how they ended."""
+"""The worker's loop: takes cells from the agent, runs them on one event loop, tells how they ended. Between cells it
+answers questions about the values that they left."""
 
+import json
 import os
 import signal
 import sys
@@ -8,6 +10,7 @@ import warnings
 
 from IPython.core.error import UsageError
 
+from nbvet_shim.answers import answer_all
 from nbvet_shim.cells import Cells
 from nbvet_shim.commands import Commands
 from nbvet_shim.kernel import request
@@ -27,6 +30,7 @@ class Runner:
         self.cells = Cells()
         self.watch = Watch(session, self.cells)
         self.commands = Commands(session, self.cells, policy)
+        self.result = []
         self.handler = signal.default_int_handler
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         self._open_streams()
@@ -72,17 +76,38 @@ class Runner:
 
     def serve(self):
         """Run cells until the agent says finish."""
+        read = json.loads
         while True:
-            message = self.session.next_cell()
-            if message is None:
+            task = self.session.next_task()
+            if task is None:
                 break
-            self._run(*message)
+            kind, index, text, message_id, widgets = task
+            if kind == "ask":
+                self._answer(index, read(text))
+                continue
+            self._run(index, text, message_id, widgets)
             self.loop.spin()
         # The notebook's own handlers run at exit; a late interrupt may end them.
         signal.signal(signal.SIGINT, self.handler or signal.default_int_handler)
 
+    def _answer(self, index, questions):
+        """An interrupt ends the question that is being answered, and those behind it stay open."""
+        given = []
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            try:
+                answer_all(questions, self.shell.user_ns, self.result, given)
+            finally:
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
+        except KeyboardInterrupt:
+            given.append({"interrupted": True})
+        if self.session.forked:
+            self._leave_child(None)
+        self.session.answer(index, given, len(questions))
+
     def _run(self, index, source, message_id, widgets):
         shell = self.shell
+        self.result = []
         shell.parent_header = request(message_id, source)
         self.cells.begin(source)
         self.commands.begin(shell, source)
@@ -195,6 +220,7 @@ class Runner:
         stored = count if shell.execution_count > count else None
         assigned = shell.assigned if error is None else []
         self.session.done(index, stored, shell.user_ns, source, assigned, result, ending)
+        self.result = result
         shell.shown = []
         shell.displayhook.last = []
 

@@ -7,11 +7,15 @@ use cargo_metadata::{DependencyKind, Metadata, Package, PackageId};
 use crate::metadata;
 
 /// What each crate may be built from, of ours. A new crate gets its line here.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("nbvet-report", &[]),
     ("nbvet-notebook", &["nbvet-report"]),
     ("nbvet-engine", &["nbvet-notebook", "nbvet-report"]),
-    ("nbvet-rules", &["nbvet-engine", "nbvet-notebook", "nbvet-report"]),
+    ("nbvet-expect", &["nbvet-notebook", "nbvet-report"]),
+    (
+        "nbvet-rules",
+        &["nbvet-engine", "nbvet-expect", "nbvet-notebook", "nbvet-report"],
+    ),
     ("nbvet-render", &["nbvet-notebook", "nbvet-report"]),
     ("nbvet-protocol", &["nbvet-report"]),
     ("nbvet-agent", &["nbvet-protocol", "nbvet-report"]),
@@ -31,6 +35,7 @@ const ARROWS: [(&str, &[&str]); 11] = [
         &[
             "nbvet-agent",
             "nbvet-engine",
+            "nbvet-expect",
             "nbvet-host",
             "nbvet-notebook",
             "nbvet-protocol",

@@ -1,0 +1,110 @@
+//! A validation as a file orders it (`--validation-config`): weaker than options, stronger than nbvet.toml.
+
+use std::{collections::BTreeMap, path::Path};
+
+use nbvet_engine::is_expression;
+use nbvet_expect::{Fault, Written, document, validation_file};
+use nbvet_report::{InstallPolicy, Level, Severity, ValidationConfig};
+
+use crate::{
+    args::Flags,
+    catalogue, expectations, ordinary, output,
+    selection::is_fault,
+    usage::{UsageError, shown},
+};
+
+/// What such a file says; nothing where there is none.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Order {
+    /// Strict mode is a level.
+    pub(crate) level: Option<Level>,
+    pub(crate) flags: Flags,
+    pub(crate) installs: Option<InstallPolicy>,
+    /// By the rule's id.
+    pub(crate) rules: BTreeMap<String, Severity>,
+    pub(crate) expectations: Vec<Written>,
+}
+
+impl Order {
+    /// Reads the file, and says where two of its fields contradict each other.
+    pub(crate) fn read(path: &Path) -> Result<Self, UsageError> {
+        let text = ordinary::read_to_string(path).map_err(|source| UsageError::UnreadableConfig {
+            path: shown(path),
+            source,
+        })?;
+        let is_yaml = path
+            .extension()
+            .is_some_and(|end| end.eq_ignore_ascii_case("yaml") || end.eq_ignore_ascii_case("yml"));
+        let told = |fault| UsageError::Expectations {
+            path: shown(path),
+            fault,
+        };
+        let read = document(&text, is_yaml)
+            .and_then(|value| validation_file(value, &is_expression))
+            .map_err(told)?;
+        let prefix = if read.is_wrapped { "validationConfig." } else { "" };
+        let rules = rules(&read.validation.rules, prefix).map_err(told)?;
+        let validation = read.validation;
+        if let Some(level) = contradicted(&validation) {
+            output::warning(&format!(
+                "{}: `strictMode: true` is level production and wins over `level: {level}`",
+                shown(path)
+            ));
+        }
+        Ok(Self {
+            level: level(&validation),
+            flags: flags(&validation),
+            installs: validation.installs,
+            rules,
+            expectations: expectations::placed(path, read.expectations),
+        })
+    }
+}
+
+fn level(validation: &ValidationConfig) -> Option<Level> {
+    if validation.strict_mode == Some(true) {
+        return Some(Level::Production);
+    }
+    validation.level
+}
+
+/// A level that strict mode overrules.
+fn contradicted(validation: &ValidationConfig) -> Option<Level> {
+    validation
+        .level
+        .filter(|level| validation.strict_mode == Some(true) && *level != Level::Production)
+}
+
+fn flags(validation: &ValidationConfig) -> Flags {
+    Flags {
+        fail_on_stderr: validation.fail_on_stderr,
+        fail_on_warnings: validation.fail_on_warnings,
+        detect_silent_failures: validation.detect_silent_failures,
+        require_explicit_exit_codes: validation.require_explicit_exit_codes,
+        verify_assertions: validation.verify_assertions,
+        educational_mode: validation.educational_mode,
+        provide_examples: validation.provide_examples,
+        suggest_best_practices: validation.suggest_best_practices,
+    }
+}
+
+fn rules(written: &BTreeMap<String, Severity>, prefix: &str) -> Result<BTreeMap<String, Severity>, Fault> {
+    let one = |(name, severity): (&String, &Severity)| {
+        let path = format!("{prefix}rules");
+        match catalogue::find(name) {
+            Ok(rule) if is_fault(rule) => Err(Fault {
+                path,
+                message: format!("{name} tells what keeps a notebook from running; it has one severity"),
+                ..Fault::default()
+            }),
+            Ok(rule) => Ok((rule.meta.id.to_owned(), *severity)),
+            Err(nearest) => Err(Fault {
+                path,
+                message: format!("there is no rule `{name}`"),
+                unknown: Some(name.clone()),
+                known: nearest,
+            }),
+        }
+    };
+    written.iter().map(one).collect()
+}
