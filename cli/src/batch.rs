@@ -21,6 +21,7 @@ use crate::{
     args::{Format, InputArgs, JudgeArgs, RunArgs},
     baseline::{self, Baselines, Known},
     catalogue,
+    config::comparison::ComparisonConfig,
     fixing::{self, Fixes},
     guard,
     output::{self, Reader},
@@ -79,6 +80,7 @@ impl Batch {
         input: &InputArgs,
         judge: Option<&JudgeArgs>,
         run: &RunArgs,
+        compare: ComparisonConfig,
     ) -> Result<Self, UsageError> {
         let is_judged = judge.is_some();
         let judge = judge.cloned().unwrap_or_default();
@@ -95,7 +97,7 @@ impl Batch {
                 "`--strict` is level production and wins over `--level {level}`"
             ));
         }
-        let mut resolver = Resolver::new(&judge, run)?;
+        let mut resolver = Resolver::new(&judge, run, compare)?;
         let mut baselines = Baselines::default();
         let items = found
             .notebooks
@@ -355,6 +357,7 @@ pub(crate) fn without_verdict(path: &Path, level: Level, failure: RunFailure) ->
         cells: Vec::new(),
         end: None,
         failure: Some(failure),
+        comparison: None,
     };
     Done {
         report,
@@ -381,7 +384,7 @@ mod tests {
             unreachable!("it was asked for")
         };
         guard::install();
-        let batch = Batch::new(&args.input, Some(&args.judge), &args.run).unwrap();
+        let batch = Batch::new(&args.input, Some(&args.judge), &args.run, args.compare.config()).unwrap();
         let progress = Progress::new(2);
         let work = |item: &Item, _: &Progress| {
             assert!(item.path.ends_with("b.ipynb"), "the table has no rows");

@@ -12,6 +12,7 @@ mod config;
 mod duration;
 mod executed;
 mod fixing;
+mod golden;
 mod guard;
 mod markdown;
 mod ordinary;

@@ -12,8 +12,8 @@ use nbvet_notebook::{Language, Notebook, Reading};
 use nbvet_protocol::{Isolation, PythonRequest, StartSpec};
 use nbvet_render::{CellSource, NotebookSource};
 use nbvet_report::{
-    CellOutcome, CellRun, Diagnostic, FailureKind, Interpreter, Level, NotebookReport, RunEnd, RunFailure,
-    judge,
+    CellOutcome, CellRun, Comparison, Diagnostic, FailureKind, Interpreter, Level, NotebookReport, RunEnd,
+    RunFailure, judge,
 };
 
 use crate::{
@@ -22,6 +22,7 @@ use crate::{
     beside,
     executed::{self, Destination},
     fixing::Fixes,
+    golden::Goldens,
     progress::Progress,
     secrecy::mask_run,
     usage::shown,
@@ -34,6 +35,7 @@ pub(crate) struct Running<'a> {
     pub(crate) working_directory: Option<&'a Path>,
     pub(crate) isolation: Isolation,
     pub(crate) judged: Judged,
+    pub(crate) goldens: Goldens,
 }
 
 /// What counts for the verdict.
@@ -79,6 +81,7 @@ pub(crate) struct Ran {
     interpreter: Option<Interpreter>,
     /// Where relative paths began.
     folder: Option<String>,
+    comparison: Option<Comparison>,
 }
 
 impl Ran {
@@ -137,11 +140,13 @@ impl Opened {
             failure,
             interpreter,
             folder,
+            comparison,
         } = ran;
         let run = end.as_ref().map(|end| Run {
             cells: &cells,
             end: Some(end),
             folder: folder.as_deref(),
+            comparison: comparison.as_ref(),
         });
         let settings = &item.settings;
         let mut diagnostics = check(
@@ -184,6 +189,7 @@ impl Opened {
             cells,
             end,
             failure,
+            comparison,
         };
         Done {
             report,
@@ -225,9 +231,14 @@ fn run(
             hint: None,
         });
     }
+    // What there is to compare with is known before anything runs.
+    let golden = running.goldens.open(&item.path)?;
     let agent = running.agents.get()?;
     let name = shown(&item.path);
-    let job = job(item, notebook, running);
+    let job = Job {
+        keep_outputs: running.destination.is_some() || golden.is_some(),
+        ..job(item, notebook, running)
+    };
     let mut outcome = nbvet_host::run(&job, &agent, &mut |event| {
         if let RunEvent::CellStarted { cell } = event {
             progress.cell(&name, cell);
@@ -258,6 +269,10 @@ fn run(
             outcome.failure.get_or_insert(unwritable(&file, &error));
         }
     }
+    let comparison = golden
+        .filter(|_| outcome.end.is_some())
+        .map(|golden| golden.compare(notebook, &outcome))
+        .transpose()?;
     let RunOutcome {
         cells,
         end,
@@ -271,6 +286,7 @@ fn run(
         failure,
         interpreter,
         folder: job.spec.working_directory.or(job.spec.notebook_directory),
+        comparison,
     })
 }
 
@@ -316,7 +332,7 @@ fn job(item: &Item, notebook: &Notebook, running: &Running<'_>) -> Job {
             cell: settings.cell_timeout,
             ..Limits::default()
         },
-        keep_outputs: running.destination.is_some(),
+        ..Job::default()
     }
 }
 

@@ -13,7 +13,7 @@ use nbvet_report::{Level, Severity};
 use crate::{
     args::{Flags, JudgeArgs, RunArgs},
     catalogue,
-    config::{Config, Configs},
+    config::{Config, Configs, comparison::ComparisonConfig},
     selection::{Refused, Said, Selection, Selector, is_fault},
     usage::UsageError,
 };
@@ -37,12 +37,16 @@ pub(crate) struct NotebookSettings {
     pub(crate) installs: InstallPolicy,
     /// Where findings that are known stand.
     pub(crate) baseline: Option<PathBuf>,
+    /// How outputs are held against a golden notebook's.
+    pub(crate) comparison: ComparisonConfig,
 }
 
 /// Finds the settings of notebooks.
 pub(crate) struct Resolver<'a> {
     judge: &'a JudgeArgs,
     run: &'a RunArgs,
+    /// What the command line says about golden notebooks.
+    compare: ComparisonConfig,
     /// What the command line says about rules.
     selection: Selection,
     configs: Configs,
@@ -50,10 +54,15 @@ pub(crate) struct Resolver<'a> {
 
 impl<'a> Resolver<'a> {
     /// Checks what the command line names.
-    pub(crate) fn new(judge: &'a JudgeArgs, run: &'a RunArgs) -> Result<Self, UsageError> {
+    pub(crate) fn new(
+        judge: &'a JudgeArgs,
+        run: &'a RunArgs,
+        compare: ComparisonConfig,
+    ) -> Result<Self, UsageError> {
         Ok(Self {
             judge,
             run,
+            compare,
             selection: selection(judge)?,
             configs: Configs::default(),
         })
@@ -104,6 +113,7 @@ impl<'a> Resolver<'a> {
             cell_timeout: limited(run.cell_timeout.or(config.cell_timeout)),
             installs,
             baseline: judge.baseline.clone().or(config.baseline),
+            comparison: self.compare.clone().over(config.comparison),
         }
     }
 }

@@ -40,6 +40,7 @@ pub const ALL: &[Rule] = &[
     verification::metric_unchecked::RULE,
     verification::printed_check::RULE,
     verification::float_equality_assert::RULE,
+    verification::golden_mismatch::RULE,
     silent_failure::bare_except::RULE,
     silent_failure::except_pass::RULE,
     silent_failure::except_print_only::RULE,

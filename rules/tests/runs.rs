@@ -45,6 +45,7 @@ fn judge(cells: &[&str], facts: Vec<Vec<Fact>>, settings: &Settings) -> Vec<Diag
             cells: &runs,
             end: Some(&end),
             folder: Some("/work/reports"),
+            comparison: None,
         }),
         ALL,
         settings,
@@ -251,6 +252,7 @@ fn judge_end(source: &str, raised: Option<(&str, &str, u32)>, end: &RunEnd) -> D
         cells: &[run],
         end: Some(end),
         folder: Some("/work/reports"),
+        comparison: None,
     };
     let mut found = check(&reading, &Beside::default(), Some(run), ALL, &Settings::default());
     assert_eq!(found.len(), 1, "{:?}", ids(&found));

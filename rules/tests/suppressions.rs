@@ -33,6 +33,7 @@ fn diagnostics(
         cells: &runs,
         end: Some(&RunEnd::Completed),
         folder: None,
+        comparison: None,
     });
     check(&reading, &Beside::default(), run, ALL, settings)
 }

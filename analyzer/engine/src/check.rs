@@ -3,7 +3,9 @@
 use std::{borrow::Cow, collections::HashMap};
 
 use nbvet_notebook::{Notebook, Problem, Reading};
-use nbvet_report::{CellOutcome, CellRun, Diagnostic, Fix, Label, Location, RuleRef, RunEnd, Severity};
+use nbvet_report::{
+    CellOutcome, CellRun, Comparison, Diagnostic, Fix, Label, Location, RuleRef, RunEnd, Severity,
+};
 
 use crate::{
     ast::with_stack_for,
@@ -28,6 +30,8 @@ pub struct Run<'a> {
     pub end: Option<&'a RunEnd>,
     /// The folder that it ran in, where known.
     pub folder: Option<&'a str>,
+    /// Its outputs held against a golden notebook's, where there is one.
+    pub comparison: Option<&'a Comparison>,
 }
 
 /// Applies the rules to a notebook as it was read and, where it was run, to its run. `beside`: what files bind that

@@ -5,6 +5,7 @@
 //! committed `schema/report.v1.json`.
 
 mod cell_run;
+mod comparison;
 mod diagnostic;
 mod exit_code;
 mod fact;
@@ -17,6 +18,9 @@ mod strength;
 mod verdict;
 
 pub use cell_run::{CellError, CellOutcome, CellRun, RunEnd};
+pub use comparison::{
+    COMPARISON_RULE, Comparison, ComparisonResult, ComparisonStrategy, DiffType, NormalisedCount, OutputDiff,
+};
 pub use diagnostic::{Diagnostic, Label, RuleRef, Suppression, SuppressionKind};
 pub use exit_code::ExitCode;
 pub use fact::{

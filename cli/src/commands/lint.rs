@@ -5,13 +5,19 @@ use nbvet_report::{Applicability, ExitCode};
 use crate::{
     args::{LintArgs, RunArgs},
     batch::{Batch, Printed},
+    config::comparison::ComparisonConfig,
     fixing, pipeline,
     usage::UsageError,
 };
 
 /// Uses all cores unless told otherwise: reading disturbs nobody.
 pub(crate) fn lint(args: &LintArgs) -> Result<ExitCode, UsageError> {
-    let mut batch = Batch::new(&args.input, Some(&args.judge), &RunArgs::default())?;
+    let mut batch = Batch::new(
+        &args.input,
+        Some(&args.judge),
+        &RunArgs::default(),
+        ComparisonConfig::default(),
+    )?;
     let jobs = args.input.jobs.map_or(0, usize::from);
     let least = if args.fix.unsafe_fixes {
         Applicability::Unsafe

@@ -9,7 +9,9 @@ use crate::{
     agents::Agents,
     args::{InputArgs, JudgeArgs, RunArgs, RunOnlyArgs, ValidateArgs},
     batch::{Batch, Item},
+    config::comparison::ComparisonConfig,
     executed::Destination,
+    golden::Goldens,
     pipeline::{self, Judged, Running},
     preload,
     usage::{UsageError, shown},
@@ -17,12 +19,25 @@ use crate::{
 
 /// Everything counts: how the run ended, what it showed, and what reading shows.
 pub(crate) fn validate(args: &ValidateArgs) -> Result<ExitCode, UsageError> {
-    execute(&args.input, Some(&args.judge), &args.run, Judged::Everything)
+    let compare = args.compare.config();
+    execute(
+        &args.input,
+        Some(&args.judge),
+        &args.run,
+        compare,
+        Judged::Everything,
+    )
 }
 
 /// Only whether notebooks get to their end counts.
 pub(crate) fn run(args: &RunOnlyArgs) -> Result<ExitCode, UsageError> {
-    execute(&args.input, None, &args.run, Judged::Faults)
+    execute(
+        &args.input,
+        None,
+        &args.run,
+        ComparisonConfig::default(),
+        Judged::Faults,
+    )
 }
 
 /// One notebook at a time unless told otherwise: notebooks of a folder may write the same files.
@@ -30,9 +45,14 @@ fn execute(
     input: &InputArgs,
     judge: Option<&JudgeArgs>,
     args: &RunArgs,
+    compare: ComparisonConfig,
     judged: Judged,
 ) -> Result<ExitCode, UsageError> {
-    let mut batch = Batch::new(input, judge, args)?;
+    let mut batch = Batch::new(input, judge, args, compare)?;
+    let goldens = match judged {
+        Judged::Everything => Goldens::plan(&batch.items, &input.paths)?,
+        Judged::Faults => Goldens::default(),
+    };
     let destination = destination(&batch.items, args.output.as_deref())?;
     let local = args.agent_socket.is_none();
     if let Some(folder) = args.cwd.as_deref().filter(|folder| local && !folder.is_dir()) {
@@ -52,6 +72,7 @@ fn execute(
         working_directory: args.cwd.as_deref(),
         isolation,
         judged,
+        goldens,
     };
     let jobs = input.jobs.map_or(1, usize::from);
     Ok(agents.until_interrupted(|| {

@@ -1,6 +1,8 @@
 //! One file of settings: its keys checked one by one, its values read. Every message has the file, the line and what
 //! to write instead.
 
+mod comparison;
+
 use std::{collections::BTreeMap, path::Path};
 
 use ignore::gitignore::GitignoreBuilder;
@@ -41,7 +43,7 @@ struct File {
 }
 
 /// What may stand in a file and in its `[[per-file]]` tables.
-const KEYS: [&str; 17] = [
+const KEYS: [&str; 18] = [
     "level",
     "strict",
     "fail-on-stderr",
@@ -55,6 +57,7 @@ const KEYS: [&str; 17] = [
     "cell-timeout",
     "installs",
     "baseline",
+    "comparison",
     "select",
     "extend-select",
     "ignore",
@@ -162,7 +165,8 @@ impl Place<'_> {
     fn settings(&self, table: &DeTable<'_>, others: &[&'static str]) -> Result<Config, UsageError> {
         self.check_keys(table, others)?;
         let rules = self.rules(table)?;
-        let read = |key: &str| -> bool { KEYS.contains(&key) && !SELECTING.contains(&key) };
+        let read =
+            |key: &str| -> bool { KEYS.contains(&key) && !SELECTING.contains(&key) && key != "comparison" };
         let own = table.iter().filter(|(key, _)| read(key.get_ref()));
         let own: DeTable<'_> = own.map(|(key, value)| (key.clone(), value.clone())).collect();
         let value = Spanned::new(0..self.text.len(), DeValue::Table(own));
@@ -191,6 +195,7 @@ impl Place<'_> {
             cell_timeout: limit(file.cell_timeout, "cell-timeout")?,
             installs: file.installs,
             baseline: file.baseline.map(|name| self.path.with_file_name(name)),
+            comparison: self.comparison(table)?,
             extend: None,
             per_file: Vec::new(),
         })

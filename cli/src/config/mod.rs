@@ -1,6 +1,7 @@
 //! `nbvet.toml`, or `[tool.nbvet]` of a `pyproject.toml`: found upwards from a notebook's folder, with the file that
 //! it extends and its tables for single notebooks. What is not set stays unset; `settings` says what wins.
 
+pub(crate) mod comparison;
 mod file;
 
 use std::{
@@ -16,6 +17,7 @@ use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use nbvet_protocol::InstallPolicy;
 use nbvet_report::Level;
 
+use self::comparison::ComparisonConfig;
 use crate::{
     args::Flags,
     ordinary,
@@ -36,6 +38,7 @@ pub(crate) struct Config {
     pub(crate) cell_timeout: Option<Duration>,
     pub(crate) installs: Option<InstallPolicy>,
     pub(crate) baseline: Option<PathBuf>,
+    pub(crate) comparison: ComparisonConfig,
     /// Another file, over which this one lies.
     extend: Option<Named>,
     per_file: Vec<PerFile>,
@@ -74,6 +77,7 @@ impl Config {
             cell_timeout: self.cell_timeout.or(weaker.cell_timeout),
             installs: self.installs.or(weaker.installs),
             baseline: self.baseline.or(weaker.baseline),
+            comparison: self.comparison.over(weaker.comparison),
             extend: self.extend,
             per_file,
         }

@@ -10,6 +10,7 @@
 mod baseline;
 mod config;
 mod fix;
+mod golden;
 mod lint;
 mod python;
 mod sandbox;

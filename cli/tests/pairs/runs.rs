@@ -130,6 +130,7 @@ fn is_same(left: &Case<'_>, right: &Case<'_>) -> bool {
 fn wrong_with(case: &Case<'_>, outcome: &Outcome) -> Vec<String> {
     let run = Some(Run {
         folder: None,
+        comparison: None,
         cells: &outcome.cells,
         end: outcome.end.as_ref(),
     });

@@ -1,6 +1,7 @@
 //! Is anything checked at all: `NB1xx`.
 
 pub(crate) mod float_equality_assert;
+pub(crate) mod golden_mismatch;
 pub(crate) mod load_without_check;
 pub(crate) mod metric_unchecked;
 pub(crate) mod no_assertion_notebook;

@@ -136,6 +136,7 @@ pub(crate) fn notebook(
         cells,
         end,
         failure,
+        comparison: None,
     }
 }
 

@@ -7,12 +7,13 @@ use cargo_metadata::{DependencyKind, Metadata, Package, PackageId};
 use crate::metadata;
 
 /// What each crate may be built from, of ours. A new crate gets its line here.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("nbvet-report", &[]),
     ("nbvet-notebook", &["nbvet-report"]),
     ("nbvet-engine", &["nbvet-notebook", "nbvet-report"]),
     ("nbvet-rules", &["nbvet-engine", "nbvet-notebook", "nbvet-report"]),
     ("nbvet-render", &["nbvet-notebook", "nbvet-report"]),
+    ("nbvet-golden", &["nbvet-notebook", "nbvet-report"]),
     ("nbvet-protocol", &["nbvet-report"]),
     ("nbvet-agent", &["nbvet-protocol", "nbvet-report"]),
     ("nbvet-worker", &["nbvet-protocol", "nbvet-report"]),
@@ -31,6 +32,7 @@ const ARROWS: [(&str, &[&str]); 11] = [
         &[
             "nbvet-agent",
             "nbvet-engine",
+            "nbvet-golden",
             "nbvet-host",
             "nbvet-notebook",
             "nbvet-protocol",
