@@ -34,7 +34,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Read, run and judge notebooks: the main job
-    Validate(ValidateArgs),
+    Validate(Box<ValidateArgs>),
     /// Judge notebooks by reading them, without running anything
     Lint(LintArgs),
     /// Run notebooks from a clean start and say whether they get to their end
@@ -229,13 +229,13 @@ pub(crate) struct CompareArgs {
     /// All dates and times may differ; =false: none [default: those of the run's own day]
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
     ignore_timestamps: Option<bool>,
-    /// Leave these outputs out: stdout, stderr, error, display_data, execute_result, MIME types such as image/*
+    /// Leave these outputs out: `stdout`, `stderr`, `error`, `display_data`, `execute_result`, MIME types such as `image/*`
     #[arg(long, value_name = "TYPES", value_delimiter = ',', value_parser = output_type)]
     ignore_output: Vec<String>,
     /// Replace before comparing as this file says, in the form of nbval's `--sanitize-with`; may be repeated
     #[arg(long, value_name = "FILE")]
     sanitize: Vec<PathBuf>,
-    /// Compare only cells marked NBVAL_CHECK_OUTPUT, as `pytest --nbval-lax` does
+    /// Compare only cells marked `NBVAL_CHECK_OUTPUT`, as `pytest --nbval-lax` does
     #[arg(long)]
     only_marked: bool,
 }

@@ -47,13 +47,12 @@ impl Goldens {
             let config = &item.settings.comparison;
             let Some(golden) = &config.golden else { continue };
             let known = ready.iter().find(|(known, _)| *known == config);
-            let options = match known {
-                Some((_, options)) => Arc::clone(options),
-                None => {
-                    let options = Arc::new(options(config)?);
-                    ready.push((config, Arc::clone(&options)));
-                    options
-                }
+            let options = if let Some((_, options)) = known {
+                Arc::clone(options)
+            } else {
+                let options = Arc::new(options(config)?);
+                ready.push((config, Arc::clone(&options)));
+                options
             };
             let (candidates, name) = candidates(golden, &item.path, items.len(), searched)?;
             let planned = Planned {

@@ -160,19 +160,24 @@ fn alike(left: &str, right: &str) -> f32 {
 mod tests {
     use super::*;
 
-    /// Cells as `id:source`, or `source` alone.
-    fn check(golden: &[&str], actual: &[&str], expected: &[Option<usize>]) {
-        fn keys<'a>(cells: &[&'a str]) -> Vec<Key<'a>> {
-            let key = |cell: &&'a str| match cell.split_once(':') {
-                Some((id, source)) => Key { id: Some(id), source },
-                None => Key {
-                    id: None,
-                    source: cell,
-                },
-            };
-            cells.iter().map(key).collect()
+    fn keys(sources: &[String]) -> Vec<Key<'_>> {
+        sources.iter().map(|source| Key { id: None, source }).collect()
+    }
+
+    fn key<'a>(cell: &&'a str) -> Key<'a> {
+        match cell.split_once(':') {
+            Some((id, source)) => Key { id: Some(id), source },
+            None => Key {
+                id: None,
+                source: cell,
+            },
         }
-        assert_eq!(align(&keys(golden), &keys(actual)), expected);
+    }
+
+    /// Cells as `id:source`, or `source` alone.
+    fn check(golden: &[&'static str], actual: &[&'static str], expected: &[Option<usize>]) {
+        let all = |cells: &[&'static str]| -> Vec<Key<'static>> { cells.iter().map(key).collect() };
+        assert_eq!(align(&all(golden), &all(actual)), expected);
     }
 
     #[test]
@@ -233,17 +238,11 @@ mod tests {
 
     #[test]
     fn thousands_of_cells_are_aligned_in_seconds() {
-        let golden: Vec<String> = (0..3000).map(|n| format!("value_{n} = compute({n})")).collect();
-        let actual: Vec<String> = (0..3000)
-            .map(|n| format!("other_{n} = derive({n}, {n})"))
-            .collect();
-        let keys = |cells: &'_ [String]| -> Vec<String> { cells.to_vec() };
-        let (golden, actual) = (keys(&golden), keys(&actual));
-        fn all(cells: &[String]) -> Vec<Key<'_>> {
-            cells.iter().map(|source| Key { id: None, source }).collect()
-        }
+        let sources =
+            |name: &str| -> Vec<String> { (0..3000).map(|n| format!("{name}_{n} = {name}({n})")).collect() };
+        let (golden, actual) = (sources("value"), sources("other_one"));
         let since = Instant::now();
-        assert_eq!(align(&all(&golden), &all(&actual)).len(), 3000);
+        assert_eq!(align(&keys(&golden), &keys(&actual)).len(), 3000);
         assert!(since.elapsed() < Duration::from_secs(20), "{:?}", since.elapsed());
     }
 }

@@ -1,5 +1,7 @@
 //! One difference as it is found, before it becomes part of the report, and lines cut to what people read.
 
+use std::fmt::Write as _;
+
 use crate::options::Options;
 
 /// Characters of a line that is shown.
@@ -55,7 +57,7 @@ pub(crate) fn shown(lines: &[DiffLine<'_>], options: &Options) -> String {
         text.push('\n');
     }
     if lines.len() > LINES {
-        text += &format!("… {} more lines\n", lines.len() - LINES);
+        let _ = writeln!(text, "… {} more lines", lines.len() - LINES);
     }
     text
 }

@@ -3,6 +3,8 @@
 
 mod pieces;
 
+use std::fmt::Write as _;
+
 use self::pieces::{Document, Piece, Table};
 use crate::{
     difference::{Difference, excerpt},
@@ -75,11 +77,11 @@ fn cells(document: &Document, differing: Vec<(&Piece, Difference)>) -> Option<Di
             .place(piece)
             .map_or_else(String::new, |place| format!("{place}: "));
         for (sign, text) in [('-', &found.expected), ('+', &found.actual)] {
-            diff += &format!("{sign} {place}{}\n", text.as_deref().unwrap_or_default());
+            let _ = writeln!(diff, "{sign} {place}{}", text.as_deref().unwrap_or_default());
         }
     }
     if total > MOST_CELLS {
-        diff += &format!("… {} more differences\n", total - MOST_CELLS);
+        let _ = writeln!(diff, "… {} more differences", total - MOST_CELLS);
     }
     let (piece, found) = differing.into_iter().next()?;
     Some(Difference {
@@ -155,20 +157,17 @@ mod tests {
 
     /// As pandas writes a frame.
     fn table(rows: &[[&str; 2]]) -> String {
-        let rows: String = rows
-            .iter()
-            .enumerate()
-            .map(|(index, row)| {
-                format!(
-                    "<tr>\n<th>{index}</th>\n<td>{}</td>\n<td>{}</td>\n</tr>\n",
-                    row[0], row[1]
-                )
-            })
-            .collect();
+        let mut body = String::new();
+        for (index, [day, price]) in rows.iter().enumerate() {
+            let _ = writeln!(
+                body,
+                "<tr>\n<th>{index}</th>\n<td>{day}</td>\n<td>{price}</td>\n</tr>"
+            );
+        }
         format!(
             "<div>\n<style scoped>\n.dataframe tbody tr th {{ vertical-align: top; }}\n</style>\n<table border=\"1\" \
              class=\"dataframe\">\n<thead>\n<tr style=\"text-align: right;\">\n<th></th>\n<th>day</th>\n<th>price</th>\n\
-             </tr>\n</thead>\n<tbody>\n{rows}</tbody>\n</table>\n</div>"
+             </tr>\n</thead>\n<tbody>\n{body}</tbody>\n</table>\n</div>"
         )
     }
 

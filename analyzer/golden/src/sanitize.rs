@@ -1,7 +1,7 @@
 //! What users write themselves: patterns of texts that may differ, and the sanitize files of nbval, which are sections
 //! of `regex` and `replace` in the form of an ini file.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt::Write as _};
 
 use regex::{Regex, RegexBuilder};
 
@@ -97,7 +97,7 @@ fn replacement(python: &str) -> String {
             '$' => out += "$$",
             '\\' => {
                 if let Some((name, tail)) = after.strip_prefix("g<").and_then(|named| named.split_once('>')) {
-                    out += &format!("${{{name}}}");
+                    let _ = write!(out, "${{{name}}}");
                     rest = tail;
                 } else {
                     let digits = after.len() - after.trim_start_matches(|c: char| c.is_ascii_digit()).len();
@@ -107,7 +107,9 @@ fn replacement(python: &str) -> String {
                         (0, Some('t')) => out.push('\t'),
                         (0, Some(other)) => out.push(other),
                         (0, None) => out.push('\\'),
-                        _ => out += &format!("${{{}}}", &after[..digits]),
+                        _ => {
+                            let _ = write!(out, "${{{}}}", &after[..digits]);
+                        }
                     }
                     rest = if digits > 0 {
                         &after[digits..]

@@ -2,6 +2,8 @@
 //! notebooks gets wrong are among them.
 #![expect(clippy::unwrap_used, reason = "a test may fail by panic")]
 
+use std::fmt::Write as _;
+
 use expect_test::{Expect, expect};
 use nbvet_golden::{GoldenUnusable, IgnoredOutput, Options, Pattern, Sanitizer, Side, Timestamps, compare};
 use nbvet_notebook::{Notebook, Output};
@@ -21,11 +23,11 @@ fn stderr(text: &str) -> Value {
     json!({"output_type": "stream", "name": "stderr", "text": text})
 }
 
-fn shown(data: Value) -> Value {
+fn shown(data: &Value) -> Value {
     json!({"output_type": "display_data", "metadata": {}, "data": data})
 }
 
-fn result(data: Value) -> Value {
+fn result(data: &Value) -> Value {
     json!({"output_type": "execute_result", "metadata": {}, "data": data, "execution_count": 1})
 }
 
@@ -81,13 +83,13 @@ fn told(comparison: &Comparison) -> String {
     } = comparison;
     let mut text = format!("{matched_cells} of {total_cells} equal, {skipped_cells} skipped\n");
     for rule in normalised {
-        text += &format!("  {} {}\n", rule.rule, rule.count);
+        let _ = writeln!(text, "  {} {}", rule.rule, rule.count);
     }
     for diff in diffs {
         let kind = serde_json::to_value(diff.diff_type).unwrap();
         let number = |cell: Option<u32>| cell.map_or_else(|| "-".to_owned(), |cell| cell.to_string());
         let (golden, own) = (number(diff.golden_cell_index), number(diff.cell_index));
-        text += &format!("{golden}/{own} {} {}", kind.as_str().unwrap(), diff.output);
+        let _ = write!(text, "{golden}/{own} {} {}", kind.as_str().unwrap(), diff.output);
         let parts = [&diff.place, &diff.expected, &diff.actual, &diff.detail];
         text += &parts
             .map(|part| format!(" | {}", part.as_deref().unwrap_or("-")))
@@ -126,7 +128,7 @@ fn an_identical_notebook_matches_in_every_cell() {
         cell(
             "df",
             &[result(
-                json!({"text/plain": "   a\n0  1", "text/html": "<table></table>"}),
+                &json!({"text/plain": "   a\n0  1", "text/html": "<table></table>"}),
             )],
         ),
         cell("x = 1", &[]),
@@ -152,24 +154,24 @@ fn numbers_within_the_tolerance_are_equal_and_others_are_not() {
 #[test]
 fn results_tables_and_pictures_are_compared_and_not_only_printed_text() {
     let golden = [
-        cell("x", &[result(json!({"text/plain": "0.5"}))]),
+        cell("x", &[result(&json!({"text/plain": "0.5"}))]),
         cell(
             "df",
             &[shown(
-                json!({"text/html": "<table><tr><td>1</td></tr></table>", "text/plain": "1"}),
+                &json!({"text/html": "<table><tr><td>1</td></tr></table>", "text/plain": "1"}),
             )],
         ),
-        cell("plot()", &[shown(json!({"image/png": "aaaa"}))]),
+        cell("plot()", &[shown(&json!({"image/png": "aaaa"}))]),
     ];
     let run = [
-        cell("x", &[result(json!({"text/plain": "0.7"}))]),
+        cell("x", &[result(&json!({"text/plain": "0.7"}))]),
         cell(
             "df",
             &[shown(
-                json!({"text/html": "<table><tr><td>2</td></tr></table>", "text/plain": "2"}),
+                &json!({"text/html": "<table><tr><td>2</td></tr></table>", "text/plain": "2"}),
             )],
         ),
-        cell("plot()", &[shown(json!({"image/png": "aaab"}))]),
+        cell("plot()", &[shown(&json!({"image/png": "aaab"}))]),
     ];
     check(
         &golden,
@@ -186,7 +188,10 @@ fn results_tables_and_pictures_are_compared_and_not_only_printed_text() {
 #[test]
 fn more_or_fewer_outputs_are_told_by_their_kind() {
     check(
-        &[cell("f()", &[stdout("a\n"), shown(json!({"image/png": "aaaa"}))])],
+        &[cell(
+            "f()",
+            &[stdout("a\n"), shown(&json!({"image/png": "aaaa"}))],
+        )],
         &[cell("f()", &[stdout("a\n"), stderr("careful\n")])],
         &expect![[r#"
             0 of 1 equal, 0 skipped
@@ -332,7 +337,7 @@ fn own_patterns_sanitize_files_and_ignored_outputs_take_out_what_they_name() {
             &[
                 stdout("run-a user=eve\n"),
                 stderr("x"),
-                shown(json!({"image/png": "aaaa"})),
+                shown(&json!({"image/png": "aaaa"})),
             ],
         )],
         &[cell("f()", &[stdout("run-b user=bob\n"), stderr("y")])],
@@ -443,8 +448,8 @@ fn outputs_of_no_known_shape_are_compared_too() {
     "#]],
     );
     check(
-        &[cell("f()", &[shown(json!({"text/plain": ["a", "b"]}))])],
-        &[cell("f()", &[shown(json!({"text/plain": {"a": 1}}))])],
+        &[cell("f()", &[shown(&json!({"text/plain": ["a", "b"]}))])],
+        &[cell("f()", &[shown(&json!({"text/plain": {"a": 1}}))])],
         &expect![[r#"
             0 of 1 equal, 0 skipped
             0/0 content text/plain | $ | "ab" | {"a":1} | -

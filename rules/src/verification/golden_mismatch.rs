@@ -1,5 +1,7 @@
 //! NB112 golden-mismatch.
 
+use std::fmt::Write as _;
+
 use nbvet_engine::{Check, Finding, Row, Run, RunContext, RunRule};
 use nbvet_report::{Comparison, DiffType, Location, OutputDiff, Severity};
 
@@ -86,7 +88,9 @@ fn of_cell(at: Location, first: &OutputDiff, number: usize, comparison: &Compari
     match number - 1 {
         0 => {}
         1 => message += "; another output of this cell differs too",
-        more => message += &format!("; {more} more outputs of this cell differ too"),
+        more => {
+            let _ = write!(message, "; {more} more outputs of this cell differ too");
+        }
     }
     Finding::new(at, message)
         .because("Somebody has found the outputs of the golden notebook right; these are others.")

@@ -3,6 +3,7 @@
 use std::{
     cell::RefCell,
     collections::{BTreeMap, HashMap},
+    fmt::Write as _,
 };
 
 use html5ever::{
@@ -161,7 +162,9 @@ fn renamed(text: &str, numbers: &HashMap<&str, usize>) -> String {
         let word = &rest[start..];
         let end = word.find(|c| !is_part(c)).unwrap_or(word.len());
         match numbers.get(&word[..end]) {
-            Some(number) => out.push_str(&format!("id-{number}")),
+            Some(number) => {
+                let _ = write!(out, "id-{number}");
+            }
             None => out.push_str(&word[..end]),
         }
         rest = &word[end..];

@@ -1,5 +1,7 @@
 //! The table `[comparison]`: how outputs are held against a golden notebook's.
 
+use std::fmt::Write as _;
+
 use nbvet_report::ComparisonStrategy;
 use serde::Deserialize;
 use toml::{
@@ -90,7 +92,11 @@ impl Place<'_> {
             let near = nearest(key.get_ref(), KEYS.iter().copied());
             let mut message = format!("there is no setting `{}` in [comparison]", key.get_ref());
             if near.is_empty() {
-                message += &format!("; there are {}", KEYS.map(|name| format!("`{name}`")).join(", "));
+                let _ = write!(
+                    message,
+                    "; there are {}",
+                    KEYS.map(|name| format!("`{name}`")).join(", ")
+                );
             }
             Err(self.error_near(key.span().start, message, near))
         })
