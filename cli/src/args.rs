@@ -11,7 +11,7 @@ use nbvet_report::{ComparisonStrategy, Level, Severity};
 
 use crate::{
     config::comparison::{self, ComparisonConfig, GoldenSource, Share},
-    duration,
+    duration, size,
 };
 
 /// Says truthfully whether a Jupyter notebook works.
@@ -272,6 +272,9 @@ pub(crate) struct RunArgs {
     /// Limit for each cell; 0 is none [default: none]
     #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
     pub(crate) cell_timeout: Option<Duration>,
+    /// Memory that a notebook's processes may hold together, such as 512MB or 2GiB; 0 is none [default: none]
+    #[arg(long, value_name = "SIZE", value_parser = size::parse)]
+    pub(crate) memory_limit: Option<u64>,
     /// What becomes of `pip install` lines: check that they are satisfied (the default), run them, or refuse them
     #[arg(long, value_name = "POLICY", value_parser = install_policies(), hide_possible_values = true)]
     pub(crate) installs: Option<InstallPolicy>,
@@ -285,6 +288,10 @@ pub(crate) struct RunArgs {
     /// Folder that notebooks run in [default: each notebook's own]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) cwd: Option<PathBuf>,
+    /// Run in a copy of each notebook's folder (or of `--cwd`), which is deleted afterwards: what a notebook writes there
+    /// changes nothing. Links within the folder and paths from it are the copy's; absolute paths are not
+    #[arg(long, conflicts_with = "agent_socket")]
+    pub(crate) isolated_copy: bool,
     /// Talk to an agent that listens on this Unix socket, instead of starting one
     #[arg(long, value_name = "PATH", hide = true)]
     pub(crate) agent_socket: Option<PathBuf>,

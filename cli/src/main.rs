@@ -14,6 +14,7 @@ mod executed;
 mod fixing;
 mod golden;
 mod guard;
+mod isolated;
 mod markdown;
 mod ordinary;
 mod output;
@@ -26,6 +27,7 @@ mod secrecy;
 mod selection;
 mod server;
 mod settings;
+mod size;
 mod statistics;
 mod usage;
 

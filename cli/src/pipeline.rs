@@ -23,6 +23,7 @@ use crate::{
     executed::{self, Destination},
     fixing::Fixes,
     golden::Goldens,
+    isolated::Copy,
     progress::Progress,
     secrecy::mask_run,
     usage::shown,
@@ -34,8 +35,21 @@ pub(crate) struct Running<'a> {
     pub(crate) destination: Option<Destination>,
     pub(crate) working_directory: Option<&'a Path>,
     pub(crate) isolation: Isolation,
+    /// Each notebook runs in a copy of its folder.
+    pub(crate) isolated_copy: bool,
     pub(crate) judged: Judged,
     pub(crate) goldens: Goldens,
+}
+
+impl Running<'_> {
+    /// A copy of the folder that a notebook would run in, if it is to run in one.
+    fn copy_for(&self, notebook: &Path) -> Result<Option<Copy>, RunFailure> {
+        let folder = self.working_directory.unwrap_or(beside::folder_of(notebook));
+        let folder = Some(folder)
+            .filter(|folder| *folder != Path::new(""))
+            .unwrap_or(Path::new("."));
+        self.isolated_copy.then(|| Copy::of(folder)).transpose()
+    }
 }
 
 /// What counts for the verdict.
@@ -235,10 +249,14 @@ fn run(
     let golden = running.goldens.open(&item.path)?;
     let agent = running.agents.get()?;
     let name = shown(&item.path);
-    let job = Job {
+    let copy = running.copy_for(&item.path)?;
+    let mut job = Job {
         keep_outputs: running.destination.is_some() || golden.is_some(),
         ..job(item, notebook, running)
     };
+    if let Some(copy) = &copy {
+        job.spec.working_directory = Some(shown(copy.path()));
+    }
     let mut outcome = nbvet_host::run(&job, &agent, &mut |event| {
         if let RunEvent::CellStarted { cell } = event {
             progress.cell(&name, cell);
@@ -325,6 +343,7 @@ fn job(item: &Item, notebook: &Notebook, running: &Running<'_>) -> Job {
             installs: settings.installs,
             isolation: running.isolation,
             preload: item.preload.clone(),
+            memory_limit: settings.memory_limit,
             ..StartSpec::default()
         },
         limits: Limits {

@@ -34,6 +34,8 @@ pub(crate) struct NotebookSettings {
     pub(crate) timeout: Option<Duration>,
     /// `None`: no limit.
     pub(crate) cell_timeout: Option<Duration>,
+    /// Bytes that a notebook's processes may hold; `None`: no limit.
+    pub(crate) memory_limit: Option<u64>,
     pub(crate) installs: InstallPolicy,
     /// Where findings that are known stand.
     pub(crate) baseline: Option<PathBuf>,
@@ -111,6 +113,10 @@ impl<'a> Resolver<'a> {
             python: run.python.clone().or(config.python),
             timeout: limited(Some(run.timeout.or(config.timeout).unwrap_or(DEFAULT_TIMEOUT))),
             cell_timeout: limited(run.cell_timeout.or(config.cell_timeout)),
+            memory_limit: run
+                .memory_limit
+                .or(config.memory_limit)
+                .filter(|limit| *limit > 0),
             installs,
             baseline: judge.baseline.clone().or(config.baseline),
             comparison: self.compare.clone().over(config.comparison),

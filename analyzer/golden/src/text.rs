@@ -131,6 +131,8 @@ fn by_lines(
     options: &Options,
     counts: &mut Counts,
 ) -> Option<Difference> {
+    let ends = [expected, actual].map(|text| &text[text.trim_end().len()..]);
+    count(counts, Mask::Whitespace, u64::from(ends[0] != ends[1]));
     let (left, right): (Vec<&str>, Vec<&str>) = (
         expected.trim_end().lines().collect(),
         actual.trim_end().lines().collect(),

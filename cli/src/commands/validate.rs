@@ -71,6 +71,7 @@ fn execute(
         destination,
         working_directory: args.cwd.as_deref(),
         isolation,
+        isolated_copy: args.isolated_copy,
         judged,
         goldens,
     };

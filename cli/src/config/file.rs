@@ -19,6 +19,7 @@ use crate::{
     args::Flags,
     catalogue, duration,
     selection::{Refused, Selection, Selector, is_fault},
+    size,
     usage::{UsageError, nearest, shown},
 };
 
@@ -37,13 +38,14 @@ struct File {
     python: Option<String>,
     timeout: Option<String>,
     cell_timeout: Option<String>,
+    memory_limit: Option<String>,
     installs: Option<InstallPolicy>,
     baseline: Option<String>,
     rules: BTreeMap<String, Severity>,
 }
 
 /// What may stand in a file and in its `[[per-file]]` tables.
-const KEYS: [&str; 18] = [
+const KEYS: [&str; 19] = [
     "level",
     "strict",
     "fail-on-stderr",
@@ -55,6 +57,7 @@ const KEYS: [&str; 18] = [
     "python",
     "timeout",
     "cell-timeout",
+    "memory-limit",
     "installs",
     "baseline",
     "comparison",
@@ -193,6 +196,12 @@ impl Place<'_> {
             python: file.python.map(|python| beside(self.path, python)),
             timeout: limit(file.timeout, "timeout")?,
             cell_timeout: limit(file.cell_timeout, "cell-timeout")?,
+            memory_limit: file
+                .memory_limit
+                .map(|text| {
+                    size::parse(&text).map_err(|message| self.error(offset(table, "memory-limit"), message))
+                })
+                .transpose()?,
             installs: file.installs,
             baseline: file.baseline.map(|name| self.path.with_file_name(name)),
             comparison: self.comparison(table)?,

@@ -11,6 +11,7 @@ mod baseline;
 mod config;
 mod fix;
 mod golden;
+mod limits;
 mod lint;
 mod python;
 mod sandbox;

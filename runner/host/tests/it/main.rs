@@ -6,6 +6,7 @@
 )]
 
 mod cells;
+mod exhaustion;
 mod forks;
 mod interpreters;
 mod namespaces;
