@@ -82,6 +82,7 @@ fn phases(path: &PathBuf) -> [Duration; 6] {
         cells: Vec::new(),
         end: None,
         failure: None,
+        comparison: None,
     };
     let text = notebook_text(&report, Some(&source), &OPTIONS);
     std::hint::black_box(text);

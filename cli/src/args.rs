@@ -7,9 +7,12 @@ use clap::{
     builder::{PossibleValuesParser, TypedValueParser},
 };
 use nbvet_protocol::{InstallPolicy, Isolation};
-use nbvet_report::{Level, Severity};
+use nbvet_report::{ComparisonStrategy, Level, Severity};
 
-use crate::duration;
+use crate::{
+    config::comparison::{self, ComparisonConfig, GoldenSource, Share},
+    duration, size,
+};
 
 /// Says truthfully whether a Jupyter notebook works.
 ///
@@ -31,7 +34,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Read, run and judge notebooks: the main job
-    Validate(ValidateArgs),
+    Validate(Box<ValidateArgs>),
     /// Judge notebooks by reading them, without running anything
     Lint(LintArgs),
     /// Run notebooks from a clean start and say whether they get to their end
@@ -91,6 +94,8 @@ pub(crate) struct ValidateArgs {
     #[command(flatten)]
     pub(crate) judge: JudgeArgs,
     #[command(flatten)]
+    pub(crate) compare: CompareArgs,
+    #[command(flatten)]
     pub(crate) run: RunArgs,
     #[command(flatten)]
     pub(crate) executed: ExecutedArgs,
@@ -117,6 +122,8 @@ pub(crate) struct ReportArgs {
     pub(crate) print: PrintArgs,
     #[command(flatten)]
     pub(crate) judge: JudgeArgs,
+    #[command(flatten)]
+    pub(crate) compare: CompareArgs,
     #[command(flatten)]
     pub(crate) run: RunArgs,
 }
@@ -261,6 +268,55 @@ impl Flags {
     }
 }
 
+/// How outputs are held against those of a golden notebook.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Golden comparison")]
+pub(crate) struct CompareArgs {
+    /// Compare outputs with those of this notebook, or of the notebook with the same path in this folder; `stored`: with
+    /// those in the notebook's own file
+    #[arg(long, value_name = "NOTEBOOK|FOLDER|stored")]
+    golden: Option<String>,
+    /// How strictly: normalized (numbers within a tolerance, without what differs from run to run) or exact
+    #[arg(long, value_name = "STRATEGY", value_parser = strategies(), hide_possible_values = true)]
+    comparison: Option<ComparisonStrategy>,
+    /// Numbers may be apart by this share of the expected one [default: 0.0001]
+    #[arg(long, value_name = "SHARE", value_parser = Share::parse)]
+    rtol: Option<Share>,
+    /// Numbers near zero may be apart by this [default: 1e-12]
+    #[arg(long, value_name = "NUMBER", value_parser = Share::parse)]
+    atol: Option<Share>,
+    /// All dates and times may differ; =false: none [default: those of the run's own day]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
+    ignore_timestamps: Option<bool>,
+    /// Leave these outputs out: `stdout`, `stderr`, `error`, `display_data`, `execute_result`, MIME types such as `image/*`
+    #[arg(long, value_name = "TYPES", value_delimiter = ',', value_parser = output_type)]
+    ignore_output: Vec<String>,
+    /// Replace before comparing as this file says, in the form of nbval's `--sanitize-with`; may be repeated
+    #[arg(long, value_name = "FILE")]
+    sanitize: Vec<PathBuf>,
+    /// Compare only cells marked `NBVAL_CHECK_OUTPUT`, as `pytest --nbval-lax` does
+    #[arg(long)]
+    only_marked: bool,
+}
+
+impl CompareArgs {
+    /// What is said, and nothing else.
+    pub(crate) fn config(&self) -> ComparisonConfig {
+        let some = |words: &[String]| (!words.is_empty()).then(|| words.to_vec());
+        ComparisonConfig {
+            golden: self.golden.as_deref().map(GoldenSource::named),
+            strategy: self.comparison,
+            relative: self.rtol,
+            absolute: self.atol,
+            ignore_timestamps: self.ignore_timestamps,
+            only_marked: self.only_marked.then_some(true),
+            ignore_output_types: some(&self.ignore_output),
+            sanitize: (!self.sanitize.is_empty()).then(|| self.sanitize.clone()),
+            ..ComparisonConfig::default()
+        }
+    }
+}
+
 /// How notebooks are run.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Running")]
@@ -275,6 +331,9 @@ pub(crate) struct RunArgs {
     /// Limit for each cell; 0 is none [default: none]
     #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
     pub(crate) cell_timeout: Option<Duration>,
+    /// Memory that a notebook's processes may hold together, such as 512MB or 2GiB; 0 is none [default: none]
+    #[arg(long, value_name = "SIZE", value_parser = size::parse)]
+    pub(crate) memory_limit: Option<u64>,
     /// What becomes of `pip install` lines: check that they are satisfied (the default), run them, or refuse them
     #[arg(long, value_name = "POLICY", value_parser = install_policies(), hide_possible_values = true)]
     pub(crate) installs: Option<InstallPolicy>,
@@ -287,6 +346,10 @@ pub(crate) struct RunArgs {
     /// Folder that notebooks run in [default: each notebook's own]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) cwd: Option<PathBuf>,
+    /// Run in a copy of each notebook's folder (or of `--cwd`), which is deleted afterwards: what a notebook writes there
+    /// changes nothing. Links within the folder and paths from it are the copy's; absolute paths are not
+    #[arg(long, conflicts_with = "agent_socket")]
+    pub(crate) isolated_copy: bool,
     /// Talk to an agent that listens on this Unix socket, instead of starting one
     #[arg(long, value_name = "PATH", hide = true)]
     pub(crate) agent_socket: Option<PathBuf>,
@@ -382,6 +445,17 @@ fn install_policies() -> impl TypedValueParser<Value = InstallPolicy> {
         "refuse" => InstallPolicy::Refuse,
         _ => InstallPolicy::Check,
     })
+}
+
+fn strategies() -> impl TypedValueParser<Value = ComparisonStrategy> {
+    PossibleValuesParser::new(["normalized", "exact"]).map(|word| match word.as_str() {
+        "exact" => ComparisonStrategy::Exact,
+        _ => ComparisonStrategy::Normalized,
+    })
+}
+
+fn output_type(word: &str) -> Result<String, String> {
+    comparison::check_output_type(word).map(|()| word.trim().to_owned())
 }
 
 fn isolations() -> impl TypedValueParser<Value = Isolation> {

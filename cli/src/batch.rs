@@ -21,7 +21,9 @@ use nbvet_report::{ExitCode, FailureKind, Level, NotebookReport, Report, RunFail
 use crate::{
     args::{Format, JudgeArgs, PrintArgs, RunArgs},
     baseline::{self, Baselines, Known},
-    catalogue, clock, executed,
+    catalogue, clock,
+    config::comparison::ComparisonConfig,
+    executed,
     fixing::{self, Fixes},
     guard,
     output::{self, Reader},
@@ -90,6 +92,7 @@ impl Batch {
         print: PrintArgs,
         judge: Option<&JudgeArgs>,
         run: &RunArgs,
+        compare: ComparisonConfig,
     ) -> Result<Self, UsageError> {
         let is_judged = judge.is_some();
         let judge = judge.cloned().unwrap_or_default();
@@ -106,7 +109,7 @@ impl Batch {
                 "`--strict` is level production and wins over `--level {level}`"
             ));
         }
-        let mut resolver = Resolver::new(&judge, run)?;
+        let mut resolver = Resolver::new(&judge, run, compare)?;
         let mut baselines = Baselines::default();
         let items = found
             .notebooks
@@ -415,6 +418,7 @@ pub(crate) fn without_verdict(path: &Path, level: Level, failure: RunFailure) ->
         cells: Vec::new(),
         end: None,
         failure: Some(failure),
+        comparison: None,
     };
     Done {
         report,
@@ -443,7 +447,14 @@ mod tests {
             unreachable!("it was asked for")
         };
         guard::install();
-        let batch = Batch::new(&args.input.paths, args.input.print, Some(&args.judge), &args.run).unwrap();
+        let batch = Batch::new(
+            &args.input.paths,
+            args.input.print,
+            Some(&args.judge),
+            &args.run,
+            args.compare.config(),
+        )
+        .unwrap();
         let progress = Progress::new(2);
         let work = |item: &Item, _: &Progress| {
             assert!(item.path.ends_with("b.ipynb"), "the table has no rows");

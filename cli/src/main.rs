@@ -14,7 +14,9 @@ mod duration;
 mod executed;
 mod expectations;
 mod fixing;
+mod golden;
 mod guard;
+mod isolated;
 mod markdown;
 mod order;
 mod ordinary;
@@ -29,6 +31,7 @@ mod secrecy;
 mod selection;
 mod server;
 mod settings;
+mod size;
 mod statistics;
 mod usage;
 

@@ -88,7 +88,7 @@ fn is_environment(entry: &DirEntry) -> bool {
 }
 
 /// Names beside a missing path that resemble it.
-fn siblings(path: &Path) -> Vec<String> {
+pub(crate) fn siblings(path: &Path) -> Vec<String> {
     let folder = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty())

@@ -14,8 +14,8 @@ use nbvet_notebook::{Execution, Language, Notebook, Output, Reading};
 use nbvet_protocol::{Isolation, PythonRequest, StartSpec};
 use nbvet_render::{CellSource, NotebookSource};
 use nbvet_report::{
-    CellOutcome, CellRun, Diagnostic, ExpectationResult, FailureKind, Interpreter, Level, NotebookReport,
-    RunEnd, RunFailure, judge,
+    CellOutcome, CellRun, Comparison, Diagnostic, ExpectationResult, FailureKind, Interpreter, Level,
+    NotebookReport, RunEnd, RunFailure, judge,
 };
 
 use regex::RegexSet;
@@ -26,6 +26,8 @@ use crate::{
     beside,
     executed::{self, Destination},
     fixing::Fixes,
+    golden::Goldens,
+    isolated::Copy,
     output,
     parameters::{self, Parameters, Place},
     progress::Progress,
@@ -40,7 +42,21 @@ pub(crate) struct Running<'a> {
     pub(crate) parameters: Parameters,
     pub(crate) working_directory: Option<&'a Path>,
     pub(crate) isolation: Isolation,
+    /// Each notebook runs in a copy of its folder.
+    pub(crate) isolated_copy: bool,
     pub(crate) judged: Judged,
+    pub(crate) goldens: Goldens,
+}
+
+impl Running<'_> {
+    /// A copy of the folder that a notebook would run in, if it is to run in one.
+    fn copy_for(&self, notebook: &Path) -> Result<Option<Copy>, RunFailure> {
+        let folder = self.working_directory.unwrap_or(beside::folder_of(notebook));
+        let folder = Some(folder)
+            .filter(|folder| *folder != Path::new(""))
+            .unwrap_or(Path::new("."));
+        self.isolated_copy.then(|| Copy::of(folder)).transpose()
+    }
 }
 
 /// What counts for the verdict.
@@ -91,6 +107,7 @@ pub(crate) struct Ran {
     interpreter: Option<Interpreter>,
     /// Where relative paths began.
     folder: Option<String>,
+    comparison: Option<Comparison>,
 }
 
 impl Ran {
@@ -151,12 +168,14 @@ impl Opened {
             failure,
             interpreter,
             folder,
+            comparison,
         } = ran;
         let run = end.as_ref().map(|end| Run {
             cells: &cells,
             end: Some(end),
             folder: folder.as_deref(),
             expectations: &expectations,
+            comparison: comparison.as_ref(),
         });
         let settings = &item.settings;
         let mut diagnostics = check(
@@ -203,6 +222,7 @@ impl Opened {
             expectations,
             end,
             failure,
+            comparison,
         };
         Done {
             report,
@@ -288,13 +308,21 @@ fn run(
             hint: None,
         });
     }
+    // What there is to compare with is known before anything runs.
+    let golden = running.goldens.open(&item.path)?;
     let agent = running.agents.get()?;
     let name = shown(&item.path);
     let place = (!running.parameters.is_empty()).then(|| parameters::place(notebook));
-    let job = Job {
+    let copy = running.copy_for(&item.path)?;
+    let job = job(item, notebook, running, place);
+    let mut job = Job {
+        keep_outputs: job.keep_outputs || golden.is_some(),
         questions: Questions::Given(plan.questions()),
-        ..job(item, notebook, running, place)
+        ..job
     };
+    if let Some(copy) = &copy {
+        job.spec.working_directory = Some(shown(copy.path()));
+    }
     if place.is_some() {
         for odd in running.parameters.oddities(notebook) {
             progress.suspend(|| output::warning(&format!("{name}: {odd}")));
@@ -338,6 +366,10 @@ fn run(
     } else {
         BTreeMap::new()
     };
+    let comparison = golden
+        .filter(|_| outcome.end.is_some())
+        .map(|golden| golden.compare(notebook, &outcome))
+        .transpose()?;
     let RunOutcome {
         cells,
         asked,
@@ -359,6 +391,7 @@ fn run(
         failure,
         interpreter,
         folder: job.spec.working_directory.or(job.spec.notebook_directory),
+        comparison,
     })
 }
 
@@ -407,6 +440,7 @@ pub(crate) fn job(item: &Item, notebook: &Notebook, running: &Running<'_>, place
             installs: settings.installs,
             isolation: running.isolation,
             preload: item.preload.clone(),
+            memory_limit: settings.memory_limit,
             ..StartSpec::default()
         },
         limits: Limits {
@@ -422,6 +456,7 @@ pub(crate) fn job(item: &Item, notebook: &Notebook, running: &Running<'_>, place
         keep_outputs: running.destination.is_some() || item.is_shown_whole,
         questions: Questions::None,
         stderr_allow: RegexSet::new(&settings.stderr_allow).unwrap_or_default(),
+        ..Job::default()
     }
 }
 

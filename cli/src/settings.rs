@@ -14,7 +14,7 @@ use nbvet_report::{Level, Severity};
 use crate::{
     args::{Flags, JudgeArgs, RunArgs},
     catalogue,
-    config::{Config, Configs},
+    config::{Config, Configs, comparison::ComparisonConfig},
     expectations,
     order::Order,
     selection::{Refused, Said, Selection, Selector, is_fault},
@@ -43,6 +43,8 @@ pub(crate) struct NotebookSettings {
     pub(crate) cell_timeout: Option<Duration>,
     /// The command line said so: what the notebook's own metadata say does not count.
     pub(crate) cell_timeout_is_named: bool,
+    /// Bytes that a notebook's processes may hold; `None`: no limit.
+    pub(crate) memory_limit: Option<u64>,
     pub(crate) installs: InstallPolicy,
     /// Where findings that are known stand.
     pub(crate) baseline: Option<PathBuf>,
@@ -52,6 +54,8 @@ pub(crate) struct NotebookSettings {
     pub(crate) expectations: Vec<Written>,
     /// Whether a class that inherits from an expected one will do.
     pub(crate) exactness: Exactness,
+    /// How outputs are held against a golden notebook's.
+    pub(crate) comparison: ComparisonConfig,
 }
 
 /// Finds the settings of notebooks.
@@ -60,6 +64,8 @@ pub(crate) struct Resolver<'a> {
     run: &'a RunArgs,
     /// What the file of `--validation-config` says.
     order: Order,
+    /// What the command line says about golden notebooks.
+    compare: ComparisonConfig,
     /// What the command line says about rules.
     selection: Selection,
     configs: Configs,
@@ -67,7 +73,11 @@ pub(crate) struct Resolver<'a> {
 
 impl<'a> Resolver<'a> {
     /// Checks what the command line names.
-    pub(crate) fn new(judge: &'a JudgeArgs, run: &'a RunArgs) -> Result<Self, UsageError> {
+    pub(crate) fn new(
+        judge: &'a JudgeArgs,
+        run: &'a RunArgs,
+        compare: ComparisonConfig,
+    ) -> Result<Self, UsageError> {
         Ok(Self {
             judge,
             run,
@@ -77,6 +87,7 @@ impl<'a> Resolver<'a> {
                 .map(Order::read)
                 .transpose()?
                 .unwrap_or_default(),
+            compare,
             selection: selection(judge)?,
             configs: Configs::default(),
         })
@@ -148,11 +159,16 @@ impl<'a> Resolver<'a> {
             timeout: limited(Some(run.timeout.or(config.timeout).unwrap_or(DEFAULT_TIMEOUT))),
             cell_timeout: limited(run.cell_timeout.or(config.cell_timeout)),
             cell_timeout_is_named: run.cell_timeout.is_some(),
+            memory_limit: run
+                .memory_limit
+                .or(config.memory_limit)
+                .filter(|limit| *limit > 0),
             installs,
             baseline: judge.baseline.clone().or(config.baseline),
             expectations,
             stderr_allow: config.stderr_allow,
             exactness: Exactness::Subclasses,
+            comparison: self.compare.clone().over(config.comparison),
         }
     }
 }

@@ -68,6 +68,10 @@ pub(crate) enum UsageError {
     ParameterName { name: String },
     #[error("failed to read parameters from {path}: {message}")]
     ParameterFile { path: String, message: String },
+    #[error("the golden notebook {path} is one file, and there are {notebooks} notebooks to compare with it")]
+    GoldenIsFile { path: String, notebooks: usize },
+    #[error("failed to read the sanitize file {path}: {source}")]
+    UnreadableSanitizer { path: String, source: io::Error },
     #[error("`--cwd {path}` is no folder")]
     NoSuchFolder { path: String },
     #[error(transparent)]
@@ -110,7 +114,12 @@ impl UsageError {
             Self::NowhereForBaseline => {
                 Some("add `--baseline FILE`, or write `baseline = \"FILE\"` to nbvet.toml".to_owned())
             }
-            Self::NoBaseline { .. }
+            Self::GoldenIsFile { .. } => Some(
+                "name a folder: each notebook's golden one is looked for in it under the same path"
+                    .to_owned(),
+            ),
+            Self::UnreadableSanitizer { .. }
+            | Self::NoBaseline { .. }
             | Self::UnreadableReport { .. }
             | Self::UnreadableBaseline { .. }
             | Self::UnreadableConfig { .. }

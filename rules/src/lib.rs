@@ -44,6 +44,7 @@ pub const ALL: &[Rule] = &[
     verification::expected_output::RULE,
     verification::invalid_expectation::RULE,
     verification::unchecked_expectation::RULE,
+    verification::golden_mismatch::RULE,
     silent_failure::bare_except::RULE,
     silent_failure::except_pass::RULE,
     silent_failure::except_print_only::RULE,

@@ -46,6 +46,7 @@ fn judge(cells: &[&str], facts: Vec<Vec<Fact>>, settings: &Settings) -> Vec<Diag
             end: Some(&end),
             folder: Some("/work/reports"),
             expectations: &[],
+            comparison: None,
         }),
         ALL,
         settings,
@@ -253,6 +254,7 @@ fn judge_end(source: &str, raised: Option<(&str, &str, u32)>, end: &RunEnd) -> D
         end: Some(end),
         folder: Some("/work/reports"),
         expectations: &[],
+        comparison: None,
     };
     let mut found = check(&reading, &Beside::default(), Some(run), ALL, &Settings::default());
     assert_eq!(found.len(), 1, "{:?}", ids(&found));

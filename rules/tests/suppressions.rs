@@ -34,6 +34,7 @@ fn diagnostics(
         end: Some(&RunEnd::Completed),
         folder: None,
         expectations: &[],
+        comparison: None,
     });
     check(&reading, &Beside::default(), run, ALL, settings)
 }

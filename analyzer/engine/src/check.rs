@@ -4,7 +4,8 @@ use std::{borrow::Cow, collections::HashMap};
 
 use nbvet_notebook::{Notebook, Problem, Reading};
 use nbvet_report::{
-    CellOutcome, CellRun, Diagnostic, ExpectationResult, Fix, Label, Location, RuleRef, RunEnd, Severity,
+    CellOutcome, CellRun, Comparison, Diagnostic, ExpectationResult, Fix, Label, Location, RuleRef, RunEnd,
+    Severity,
 };
 
 use crate::{
@@ -32,6 +33,8 @@ pub struct Run<'a> {
     pub folder: Option<&'a str>,
     /// What authors expected of its values, and what came of it.
     pub expectations: &'a [ExpectationResult],
+    /// Its outputs held against a golden notebook's, where there is one.
+    pub comparison: Option<&'a Comparison>,
 }
 
 /// Applies the rules to a notebook as it was read and, where it was run, to its run. `beside`: what files bind that

@@ -7,7 +7,8 @@ use nbvet_report::{Diagnostic, NotebookReport, Outcome, Report, Severity};
 
 use crate::{
     NotebookSource, harmless,
-    place::{cell_name, source_line},
+    place::{cell_name, diffs_of, source_line},
+    text::golden_sums,
 };
 
 /// Bytes of the whole text. GitHub takes 65,536 characters, and a workflow may put something around it.
@@ -18,6 +19,9 @@ const MOST_TABLE: usize = 20_000;
 
 /// Characters of one message or one line of code.
 const LONGEST: usize = 500;
+
+/// Outputs of one cell whose differences are shown.
+const MOST_OUTPUTS: usize = 3;
 
 /// Ends a notebook's part.
 const END: &str = "\n</details>\n";
@@ -110,7 +114,7 @@ fn details(out: &mut String, notebook: &NotebookReport, source: Option<&Notebook
         .filter(|found| found.counts())
         .collect();
     found.sort_by_key(|found| std::cmp::Reverse((found.fault, found.severity)));
-    if found.is_empty() && notebook.failure.is_none() {
+    if found.is_empty() && notebook.failure.is_none() && notebook.comparison.is_none() {
         return 0;
     }
     let open = if notebook.verdict.outcome == Outcome::Passed {
@@ -120,6 +124,7 @@ fn details(out: &mut String, notebook: &NotebookReport, source: Option<&Notebook
     };
     let path = html(&shortened(&notebook.path));
     let what = match found.len() {
+        0 if notebook.failure.is_none() => "no findings".to_owned(),
         0 => "no verdict".to_owned(),
         number => count(number, "finding"),
     };
@@ -129,6 +134,15 @@ fn details(out: &mut String, notebook: &NotebookReport, source: Option<&Notebook
         if let Some(hint) = &failure.hint {
             let _ = writeln!(block, "\n  hint: {}", text(hint));
         }
+    }
+    if let Some(comparison) = &notebook.comparison {
+        let sums = golden_sums(comparison);
+        let _ = writeln!(
+            block,
+            "Outputs against {}: {}\n",
+            text(&comparison.golden),
+            text(&sums)
+        );
     }
     // Room for the last sentence.
     let room = MOST.saturating_sub(out.len() + END.len() + 100);
@@ -172,6 +186,9 @@ fn item(notebook: &NotebookReport, source: Option<&NotebookSource>, found: &Diag
     if let Some(line) = source_line(source, &found.location) {
         item += &code(line.trim());
     }
+    for diff in diffs_of(notebook, found).into_iter().take(MOST_OUTPUTS) {
+        item += &fenced("diff", diff.diff.lines());
+    }
     for (word, part) in [("why", &found.explanation), ("help", &found.help)] {
         if let Some(part) = part {
             let _ = writeln!(item, "\n  {word}: {}", text(part));
@@ -180,12 +197,23 @@ fn item(notebook: &NotebookReport, source: Option<&NotebookSource>, found: &Diag
     item
 }
 
-/// A line of code in a block of its own; its fence is longer than any in the line.
+/// A line of code in a block of its own.
 fn code(line: &str) -> String {
-    let line = harmless(&shortened(line));
-    let longest = line.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    fenced("python", std::iter::once(line))
+}
+
+/// Lines in a block of their own; its fence is longer than any in the lines.
+fn fenced<'t>(language: &str, lines: impl Iterator<Item = &'t str>) -> String {
+    let lines: Vec<String> = lines
+        .map(|line| format!("  {}\n", harmless(&shortened(line))))
+        .collect();
+    if lines.is_empty() {
+        return String::new();
+    }
+    let text = lines.concat();
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest.max(2) + 1);
-    format!("\n  {fence}python\n  {line}\n  {fence}\n")
+    format!("\n  {fence}{language}\n{text}  {fence}\n")
 }
 
 /// A text in one line: code in backticks stays code, everything else is shown as it is written.

@@ -1,6 +1,6 @@
 //! How a place in a notebook is named to people: the file's line for tools, the cell as Jupyter shows it.
 
-use nbvet_report::{Location, NotebookReport};
+use nbvet_report::{COMPARISON_RULE, Diagnostic, Location, NotebookReport, OutputDiff};
 
 use crate::{NotebookSource, harmless};
 
@@ -45,4 +45,16 @@ pub(crate) fn heading(
 pub(crate) fn source_line<'a>(source: Option<&'a NotebookSource>, at: &Location) -> Option<&'a str> {
     let cell = source?.cells.get(usize::try_from(at.cell?).ok()?)?;
     cell.line(at.line)
+}
+
+/// The outputs that a diagnostic of the golden comparison tells of; none for any other diagnostic.
+pub(crate) fn diffs_of<'a>(notebook: &'a NotebookReport, found: &Diagnostic) -> Vec<&'a OutputDiff> {
+    let is_told = |diff: &&OutputDiff| diff.cell_index.is_some() && diff.cell_index == found.location.cell;
+    let comparison = notebook
+        .comparison
+        .iter()
+        .filter(|_| found.rule.id == COMPARISON_RULE);
+    comparison
+        .flat_map(|comparison| comparison.diffs.iter().filter(is_told))
+        .collect()
 }

@@ -3,6 +3,7 @@
 
 mod diagnostic;
 mod excerpt;
+mod golden;
 mod style;
 mod summary;
 mod traceback;
@@ -11,6 +12,7 @@ use std::fmt::Write as _;
 
 use nbvet_report::{Level, NotebookReport, Outcome, Report, RunEnd, RunFailure, Severity, Strength};
 
+pub(crate) use self::golden::sums as golden_sums;
 use self::style::{BOLD, DIM, GREEN, RED, YELLOW, paint};
 use crate::{NotebookSource, harmless, harmless_block};
 
@@ -74,6 +76,7 @@ pub fn notebook_text(
 ) -> String {
     let mut out = headline(notebook);
     out.extend(done_well(notebook));
+    out.extend(golden::line(notebook));
     let failure = notebook
         .failure
         .iter()

@@ -5,6 +5,7 @@
 //! committed `schema/report.v1.json`.
 
 mod cell_run;
+mod comparison;
 mod diagnostic;
 mod exit_code;
 mod expectation;
@@ -21,6 +22,9 @@ mod validation_config;
 mod verdict;
 
 pub use cell_run::{CellError, CellOutcome, CellRun, RunEnd};
+pub use comparison::{
+    COMPARISON_RULE, Comparison, ComparisonResult, ComparisonStrategy, DiffType, NormalisedCount, OutputDiff,
+};
 pub use diagnostic::{Diagnostic, Label, RuleRef, Suppression, SuppressionKind};
 pub use exit_code::ExitCode;
 pub use expectation::{Decimal, Expectation, ExpectationResult, ExpectationStatus, NoShape, Order, Shape};

@@ -3,7 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{CellRun, Diagnostic, ExitCode, ExpectationResult, Level, RunEnd, Strength, Verdict};
+use crate::{
+    CellRun, Comparison, Diagnostic, ExitCode, ExpectationResult, Level, RunEnd, Strength, Verdict,
+};
 
 /// Version of the JSON form. Fields may be added within a version; none changes its meaning or goes away.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -80,6 +82,9 @@ pub struct NotebookReport {
     /// What kept nbvet from a verdict: never the notebook's fault.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<RunFailure>,
+    /// What the comparison with a golden notebook found, where one was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comparison: Option<Comparison>,
 }
 
 /// The Python that ran a notebook.
@@ -133,6 +138,8 @@ pub enum FailureKind {
     AgentLost,
     /// The worker's reports could not be read.
     ReportLost,
+    /// The golden notebook is missing, broken, or none to compare with.
+    GoldenUnusable,
     /// The executed notebook could not be written.
     Unwritable,
     /// The user stopped the run.
@@ -152,6 +159,7 @@ impl FailureKind {
             | Self::UnsupportedInterpreter
             | Self::AgentLost
             | Self::ReportLost
+            | Self::GoldenUnusable
             | Self::Unwritable
             | Self::Cancelled => ExitCode::Error,
         }

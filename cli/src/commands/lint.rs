@@ -5,6 +5,7 @@ use nbvet_report::{Applicability, ExitCode};
 use crate::{
     args::{LintArgs, RunArgs},
     batch::{Batch, Printed},
+    config::comparison::ComparisonConfig,
     fixing, pipeline,
     usage::UsageError,
 };
@@ -16,6 +17,7 @@ pub(crate) fn lint(args: &LintArgs) -> Result<ExitCode, UsageError> {
         args.input.print,
         Some(&args.judge),
         &RunArgs::default(),
+        ComparisonConfig::default(),
     )?;
     let jobs = args.input.print.jobs.map_or(0, usize::from);
     let least = if args.fix.unsafe_fixes {

@@ -1,6 +1,6 @@
 //! `nbvet validate` and `nbvet run`: notebooks run from a clean start, and judged.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nbvet_protocol::Isolation;
 use nbvet_report::ExitCode;
@@ -9,7 +9,9 @@ use crate::{
     agents::Agents,
     args::{ReportArgs, RunArgs, RunOnlyArgs, ValidateArgs},
     batch::{Batch, Item},
+    config::comparison::ComparisonConfig,
     executed::Destination,
+    golden::Goldens,
     parameters::Parameters,
     pipeline::{self, Judged, Running},
     preload,
@@ -18,9 +20,16 @@ use crate::{
 
 /// Everything counts: how the run ended, what it showed, and what reading shows.
 pub(crate) fn validate(args: &ValidateArgs) -> Result<ExitCode, UsageError> {
-    let batch = Batch::new(&args.input.paths, args.input.print, Some(&args.judge), &args.run)?;
+    let batch = Batch::new(
+        &args.input.paths,
+        args.input.print,
+        Some(&args.judge),
+        &args.run,
+        args.compare.config(),
+    )?;
     execute(
         batch,
+        &args.input.paths,
         &args.run,
         args.executed.output.as_deref(),
         Judged::Everything,
@@ -29,24 +38,42 @@ pub(crate) fn validate(args: &ValidateArgs) -> Result<ExitCode, UsageError> {
 
 /// Only whether notebooks get to their end counts.
 pub(crate) fn run(args: &RunOnlyArgs) -> Result<ExitCode, UsageError> {
-    let batch = Batch::new(&args.input.paths, args.input.print, None, &args.run)?;
-    execute(batch, &args.run, args.executed.output.as_deref(), Judged::Faults)
+    let compare = ComparisonConfig::default();
+    let batch = Batch::new(&args.input.paths, args.input.print, None, &args.run, compare)?;
+    execute(
+        batch,
+        &args.input.paths,
+        &args.run,
+        args.executed.output.as_deref(),
+        Judged::Faults,
+    )
 }
 
 /// As [`validate`], with a page about it.
 pub(crate) fn with_page(args: &ReportArgs) -> Result<ExitCode, UsageError> {
-    let mut batch = Batch::new(&args.paths, args.print, Some(&args.judge), &args.run)?;
+    let mut batch = Batch::new(
+        &args.paths,
+        args.print,
+        Some(&args.judge),
+        &args.run,
+        args.compare.config(),
+    )?;
     batch.write_page(&args.output);
-    execute(batch, &args.run, None, Judged::Everything)
+    execute(batch, &args.paths, &args.run, None, Judged::Everything)
 }
 
 /// One notebook at a time unless told otherwise: notebooks of a folder may write the same files.
 fn execute(
     mut batch: Batch,
+    searched: &[PathBuf],
     args: &RunArgs,
     output: Option<&Path>,
     judged: Judged,
 ) -> Result<ExitCode, UsageError> {
+    let goldens = match judged {
+        Judged::Everything => Goldens::plan(&batch.items, searched)?,
+        Judged::Faults => Goldens::default(),
+    };
     let destination = destination(&batch.items, output)?;
     let local = args.agent_socket.is_none();
     if let Some(folder) = args.cwd.as_deref().filter(|folder| local && !folder.is_dir()) {
@@ -67,7 +94,9 @@ fn execute(
         parameters,
         working_directory: args.cwd.as_deref(),
         isolation,
+        isolated_copy: args.isolated_copy,
         judged,
+        goldens,
     };
     let jobs = batch.jobs.map_or(1, usize::from);
     Ok(agents.until_interrupted(|| {

@@ -1,6 +1,8 @@
 //! One file of settings: its keys checked one by one, its values read. Every message has the file, the line and what
 //! to write instead.
 
+mod comparison;
+
 use std::{collections::BTreeMap, path::Path};
 
 use ignore::gitignore::GitignoreBuilder;
@@ -19,6 +21,7 @@ use crate::{
     args::Flags,
     catalogue, duration, expectations,
     selection::{Refused, Selection, Selector, is_fault},
+    size,
     usage::{UsageError, nearest, shown},
 };
 
@@ -39,13 +42,14 @@ struct File {
     python: Option<String>,
     timeout: Option<String>,
     cell_timeout: Option<String>,
+    memory_limit: Option<String>,
     installs: Option<InstallPolicy>,
     baseline: Option<String>,
     rules: BTreeMap<String, Severity>,
 }
 
 /// What may stand in a file and in its `[[per-file]]` tables.
-const KEYS: [&str; 21] = [
+const KEYS: [&str; 23] = [
     "level",
     "strict",
     "fail-on-stderr",
@@ -60,8 +64,10 @@ const KEYS: [&str; 21] = [
     "python",
     "timeout",
     "cell-timeout",
+    "memory-limit",
     "installs",
     "baseline",
+    "comparison",
     "select",
     "extend-select",
     "ignore",
@@ -70,7 +76,8 @@ const KEYS: [&str; 21] = [
 ];
 
 /// Those of them that are read by themselves.
-const APART: [&str; 5] = [
+const APART: [&str; 6] = [
+    "comparison",
     "select",
     "extend-select",
     "ignore",
@@ -205,10 +212,17 @@ impl Place<'_> {
             python: file.python.map(|python| beside(self.path, python)),
             timeout: limit(file.timeout, "timeout")?,
             cell_timeout: limit(file.cell_timeout, "cell-timeout")?,
+            memory_limit: file
+                .memory_limit
+                .map(|text| {
+                    size::parse(&text).map_err(|message| self.error(offset(table, "memory-limit"), message))
+                })
+                .transpose()?,
             installs: file.installs,
             baseline: file.baseline.map(|name| self.path.with_file_name(name)),
             stderr_allow: self.patterns(table)?,
             expectations: self.expectations(table)?,
+            comparison: self.comparison(table)?,
             extend: None,
             per_file: Vec::new(),
         })

@@ -1,6 +1,7 @@
 //! `nbvet.toml`, or `[tool.nbvet]` of a `pyproject.toml`: found upwards from a notebook's folder, with the file that
 //! it extends and its tables for single notebooks. What is not set stays unset; `settings` says what wins.
 
+pub(crate) mod comparison;
 mod file;
 
 use std::{
@@ -17,6 +18,7 @@ use nbvet_expect::Written;
 use nbvet_protocol::InstallPolicy;
 use nbvet_report::Level;
 
+use self::comparison::ComparisonConfig;
 use crate::{
     args::Flags,
     ordinary,
@@ -35,12 +37,14 @@ pub(crate) struct Config {
     pub(crate) python: Option<String>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) cell_timeout: Option<Duration>,
+    pub(crate) memory_limit: Option<u64>,
     pub(crate) installs: Option<InstallPolicy>,
     pub(crate) baseline: Option<PathBuf>,
     /// Lines that may stand on stderr; those of all places add up.
     pub(crate) stderr_allow: Vec<String>,
     /// What is expected of values; those of all places add up.
     pub(crate) expectations: Vec<Written>,
+    pub(crate) comparison: ComparisonConfig,
     /// Another file, over which this one lies.
     extend: Option<Named>,
     per_file: Vec<PerFile>,
@@ -81,10 +85,12 @@ impl Config {
             python: self.python.or(weaker.python),
             timeout: self.timeout.or(weaker.timeout),
             cell_timeout: self.cell_timeout.or(weaker.cell_timeout),
+            memory_limit: self.memory_limit.or(weaker.memory_limit),
             installs: self.installs.or(weaker.installs),
             baseline: self.baseline.or(weaker.baseline),
             stderr_allow,
             expectations,
+            comparison: self.comparison.over(weaker.comparison),
             extend: self.extend,
             per_file,
         }

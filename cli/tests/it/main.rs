@@ -11,6 +11,8 @@ mod baseline;
 mod config;
 mod expectations;
 mod fix;
+mod golden;
+mod limits;
 mod lint;
 mod python;
 mod report;

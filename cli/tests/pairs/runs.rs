@@ -131,6 +131,7 @@ fn wrong_with(case: &Case<'_>, outcome: &Outcome) -> Vec<String> {
     let run = Some(Run {
         folder: None,
         expectations: &[],
+        comparison: None,
         cells: &outcome.cells,
         end: outcome.end.as_ref(),
     });

@@ -2,6 +2,7 @@
 
 pub(crate) mod expected_output;
 pub(crate) mod float_equality_assert;
+pub(crate) mod golden_mismatch;
 pub(crate) mod invalid_expectation;
 pub(crate) mod load_without_check;
 pub(crate) mod metric_unchecked;

@@ -8,6 +8,7 @@ use nbvet_report::{Applicability, Diagnostic, Fix, Location, NotebookReport, Sev
 use super::{
     TextOptions,
     excerpt::Excerpt,
+    golden,
     style::{self, DIM, paint},
     traceback,
 };
@@ -24,6 +25,7 @@ pub(super) fn block(
     if found.fault {
         out += &traceback::block(notebook, found);
     }
+    out += &golden::block(notebook, found);
     if let Some(explanation) = &found.explanation {
         out += &style::remark("why", explanation, options.width);
     }

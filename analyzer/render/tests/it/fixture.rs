@@ -140,6 +140,7 @@ pub(crate) fn notebook(
         cells,
         end,
         failure,
+        comparison: None,
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod asking;
 mod cells;
+mod exhaustion;
 mod forks;
 mod interpreters;
 mod namespaces;

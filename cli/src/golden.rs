@@ -1,0 +1,215 @@
+//! Golden notebooks: which one stands for which notebook, opened before anything runs, and held against a run.
+
+use std::{
+    borrow::Cow,
+    collections::HashMap,
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use nbvet_engine::secrets;
+use nbvet_golden::{GoldenUnusable, Options, Side, compare};
+use nbvet_host::RunOutcome;
+use nbvet_notebook::Notebook;
+use nbvet_report::{Comparison, FailureKind, RunFailure};
+
+use crate::{
+    batch::Item,
+    config::comparison::{ComparisonConfig, GoldenSource},
+    executed::Destination,
+    ordinary, paths,
+    usage::{UsageError, shown},
+};
+
+/// What is known before the first notebook runs.
+#[derive(Debug, Default)]
+pub(crate) struct Goldens {
+    by_notebook: HashMap<PathBuf, Planned>,
+}
+
+#[derive(Debug)]
+struct Planned {
+    /// Where it may be; the first that exists is taken.
+    candidates: Vec<PathBuf>,
+    /// What the report calls it, if not by its path.
+    name: Option<&'static str>,
+    options: Arc<Options>,
+}
+
+impl Goldens {
+    /// Finds what each notebook is compared with. `searched`: the paths of the command line.
+    pub(crate) fn plan(items: &[Item], searched: &[PathBuf]) -> Result<Self, UsageError> {
+        let mut ready: Vec<(&ComparisonConfig, Arc<Options>)> = Vec::new();
+        let mut by_notebook = HashMap::new();
+        for item in items {
+            let config = &item.settings.comparison;
+            let Some(golden) = &config.golden else { continue };
+            let known = ready.iter().find(|(known, _)| *known == config);
+            let options = if let Some((_, options)) = known {
+                Arc::clone(options)
+            } else {
+                let options = Arc::new(options(config)?);
+                ready.push((config, Arc::clone(&options)));
+                options
+            };
+            let (candidates, name) = candidates(golden, &item.path, items.len(), searched)?;
+            let planned = Planned {
+                candidates,
+                name,
+                options,
+            };
+            by_notebook.insert(item.path.clone(), planned);
+        }
+        Ok(Self { by_notebook })
+    }
+
+    /// The golden notebook of a notebook; `None` where nothing is compared.
+    pub(crate) fn open(&self, notebook: &Path) -> Result<Option<Golden>, RunFailure> {
+        let planned = self.by_notebook.get(notebook);
+        planned.map(|planned| Golden::open(planned, notebook)).transpose()
+    }
+}
+
+fn options(config: &ComparisonConfig) -> Result<Options, UsageError> {
+    Ok(Options {
+        mask: secrets::masked,
+        ..config.options()?
+    })
+}
+
+fn candidates(
+    golden: &GoldenSource,
+    notebook: &Path,
+    notebooks: usize,
+    searched: &[PathBuf],
+) -> Result<(Vec<PathBuf>, Option<&'static str>), UsageError> {
+    let (path, base) = match golden {
+        GoldenSource::Stored => return Ok((vec![notebook.to_owned()], Some("stored"))),
+        GoldenSource::Path { path, base } => (path, base),
+    };
+    if path.is_dir() {
+        let mut candidates = Vec::new();
+        // Where `--output` writes it, from the folder of the settings or of the call; then from what was searched.
+        if let Some(base) = base {
+            let full = fs::canonicalize(notebook).unwrap_or_else(|_| notebook.to_owned());
+            candidates.extend(full.strip_prefix(base).ok().map(|within| path.join(within)));
+        }
+        candidates.push(Destination::Folder(path.clone()).file(notebook));
+        let within = searched
+            .iter()
+            .filter_map(|folder| notebook.strip_prefix(folder).ok());
+        candidates.extend(
+            within
+                .filter(|within| *within != Path::new(""))
+                .map(|within| path.join(within)),
+        );
+        candidates.extend(
+            notebook
+                .file_name()
+                .filter(|_| notebooks == 1)
+                .map(|name| path.join(name)),
+        );
+        candidates.dedup();
+        return Ok((candidates, None));
+    }
+    if !path.exists() {
+        return Err(UsageError::NoSuchPath {
+            path: shown(path),
+            nearest: paths::siblings(path),
+        });
+    }
+    if notebooks > 1 {
+        return Err(UsageError::GoldenIsFile {
+            path: shown(path),
+            notebooks,
+        });
+    }
+    Ok((vec![path.clone()], None))
+}
+
+/// A golden notebook that can be compared with.
+#[derive(Debug)]
+pub(crate) struct Golden {
+    notebook: Notebook,
+    name: String,
+    options: Arc<Options>,
+}
+
+impl Golden {
+    fn open(planned: &Planned, notebook: &Path) -> Result<Self, RunFailure> {
+        let existing = planned.candidates.iter().find(|path| path.exists());
+        let path = existing.ok_or_else(|| missing(planned, notebook))?;
+        let text = ordinary::read_to_string(path).map_err(|error| {
+            let message = format!("failed to read the golden notebook {}: {error}", shown(path));
+            unusable(message, None)
+        })?;
+        let reading = nbvet_notebook::read(text.as_bytes());
+        let golden = reading.notebook.ok_or_else(|| {
+            let problem = reading.problems.first();
+            let reason = problem.map_or("it cannot be read", |problem| problem.message.as_str());
+            let help = problem.and_then(|problem| problem.help.clone());
+            unusable(
+                format!("the golden file {} is no notebook: {reason}", shown(path)),
+                help,
+            )
+        })?;
+        Side::golden(&golden).map_err(|error| {
+            let hint = (error == GoldenUnusable::NeverRun).then(|| {
+                format!(
+                    "run it and store its outputs: `nbvet run {0} -o {0}`",
+                    shown(path)
+                )
+            });
+            let message = format!("the golden notebook {} cannot be used: {error}", shown(path));
+            unusable(message, hint)
+        })?;
+        Ok(Self {
+            notebook: golden,
+            name: planned.name.map_or_else(|| shown(path), str::to_owned),
+            options: Arc::clone(&planned.options),
+        })
+    }
+
+    /// Holds the outputs of a run against those of this notebook.
+    pub(crate) fn compare(
+        &self,
+        notebook: &Notebook,
+        outcome: &RunOutcome,
+    ) -> Result<Comparison, RunFailure> {
+        let golden = Side::golden(&self.notebook)
+            .map_err(|error| unusable(format!("the golden notebook cannot be used: {error}"), None))?;
+        let executed = Side::executed(notebook, &outcome.cells, |cell| outcome.outputs.of(cell));
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).ok();
+        let options = Options {
+            now: now.and_then(|now| i64::try_from(now.as_secs()).ok()),
+            ..Options::clone(&self.options)
+        };
+        Ok(compare(&golden, &executed, &self.name, &options))
+    }
+}
+
+fn missing(planned: &Planned, notebook: &Path) -> RunFailure {
+    let places: Vec<String> = planned.candidates.iter().map(|path| shown(path)).collect();
+    let place = places
+        .first()
+        .cloned()
+        .map_or(Cow::Borrowed("GOLDEN"), Cow::Owned);
+    unusable(
+        format!(
+            "there is no golden notebook for {}: looked for {}",
+            shown(notebook),
+            places.join(" and ")
+        ),
+        Some(format!("write one: `nbvet run {} -o {place}`", shown(notebook))),
+    )
+}
+
+fn unusable(message: String, hint: Option<String>) -> RunFailure {
+    RunFailure {
+        kind: FailureKind::GoldenUnusable,
+        message,
+        hint,
+    }
+}
