@@ -20,7 +20,8 @@ pub use cell_run::{CellError, CellOutcome, CellRun, RunEnd};
 pub use diagnostic::{Diagnostic, Label, RuleRef, Suppression, SuppressionKind};
 pub use exit_code::ExitCode;
 pub use fact::{
-    AfterCellOrigin, CommandKind, Fact, InstallAction, ItemCount, NonFinite, Number, ShareCount, ValueFacts,
+    AfterCellOrigin, ColumnFacts, CommandKind, Fact, InstallAction, ItemCount, NonFinite, Number, ShareCount,
+    ValueFacts,
 };
 pub use fix::{Applicability, Edit, Fix};
 pub use level::{Level, UnknownLevel};

@@ -3,7 +3,9 @@
 //! are run by the Python shim beside it, in IPython.
 
 mod channel;
+mod columns;
 mod convert;
+mod foreign;
 mod installs;
 mod namespace;
 mod recorder;

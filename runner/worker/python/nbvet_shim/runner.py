@@ -11,6 +11,7 @@ from IPython.core.error import UsageError
 from nbvet_shim.cells import Cells
 from nbvet_shim.commands import Commands
 from nbvet_shim.loop import Loop
+from nbvet_shim.monitor import Monitor
 from nbvet_shim.streams import Stream
 from nbvet_shim.watch import Watch, plain
 
@@ -32,6 +33,7 @@ class Runner:
         self.shell = self._make_shell()
         self.watch.install()
         self.commands.install()
+        self.monitor = self.shell.monitor = Monitor(session, self.cells)
         choose_backend()
 
     def _open_streams(self):
@@ -81,7 +83,7 @@ class Runner:
 
     def _run(self, index, source):
         shell = self.shell
-        self.cells.begin(source)
+        self.cells.begin(index, source)
         self.commands.begin(shell, source)
         shell.shown, shell.assigned, shell.exit_request, shell.raised = [], [], None, None
         shell.depth, shell.in_hook, shell.hides_result = 0, False, False
@@ -175,6 +177,7 @@ class Runner:
         result = [] if error is not None or shell.hides_result else list(shell.displayhook.last)[:1]
         stored = count if shell.execution_count > count else None
         assigned = shell.assigned if error is None else []
+        self.monitor.tell()
         self.session.done(index, stored, shell.user_ns, source, assigned, result, ending)
         shell.shown = []
         shell.displayhook.last = []
