@@ -25,6 +25,7 @@ fn mask_fact(fact: &mut Fact) {
         | Fact::Bound { .. }
         | Fact::Replaced { .. }
         | Fact::Removed { .. }
+        | Fact::Returned { .. }
         | Fact::Assertions { .. }
         | Fact::Figure { .. } => {}
     }

@@ -102,6 +102,18 @@ pub enum Fact {
         /// Lines of assertions that ran.
         reached: Vec<u32>,
     },
+    /// The first value that a `return` of one of the notebook's functions gave, where the function says what it
+    /// returns. Seen on Python 3.12 and newer.
+    Returned {
+        /// The cell that the function stands in, 0-based over all cells: not always the one that ran.
+        cell: u32,
+        /// Line of that cell (1-based) where its definition begins.
+        line: u32,
+        /// Its name.
+        name: String,
+        /// The value's type; nothing more is looked at.
+        value: ValueFacts,
+    },
     /// A figure of matplotlib was shown, and some of its axes hold nothing that could be seen.
     Figure {
         /// Its visible axes.
@@ -177,6 +189,10 @@ pub enum InstallAction {
 pub struct ValueFacts {
     /// Name of the value's class, with its module where that is not `builtins`: `pandas.DataFrame`.
     pub type_name: String,
+    /// Names of the class's bases, nearest first, without `object`; none of classes of Python itself, numpy, pandas and
+    /// other libraries whose values are looked into.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bases: Vec<String>,
     /// It is `None`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub none: bool,

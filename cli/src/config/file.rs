@@ -31,6 +31,7 @@ struct File {
     detect_silent_failures: Option<bool>,
     require_explicit_exit_codes: Option<bool>,
     verify_assertions: Option<bool>,
+    check_output_types: Option<bool>,
     educational_mode: Option<bool>,
     python: Option<String>,
     timeout: Option<String>,
@@ -49,6 +50,7 @@ const KEYS: [&str; 17] = [
     "detect-silent-failures",
     "require-explicit-exit-codes",
     "verify-assertions",
+    "check-output-types",
     "educational-mode",
     "python",
     "timeout",
@@ -181,6 +183,7 @@ impl Place<'_> {
                 detect_silent_failures: file.detect_silent_failures,
                 require_explicit_exit_codes: file.require_explicit_exit_codes,
                 verify_assertions: file.verify_assertions,
+                check_output_types: file.check_output_types,
                 educational_mode: file.educational_mode,
             },
             selections: vec![

@@ -129,6 +129,9 @@ fn step<'a>(model: &Model<'a>, change: &Change<'a>, value: &'a Expr) -> Option<S
                 Some(Step::DropGaps { of: &method.value })
             }
             ("query", Expr::Attribute(method)) => Some(Step::Filter { of: &method.value }),
+            ("filter", Expr::Attribute(method)) if is_of(change, &method.value, "polars.") => {
+                Some(Step::Filter { of: &method.value })
+            }
             ("merge" | "join", _) => join(model, change, call).map(Step::Join),
             _ => None,
         },
@@ -187,7 +190,7 @@ fn join<'a>(model: &Model<'a>, change: &Change<'a>, call: &'a ExprCall) -> Optio
     rows_of(change, right)?;
     let how = match keyword(call, "how") {
         // `DataFrame.join` keeps the rows on its left.
-        None if calls::name(call) == "join" && is_pandas(change, left) => How::Left,
+        None if calls::name(call) == "join" && is_of(change, left, "pandas.") => How::Left,
         None => How::Inner,
         Some(Expr::StringLiteral(how)) => match how.value.to_str() {
             "inner" => How::Inner,
@@ -208,10 +211,11 @@ fn join<'a>(model: &Model<'a>, change: &Change<'a>, call: &'a ExprCall) -> Optio
     })
 }
 
-fn is_pandas(change: &Change<'_>, frame: &Expr) -> bool {
+/// The name at the root of an expression held a table of this library.
+fn is_of(change: &Change<'_>, frame: &Expr, library: &str) -> bool {
     let name = super::steps::root(frame);
     name.and_then(|name| change.before(name))
-        .is_some_and(|value| value.type_name.starts_with("pandas."))
+        .is_some_and(|value| value.type_name.starts_with(library))
 }
 
 impl Join<'_> {

@@ -151,7 +151,8 @@ impl RunRule for MissingGrown {
 
 /// The column with the most new gaps.
 fn grown<'a>(model: &Model<'a>, change: &Change<'a>) -> Option<Gaps<'a>> {
-    if has_method(change.value, MAKE_GAPS) || change.sources().next().is_none() {
+    let named = strings(change.value).iter().any(|text| MAKE_GAPS.contains(text));
+    if named || has_method(change.value, MAKE_GAPS) || change.sources().next().is_none() {
         return None;
     }
     if let Some(column) = change.column {

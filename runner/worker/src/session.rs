@@ -283,6 +283,16 @@ impl Session {
         });
     }
 
+    /// A function of the notebook returned its first value from one of its returns.
+    fn returned(&self, cell: u32, line: u32, name: &str, value: &Bound<'_, PyAny>) {
+        lock(&self.recorder).add(Fact::Returned {
+            cell,
+            line,
+            name: shorten(name.to_owned(), MAX_TEXT),
+            value: values::describe_type(value),
+        });
+    }
+
     /// A figure was shown with axes that hold nothing.
     fn figure(&self, axes: u32, empty: u32) {
         lock(&self.recorder).add(Fact::Figure { axes, empty });

@@ -19,6 +19,23 @@ pub(crate) fn name(class: &Bound<'_, PyType>) -> String {
     crate::convert::shorten(full, MAX_NAME)
 }
 
+/// Names of the bases of a class that is neither Python's own nor of a known library, nearest first.
+pub(crate) fn bases(class: &Bound<'_, PyType>) -> Vec<String> {
+    /// Bases told.
+    const MOST: usize = 20;
+    let known = ["builtins", "numpy", "pandas", "polars", "pyarrow", "torch"];
+    let module = own_attribute(class, "__module__").unwrap_or_default();
+    if known.contains(&module.split('.').next().unwrap_or_default()) {
+        return Vec::new();
+    }
+    let object = class.py().get_type::<PyAny>();
+    let bases = class.mro().into_iter().skip(1).take(MOST);
+    let bases = bases.filter(|base| !base.is(&object));
+    bases
+        .filter_map(|base| Some(name(base.cast::<PyType>().ok()?)))
+        .collect()
+}
+
 /// An attribute that `type` itself defines, read by its descriptor: a metaclass cannot come between.
 fn own_attribute(class: &Bound<'_, PyType>, attribute: &str) -> Option<String> {
     let descriptor = class

@@ -12,13 +12,20 @@ pub(crate) const MAX_ITEMS: usize = 10_000;
 /// Longest key shown.
 const MAX_KEY: usize = 200;
 
-/// The facts about a value.
-pub(crate) fn describe(value: &Bound<'_, PyAny>, known: &Known) -> ValueFacts {
-    let mut facts = ValueFacts {
-        type_name: types::name(&value.get_type()),
+/// The type of a value, and no more.
+pub(crate) fn describe_type(value: &Bound<'_, PyAny>) -> ValueFacts {
+    let class = value.get_type();
+    ValueFacts {
+        type_name: types::name(&class),
+        bases: types::bases(&class),
         none: value.is_none(),
         ..ValueFacts::default()
-    };
+    }
+}
+
+/// The facts about a value.
+pub(crate) fn describe(value: &Bound<'_, PyAny>, known: &Known) -> ValueFacts {
+    let mut facts = describe_type(value);
     match known.kind(value) {
         Some(kind) => describe_foreign(value, kind, known, &mut facts),
         None => describe_builtin(value, known, &mut facts),

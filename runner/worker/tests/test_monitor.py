@@ -95,3 +95,37 @@ def test_many_errors_are_counted_and_cost_little(monitored):
     (fact,) = cell.of("swallowed")
     assert fact["count"] == 20000
     assert cell.bound()["spent"]["number"]["finite"] < 2.0
+
+
+def assertions(cell):
+    return [(fact["cell"], fact["watched"], fact["reached"]) for fact in cell.of("assertions")]
+
+
+def test_assertions_are_told_when_they_run_for_the_first_time(monitored):
+    cell = monitored.run(
+        "def check(x):\n    assert x > 0\n    if x > 9:\n        assert x < (\n            99)\n    return x\nassert True == True"
+    )
+    assert assertions(cell) == [(1, [2, 4, 7], [7])]
+    assert assertions(monitored.run("for x in [1, 2, 3]:\n    check(x)")) == [(1, [], [2])]
+    assert assertions(monitored.run("check(10)\ncheck(11)")) == [(1, [], [4])]
+    assert assertions(monitored.run("check(12)")) == []
+
+
+def test_an_assertion_that_fails_has_run(monitored):
+    cell = monitored.run("x = 1\nassert x > 1, 'no'")
+    assert cell.error["name"] == "AssertionError" and assertions(cell) == [(1, [2], [2])]
+
+
+def test_what_an_annotated_function_returns_is_told_once_for_each_return(monitored):
+    cell = monitored.run(
+        "class Base: pass\nclass Own(Base): pass\n"
+        "def f(x) -> str:\n    if x:\n        return 1\n    return Own()\n"
+        "def g() -> int:\n    yield 1\n"
+        "async def h() -> int:\n    return 's'\n"
+        "def plain(x):\n    return x\n"
+        "for x in [0, 1, 0, 1]:\n    f(x)\nlist(g())\nawait h()\nplain(1);"
+    )
+    told = [
+        (f["cell"], f["line"], f["name"], f["value"]["typeName"], f["value"].get("bases")) for f in cell.of("returned")
+    ]
+    assert told == [(1, 3, "f", "__main__.Own", ["__main__.Base"]), (1, 3, "f", "int", None)]

@@ -89,3 +89,34 @@ def test_polars_columns_are_told(worker):
     pytest.importorskip("polars")
     cell = worker.run("import polars as pl\ndf = pl.DataFrame({'a': [1.0, None, float('nan')], 'b': ['x', None, 'y']})")
     assert columns(cell.bound()["df"]) == {"a": ("Float64", 2, False), "b": ("String", 1, False)}
+
+
+def test_pyarrow_tables_are_told(worker):
+    pytest.importorskip("pyarrow")
+    cell = worker.run(
+        "import pyarrow as pa, pyarrow.compute\n"
+        "df = pa.table({'a': [1.0, None, float('nan'), float('inf')], 'b': ['x', None, 'y', 'z']})\ns = df['a']\n"
+        "b = pa.array([1, None])"
+    )
+    bound = cell.bound()
+    assert columns(bound["df"]) == {"a": ("double", 2, False), "b": ("string", 1, False)}
+    assert bound["df"]["shape"] == [4, 2] and bound["df"]["nan"] == {"count": 3, "of": 8}
+    assert bound["s"]["shape"] == [4] and bound["s"]["infinite"] == {"count": 1, "of": 4}
+    assert bound["b"] == {"typeName": "pyarrow.Int64Array", "shape": [2], "nan": {"count": 1, "of": 2}}
+
+
+def test_tensors_are_told(worker):
+    pytest.importorskip("torch")
+    cell = worker.run("import torch\nt = torch.tensor([[1.0, float('nan')], [float('inf'), 2.0]])\nloss = t.sum()")
+    assert cell.bound()["t"]["nan"] == {"count": 1, "of": 4}
+    assert cell.bound()["loss"]["number"] == {"non-finite": "nan"}
+
+
+def test_the_bases_of_the_notebooks_own_classes_are_told(worker):
+    cell = worker.run(
+        "import pandas as pd\nclass Table(pd.DataFrame):\n    pass\nclass Plain:\n    pass\n"
+        "t, p, n, f = Table(), Plain(), 1, pd.DataFrame()"
+    )
+    bound = cell.bound()
+    assert "pandas.DataFrame" in bound["t"]["bases"]
+    assert not any("bases" in bound[name] for name in "pnf")

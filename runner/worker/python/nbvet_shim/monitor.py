@@ -1,5 +1,5 @@
-"""Exceptions that the notebook's own handlers took, and assertions that it reached, seen by `sys.monitoring` (Python
-3.12 and newer). Only code of cells is looked at, and no exception is kept alive."""
+"""Exceptions that the notebook's own handlers took, assertions that it reached, and what its annotated functions
+return, seen by `sys.monitoring` (Python 3.12 and newer). Only code of cells is looked at, and no exception is kept alive."""
 
 import ast
 import builtins
@@ -15,6 +15,8 @@ _MAX_PENDING = 64
 _MAX_FRAMES = 2000
 _MAX_ASSERTIONS = 1000
 _MAX_NODES = 20_000
+# Of generators, coroutines and asynchronous generators.
+_GENERATORS = 0x20 | 0x80 | 0x200
 _NO_FAULT = (StopIteration, StopAsyncIteration, GeneratorExit, KeyboardInterrupt, SystemExit)
 _PLAIN = (str, bytes, int, float, bool, type(None))
 _BUILTINS = tuple(kind for kind in vars(builtins).values() if isinstance(kind, type))
@@ -54,6 +56,7 @@ class Monitor:
         monitoring.register_callback(_TOOL, events.RERAISE, self._raised_again)
         monitoring.register_callback(_TOOL, events.RAISE, self._raised)
         monitoring.register_callback(_TOOL, events.LINE, self._line)
+        monitoring.register_callback(_TOOL, events.PY_RETURN, self._returned)
         monitoring.set_events(_TOOL, events.EXCEPTION_HANDLED | events.RERAISE | events.RAISE)
 
     def _handled(self, code, offset, error):
@@ -95,24 +98,29 @@ class Monitor:
         """A statement of the cell is about to run: watch the assertions in it."""
         if self._monitoring is None or code.co_filename not in self._cells.files:
             return
-        lines = {}
+        lines, annotated = {}, {}
         for number, node in enumerate(ast.walk(statement)):
             if isinstance(node, ast.Assert):
                 lines.update(dict.fromkeys(range(node.lineno, node.test.end_lineno + 1), node.lineno))
-            if number > _MAX_NODES or len(lines) > _MAX_ASSERTIONS:
+            elif isinstance(node, ast.FunctionDef) and node.returns is not None and not node.decorator_list:
+                annotated[node.name, node.lineno] = node.lineno
+            if number > _MAX_NODES or len(lines) + len(annotated) > _MAX_ASSERTIONS:
                 return
-        if lines:
-            self._watch(code, lines)
+        if lines or annotated:
+            self._watch(code, lines, annotated)
 
-    def _watch(self, code, lines):
-        """Ask for the lines of the codes that hold these lines; each line is told once."""
+    def _watch(self, code, lines, annotated):
+        """Ask for the lines of the codes that hold these lines, and for the returns of these functions: each is told once."""
         file, events = code.co_filename, self._monitoring.events
         codes = [code]
         for part in codes:
             codes.extend(inner for inner in part.co_consts if isinstance(inner, types.CodeType))
             held = {line for _, _, line in part.co_lines() if line in lines}
+            returns = (part.co_name, part.co_firstlineno) in annotated and not part.co_flags & _GENERATORS
+            wanted = events.LINE * bool(held) | events.PY_RETURN * returns
+            if wanted:
+                self._monitoring.set_local_events(_TOOL, part, wanted)
             if held:
-                self._monitoring.set_local_events(_TOOL, part, events.LINE)
                 self._waiting.update(((file, line), lines[line]) for line in held)
                 self._watched.setdefault(file, set()).update(lines[line] for line in held)
 
@@ -120,6 +128,12 @@ class Monitor:
         first = self._waiting.pop((code.co_filename, line), None)
         if first is not None:
             self._reached.setdefault(code.co_filename, set()).add(first)
+        return self._monitoring.DISABLE
+
+    def _returned(self, code, _offset, value):
+        cell = self._cells.files.get(code.co_filename)
+        if cell is not None and cell.index is not None and not cell.is_cell_magic():
+            self._session.returned(cell.index, cell.line(code.co_firstlineno), code.co_name, value)
         return self._monitoring.DISABLE
 
     def _tell_assertions(self):
