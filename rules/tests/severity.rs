@@ -55,6 +55,7 @@ fn s2_every_rule_stands_in_its_row() {
         NB106 metric-unchecked         note note note note
         NB107 printed-check            note note note note
         NB108 float-equality-assert    note warning warning warning
+        NB109 annotation-mismatch      note note note note
         NB201 bare-except              note warning warning warning
         NB202 except-pass              note warning error error
         NB203 except-print-only        note note warning warning
@@ -75,14 +76,21 @@ fn s2_every_rule_stands_in_its_row() {
         NB218 finally-return           note warning warning warning
         NB219 errors-ignore            note warning warning warning
         NB220 optional-unchecked       note note warning warning
+        NB221 error-swallowed          note warning error error
+        NB222 assertion-never-run      note note note note
+        NB223 coroutine-never-awaited  note warning error error
         NB301 nan-equality             note warning error error
         NB302 coerce-unaccounted       note note warning warning
         NB303 fillna-masking           note note warning warning
         NB304 dropna-unreported        note note warning warning
         NB305 bad-lines-skipped        note warning warning warning
         NB306 merge-unverified         note note warning warning
+        NB307 rows-lost                note warning error error
+        NB308 rows-multiplied          note warning error error
+        NB309 missing-grown            note warning error error
         NB312 nan-result               note error error error
         NB313 inf-result               note error error error
+        NB314 empty-plot               note note warning warning
         NB401 none-method-assigned     note error error error
         NB402 inplace-result-assigned  note error error error
         NB403 chained-assignment       note warning error error

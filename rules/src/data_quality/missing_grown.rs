@@ -151,8 +151,9 @@ impl RunRule for MissingGrown {
 
 /// The column with the most new gaps.
 fn grown<'a>(model: &Model<'a>, change: &Change<'a>) -> Option<Gaps<'a>> {
-    let named = strings(change.value).iter().any(|text| MAKE_GAPS.contains(text));
-    if named || has_method(change.value, MAKE_GAPS) || change.sources().next().is_none() {
+    let by_name = has_method(change.value, &["transform", "agg", "aggregate", "apply"])
+        && strings(change.value).iter().any(|text| MAKE_GAPS.contains(text));
+    if by_name || has_method(change.value, MAKE_GAPS) || change.sources().next().is_none() {
         return None;
     }
     if let Some(column) = change.column {
