@@ -236,6 +236,9 @@ pub(crate) struct Flags {
     /// A notebook without assertions, or with ones that cannot fail, is an error
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
     pub(crate) verify_assertions: Option<bool>,
+    /// Values that are not of the type that the notebook's own annotations name are errors
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
+    pub(crate) check_output_types: Option<bool>,
     /// Explain each finding at length [default: on at level learning]
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
     pub(crate) educational_mode: Option<bool>,
@@ -261,6 +264,7 @@ impl Flags {
                 weaker.require_explicit_exit_codes,
             ),
             verify_assertions: raised(self.verify_assertions, weaker.verify_assertions),
+            check_output_types: raised(self.check_output_types, weaker.check_output_types),
             educational_mode: self.educational_mode.or(weaker.educational_mode),
             provide_examples: self.provide_examples.or(weaker.provide_examples),
             suggest_best_practices: self.suggest_best_practices.or(weaker.suggest_best_practices),

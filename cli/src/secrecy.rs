@@ -63,7 +63,14 @@ fn mask_fact(fact: &mut Fact) {
         Fact::Command { command, .. } | Fact::Install { command, .. } => mask(command),
         Fact::Stderr { text, .. } => mask(text),
         Fact::AfterCell { error, .. } => mask_error(error),
-        Fact::Result { .. } | Fact::Bound { .. } | Fact::Removed { .. } => {}
+        Fact::Swallowed { text, .. } => text.iter_mut().for_each(mask),
+        Fact::Result { .. }
+        | Fact::Bound { .. }
+        | Fact::Replaced { .. }
+        | Fact::Removed { .. }
+        | Fact::Returned { .. }
+        | Fact::Assertions { .. }
+        | Fact::Figure { .. } => {}
     }
 }
 

@@ -244,6 +244,7 @@ fn engine_flags(flags: Flags, installs: InstallPolicy) -> EngineFlags {
         detect_silent_failures: flags.detect_silent_failures.unwrap_or(true),
         require_explicit_exit_codes: flags.require_explicit_exit_codes.unwrap_or_default(),
         verify_assertions: flags.verify_assertions.unwrap_or_default(),
+        check_output_types: flags.check_output_types.unwrap_or_default(),
         refuse_installs: installs == InstallPolicy::Refuse,
     }
 }

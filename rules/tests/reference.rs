@@ -133,6 +133,7 @@ fn remarks(rule: &Rule) -> Vec<String> {
             Flag::FailOnWarnings => "fail-on-warnings",
             Flag::RequireExplicitExitCodes => "require-explicit-exit-codes",
             Flag::VerifyAssertions => "verify-assertions",
+            Flag::CheckOutputTypes => "check-output-types",
         };
         remarks.push(format!("`--{flag}` makes it an error at every level."));
     }

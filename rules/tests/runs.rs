@@ -413,3 +413,134 @@ fn none_among_shown_items_is_told_where_a_handler_made_it() {
     assert_eq!(shows("[load(path) for path in ['a']]"), 1);
     assert_eq!(shows("[row.get('a') for row in [{}]]"), 0);
 }
+
+fn frame(rows: u64) -> ValueFacts {
+    ValueFacts {
+        type_name: "pandas.DataFrame".to_owned(),
+        shape: Some(vec![rows, 2]),
+        ..ValueFacts::default()
+    }
+}
+
+#[test]
+fn s2_an_error_that_a_handler_took_takes_the_place_of_the_rule_on_the_handler() {
+    let cells = [
+        "def load():\n    try:\n        return open('a').read()\n    except Exception:\n        pass\nload()",
+    ];
+    let taken = |line| Fact::Swallowed {
+        cell: 0,
+        line,
+        raised: Some(3),
+        name: "FileNotFoundError".to_owned(),
+        bases: vec!["OSError".to_owned()],
+        text: Some("no such file".to_owned()),
+        count: 2,
+    };
+    let staging = Settings {
+        level: Level::Staging,
+        ..Settings::default()
+    };
+    let found = judge(&cells, vec![vec![taken(4)]], &staging);
+    assert_eq!(ids(&found), [("NB221", Severity::Error)]);
+    assert!(found[0].message.contains("2 errors") && found[0].message.contains("no such file"));
+    assert!(
+        found[0]
+            .help
+            .as_deref()
+            .unwrap()
+            .contains("catch the one exception")
+    );
+    let elsewhere = judge(&cells, vec![vec![taken(1)]], &staging);
+    assert_eq!(ids(&elsewhere), [("NB202", Severity::Error)]);
+}
+
+#[test]
+fn a_handler_that_names_the_error_that_it_took_has_awaited_it() {
+    let cells = ["try:\n    [].pop()\nexcept:\n    print('IndexError: nothing there')"];
+    let fact = Fact::Swallowed {
+        cell: 0,
+        line: 3,
+        raised: Some(2),
+        name: "IndexError".to_owned(),
+        bases: vec![],
+        text: None,
+        count: 1,
+    };
+    let found = judge(&cells, vec![vec![fact]], &Settings::default());
+    assert!(!ids(&found).iter().any(|(id, _)| *id == "NB221"), "{found:?}");
+}
+
+#[test]
+fn rows_that_were_all_kept_make_the_rule_on_the_code_a_note() {
+    let cells = [
+        "import pandas as pd\nsurvey = pd.read_csv('survey.csv')",
+        "kept = survey.dropna()",
+        "total = kept['income'].sum()",
+    ];
+    let staging = Settings {
+        level: Level::Staging,
+        ..Settings::default()
+    };
+    let run = |rows| {
+        let facts = vec![
+            vec![bound("survey", frame(10))],
+            vec![bound("kept", frame(rows))],
+            vec![],
+        ];
+        ids(&judge(&cells, facts, &staging))
+            .into_iter()
+            .filter(|(id, _)| id.starts_with("NB3"))
+            .map(|(id, severity)| (id.to_owned(), severity))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(run(10), [("NB304".to_owned(), Severity::Note)]);
+    assert_eq!(run(9), [("NB304".to_owned(), Severity::Warning)]);
+    assert_eq!(run(2), [("NB307".to_owned(), Severity::Error)]);
+}
+
+#[test]
+fn what_a_statement_replaced_within_its_cell_counts_as_its_input() {
+    let cells =
+        ["import pandas as pd\ndf = pd.read_csv('a.csv')\ndf = df.dropna()\ndf = df.head(1)\ndf.sum()"];
+    let replaced = |line, rows| Fact::Replaced {
+        name: "df".to_owned(),
+        line,
+        value: frame(rows),
+    };
+    let lost = |facts| {
+        let found = judge(&cells, vec![facts], &Settings::default());
+        found.iter().filter(|found| found.rule.id == "NB307").count()
+    };
+    assert_eq!(
+        lost(vec![replaced(3, 10), replaced(4, 0), bound("df", frame(0))]),
+        1
+    );
+    assert_eq!(
+        lost(vec![replaced(3, 10), replaced(4, 9), bound("df", frame(1))]),
+        0
+    );
+}
+
+#[test]
+fn s3_check_output_types_makes_a_broken_annotation_an_error() {
+    let cells = ["price: float = input_price()"];
+    let text = ValueFacts {
+        type_name: "str".to_owned(),
+        ..ValueFacts::default()
+    };
+    let told = |settings: &Settings| {
+        let found = judge(&cells, vec![vec![bound("price", text.clone())]], settings);
+        found
+            .iter()
+            .find(|found| found.rule.id == "NB109")
+            .map(|found| (found.severity, found.message.clone()))
+    };
+    let message = "`price` is str, and its annotation says `float`".to_owned();
+    assert_eq!(
+        told(&Settings::default()),
+        Some((Severity::Note, message.clone()))
+    );
+    let mut settings = Settings::default();
+    settings.flags.check_output_types = true;
+    assert_eq!(told(&settings), Some((Severity::Error, message)));
+}

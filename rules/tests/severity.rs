@@ -55,8 +55,10 @@ fn s2_every_rule_stands_in_its_row() {
         NB106 metric-unchecked         note note note note
         NB107 printed-check            note note note note
         NB108 float-equality-assert    note warning warning warning
+        NB109 annotation-mismatch      note note note note
         NB110 expected-output          warning error error error
         NB111 invalid-expectation      warning error error error
+        NB112 golden-mismatch          warning error error error
         NB113 unchecked-expectation    warning error error error
         NB201 bare-except              note warning warning warning
         NB202 except-pass              note warning error error
@@ -78,6 +80,9 @@ fn s2_every_rule_stands_in_its_row() {
         NB218 finally-return           note warning warning warning
         NB219 errors-ignore            note warning warning warning
         NB220 optional-unchecked       note note warning warning
+        NB221 error-swallowed          note warning error error
+        NB222 assertion-never-run      note note note note
+        NB223 coroutine-never-awaited  note warning error error
         NB230 exit-without-status      note note note note
         NB301 nan-equality             note warning error error
         NB302 coerce-unaccounted       note note warning warning
@@ -85,8 +90,12 @@ fn s2_every_rule_stands_in_its_row() {
         NB304 dropna-unreported        note note warning warning
         NB305 bad-lines-skipped        note warning warning warning
         NB306 merge-unverified         note note warning warning
+        NB307 rows-lost                note warning error error
+        NB308 rows-multiplied          note warning error error
+        NB309 missing-grown            note warning error error
         NB312 nan-result               note error error error
         NB313 inf-result               note error error error
+        NB314 empty-plot               note note warning warning
         NB401 none-method-assigned     note error error error
         NB402 inplace-result-assigned  note error error error
         NB403 chained-assignment       note warning error error

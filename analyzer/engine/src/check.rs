@@ -80,7 +80,7 @@ fn check_here(
             let (seen, calm) = run_findings(&model, run, rules);
             spoken.extend(places(&seen, rules));
             for (rule, finding) in &mut found {
-                finding.calmed = finding.subject.as_ref().is_some_and(|subject| {
+                finding.calmed = finding.subjects.iter().any(|subject| {
                     calm.iter()
                         .any(|calm| calm.applies(rules[*rule].meta.id, &finding.location, subject))
                 });
@@ -229,7 +229,7 @@ fn merge_twins(found: &mut Vec<Found>, rules: &[Rule], settings: &Settings) {
         .filter(|(rule, _)| !rules[*rule].meta.twins.is_empty())
         .flat_map(|(rule, finding)| {
             let own = finding
-                .subject
+                .subjects
                 .iter()
                 .map(|subject| (finding.location.cell, subject.clone()));
             let twins = rules[*rule].meta.twins;
@@ -241,7 +241,7 @@ fn merge_twins(found: &mut Vec<Found>, rules: &[Rule], settings: &Settings) {
         return;
     }
     let is_twin = |(rule, finding): &Found| {
-        finding.subject.as_ref().is_some_and(|subject| {
+        finding.subjects.iter().any(|subject| {
             let id = rules[*rule].meta.id;
             seen.iter().any(|(twins, cell, about)| {
                 twins.contains(&id) && *cell == finding.location.cell && about == subject
@@ -255,16 +255,28 @@ fn merge_twins(found: &mut Vec<Found>, rules: &[Rule], settings: &Settings) {
         if finding.help.is_none()
             && let Some((_, twin)) = dropped
                 .iter()
-                .find(|(rule, twin)| twins.contains(&rules[*rule].meta.id) && twin.subject == finding.subject)
+                .find(|(rule, twin)| twins.contains(&rules[*rule].meta.id) && is_one(twin, finding))
         {
             finding.help.clone_from(&twin.help);
+            if finding.fix.is_none() {
+                finding.fix.clone_from(&twin.fix);
+            }
             finding.labels.extend(twin.labels.iter().cloned());
             // Only the parser knows the column.
-            if twin.subject.as_deref() == Some("syntax") {
+            if twin.subjects.iter().any(|subject| subject == "syntax") {
                 finding.location = twin.location.clone();
             }
         }
     }
+}
+
+/// Both are about the same thing, or about nothing that was named.
+fn is_one(left: &Finding, right: &Finding) -> bool {
+    left.subjects == right.subjects
+        || left
+            .subjects
+            .iter()
+            .any(|subject| right.subjects.contains(subject))
 }
 
 fn diagnostic(rule: &Rule, finding: Finding, settings: &Settings) -> Diagnostic {

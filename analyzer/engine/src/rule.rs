@@ -283,6 +283,11 @@ impl<'a, 'm> RunContext<'a, 'm> {
             .map(|position| self.model.cell(position))
     }
 
+    /// What static rules find in the notebook, for a run rule that holds it against the facts: in their order.
+    pub fn findings_of(&self, rules: &[&dyn StaticRule]) -> Vec<Vec<Finding>> {
+        crate::walk::walk(self.model, rules)
+    }
+
     /// A line (1-based) of a cell as a location; the cell's first line with code where it is not known.
     pub fn at_line(&self, cell: u32, line: Option<u32>) -> Location {
         let notebook = self.model.parsed().notebook();
@@ -335,7 +340,7 @@ pub struct Finding {
     pub(crate) calmed: bool,
     pub(crate) cap: Option<Severity>,
     pub(crate) only_asked: bool,
-    pub(crate) subject: Option<String>,
+    pub(crate) subjects: Vec<String>,
     pub(crate) covers: Vec<(Option<u32>, String)>,
 }
 
@@ -353,7 +358,7 @@ impl Finding {
             calmed: false,
             cap: None,
             only_asked: false,
-            subject: None,
+            subjects: Vec::new(),
             covers: Vec::new(),
         }
     }
@@ -420,11 +425,21 @@ impl Finding {
     }
 
     /// What the finding is about, such as the bound name: a static and a run finding of twin rules in one cell
-    /// with the same subject are one fault.
+    /// with the same subject are one fault. It may be about several things.
     #[must_use]
     pub fn about(mut self, subject: impl Into<String>) -> Self {
-        self.subject = Some(subject.into());
+        self.subjects.push(subject.into());
         self
+    }
+
+    /// Where it is.
+    pub fn location(&self) -> &Location {
+        &self.location
+    }
+
+    /// It counts one severity less than its rule's row.
+    pub fn is_lowered(&self) -> bool {
+        self.lowered
     }
 
     /// Tells the same fault as a twin's finding about this subject in another cell.

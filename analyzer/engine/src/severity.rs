@@ -91,6 +91,8 @@ pub enum Flag {
     RequireExplicitExitCodes,
     /// No assertion, or only assertions that cannot fail, is an error.
     VerifyAssertions,
+    /// Values that are not of the type that the notebook's own annotations name are errors.
+    CheckOutputTypes,
 }
 
 /// The switches of a validation. Unset means what the level says.
@@ -110,6 +112,8 @@ pub struct Flags {
     pub require_explicit_exit_codes: bool,
     /// `verifyAssertions`.
     pub verify_assertions: bool,
+    /// `checkOutputTypes`.
+    pub check_output_types: bool,
     /// `installs: refuse`.
     pub refuse_installs: bool,
 }
@@ -122,6 +126,7 @@ impl Default for Flags {
             detect_silent_failures: true,
             require_explicit_exit_codes: false,
             verify_assertions: false,
+            check_output_types: false,
             refuse_installs: false,
         }
     }
@@ -140,6 +145,7 @@ impl Flags {
             Flag::FailOnWarnings => self.fail_on_warnings,
             Flag::RequireExplicitExitCodes => self.require_explicit_exit_codes,
             Flag::VerifyAssertions => self.verify_assertions,
+            Flag::CheckOutputTypes => self.check_output_types,
         }
     }
 }

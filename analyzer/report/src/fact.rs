@@ -25,6 +25,16 @@ pub enum Fact {
         /// The value after the cell.
         value: ValueFacts,
     },
+    /// The value of a table that the cell itself had made or changed, right before one of its statements put another
+    /// in its place. What a name holds at the end is told by `bound`.
+    Replaced {
+        /// The name.
+        name: String,
+        /// Line of the cell (1-based) where the statement begins.
+        line: u32,
+        /// The value before the statement.
+        value: ValueFacts,
+    },
     /// A name went away.
     Removed {
         /// The name.
@@ -64,6 +74,52 @@ pub enum Fact {
         text: String,
         /// How much in all.
         bytes: u64,
+    },
+    /// A handler in the notebook's own code took an exception and did not raise again. Seen on Python 3.12 and newer.
+    Swallowed {
+        /// The cell that the handler stands in, 0-based over all cells: not always the one that ran.
+        cell: u32,
+        /// Line of that cell (1-based) with the `except`, or with the `with` of a context that took it.
+        line: u32,
+        /// Line of that cell in the `try` at which the exception came.
+        raised: Option<u32>,
+        /// Class name of the exception.
+        name: String,
+        /// Names of its base classes, nearest first.
+        bases: Vec<String>,
+        /// Its text, of the first one; `None` where asking for it would run code of the notebook.
+        text: Option<String>,
+        /// How often this handler took one of this class while the cell ran.
+        count: u64,
+    },
+    /// Assertions of a cell: which are watched from now on, and which ran for the first time. Seen on Python 3.12 and
+    /// newer.
+    Assertions {
+        /// The cell that they stand in, 0-based over all cells: not always the one that ran.
+        cell: u32,
+        /// Lines (1-based) of assertions that this cell has defined.
+        watched: Vec<u32>,
+        /// Lines of assertions that ran.
+        reached: Vec<u32>,
+    },
+    /// The first value that a `return` of one of the notebook's functions gave, where the function says what it
+    /// returns. Seen on Python 3.12 and newer.
+    Returned {
+        /// The cell that the function stands in, 0-based over all cells: not always the one that ran.
+        cell: u32,
+        /// Line of that cell (1-based) where its definition begins.
+        line: u32,
+        /// Its name.
+        name: String,
+        /// The value's type; nothing more is looked at.
+        value: ValueFacts,
+    },
+    /// A figure of matplotlib was shown, and some of its axes hold nothing that could be seen.
+    Figure {
+        /// Its visible axes.
+        axes: u32,
+        /// Those of them without a line, bar, point, image or text.
+        empty: u32,
     },
     /// Something failed after the cell's own code had ended, or beside it.
     AfterCell {
@@ -133,6 +189,10 @@ pub enum InstallAction {
 pub struct ValueFacts {
     /// Name of the value's class, with its module where that is not `builtins`: `pandas.DataFrame`.
     pub type_name: String,
+    /// Names of the class's bases, nearest first, without `object`; none of classes of Python itself, numpy, pandas and
+    /// other libraries whose values are looked into.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bases: Vec<String>,
     /// It is `None`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub none: bool,
@@ -160,6 +220,25 @@ pub struct ValueFacts {
     /// Infinity among them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub infinite_items: Option<ItemCount>,
+    /// The first 100 columns of a frame.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<ColumnFacts>,
+}
+
+/// What is known about one column of a frame.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ColumnFacts {
+    /// Its label: text as it is, other labels as their `repr`.
+    pub name: String,
+    /// The type of its values, as the library prints it: `float64`, `object`, `str`, `Int64`.
+    pub dtype: String,
+    /// NaN or null entries among those looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<ShareCount>,
+    /// It has two rows or more, and all hold the same number or time.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub constant: bool,
 }
 
 /// A number as the value holds it.

@@ -29,7 +29,8 @@ pub use diagnostic::{Diagnostic, Label, RuleRef, Suppression, SuppressionKind};
 pub use exit_code::ExitCode;
 pub use expectation::{Decimal, Expectation, ExpectationResult, ExpectationStatus, NoShape, Order, Shape};
 pub use fact::{
-    AfterCellOrigin, CommandKind, Fact, InstallAction, ItemCount, NonFinite, Number, ShareCount, ValueFacts,
+    AfterCellOrigin, ColumnFacts, CommandKind, Fact, InstallAction, ItemCount, NonFinite, Number, ShareCount,
+    ValueFacts,
 };
 pub use fix::{Applicability, Edit, Fix};
 pub use level::{Level, UnknownLevel};

@@ -23,6 +23,8 @@ pub(crate) struct PairFile {
     /// Bytes that a process may hold: such pairs are run by the host's library, which is where the limit is set.
     #[serde(default)]
     pub(crate) memory_limit: Option<u64>,
+    /// The oldest Python in which the rule sees its faults, as `3.12`; without it, any.
+    pub(crate) python: Option<String>,
     /// Written by hand.
     #[serde(default, rename = "pair")]
     pub(crate) pairs: Vec<Pair>,

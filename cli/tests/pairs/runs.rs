@@ -43,6 +43,24 @@ fn python() -> Option<PathBuf> {
         .or_else(|| Some(in_repository(".venv/bin/python")).filter(|venv| venv.exists()))
 }
 
+/// A Python of this version or newer, for rules that need one: of those named in `NBVET_TEST_PYTHONS`, or of pyenv's.
+/// Without IPython of its own it runs with the kit's.
+fn newer_python(least: &str) -> Option<PathBuf> {
+    let least: u32 = least.strip_prefix("3.").unwrap().parse().unwrap();
+    let named = std::env::var_os("NBVET_TEST_PYTHONS").unwrap_or_default();
+    let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
+    let versions = std::fs::read_dir(home.join(".pyenv/versions"))
+        .into_iter()
+        .flatten();
+    let installed = versions.filter_map(|version| Some(version.ok()?.path().join("bin/python")));
+    let is_new = |python: &PathBuf| {
+        let script = format!("import sys; sys.exit(sys.version_info < (3, {least}))");
+        let ended = Command::new(python).args(["-c", &script]).status();
+        ended.is_ok_and(|status| status.success())
+    };
+    std::env::split_paths(&named).chain(installed).find(is_new)
+}
+
 #[test]
 fn every_fault_of_a_run_rule_has_its_severities_and_no_twin_has_any() {
     let Some(python) = python() else {
@@ -93,27 +111,42 @@ fn every_mutant_of_a_run_rule_has_its_severities_and_the_unmutated_notebook_none
 
 /// Runs the cases and holds each against what is expected of it. Equal notebooks under equal options run once.
 fn judge(cases: &[Case<'_>], python: &Path) {
-    let mut groups: BTreeMap<(&[String], Option<u64>), Vec<&Case<'_>>> = BTreeMap::new();
+    type Options<'a> = (&'a [String], Option<u64>, Option<&'a str>);
+    let mut groups: BTreeMap<Options<'_>, Vec<&Case<'_>>> = BTreeMap::new();
     for case in cases {
         let group = groups
-            .entry((&case.file.args, case.file.memory_limit))
+            .entry((
+                &case.file.args,
+                case.file.memory_limit,
+                case.file.python.as_deref(),
+            ))
             .or_default();
         group.push(case);
     }
     let mut wrong: Vec<String> = Vec::new();
-    for ((args, memory_limit), group) in groups {
+    for ((args, memory_limit, version), group) in groups {
         let mut different: Vec<&Case<'_>> = Vec::new();
         for case in &group {
             if !different.iter().any(|other| is_same(other, case)) {
                 different.push(case);
             }
         }
+        let python = match version {
+            None => python.to_path_buf(),
+            Some(least) => match newer_python(least) {
+                Some(python) => python,
+                None => {
+                    println!("skipped: no Python {least} (set NBVET_TEST_PYTHONS)");
+                    continue;
+                }
+            },
+        };
         let outcomes = match memory_limit {
             Some(limit) => different
                 .iter()
-                .map(|case| run_within(case, limit, python))
+                .map(|case| run_within(case, limit, &python))
                 .collect(),
-            None => run_by_command(&different, args, python),
+            None => run_by_command(&different, args, &python),
         };
         for case in group {
             let position = different.iter().position(|other| is_same(other, case)).unwrap();

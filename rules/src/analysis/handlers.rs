@@ -4,6 +4,7 @@ use nbvet_engine::{
     Model,
     ast::{self, ExceptHandler, ExceptHandlerExceptHandler, Expr, Ranged, Stmt, Visitor, visitor},
 };
+use nbvet_report::Location;
 
 /// What becomes of the exception.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +25,11 @@ pub(crate) enum Reaction {
 pub(crate) fn clause(handler: &ExceptHandler) -> &ExceptHandlerExceptHandler {
     let ExceptHandler::ExceptHandler(clause) = handler;
     clause
+}
+
+/// What a finding about a handler is about: static rules and what a run has seen agree on its line.
+pub(crate) fn subject(at: &Location) -> String {
+    format!("handler:{}", at.line)
 }
 
 /// The handler takes whatever comes: bare, `Exception` or `BaseException`.

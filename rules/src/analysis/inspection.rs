@@ -152,6 +152,11 @@ impl<'a> Inspection<'a> {
         })
     }
 
+    /// A name is made of another, directly or by way of others.
+    pub(crate) fn is_made_of(&self, name: &'a str, other: &str) -> bool {
+        name == other || closure(name, &self.made_of).is_none_or(|names| names.contains(&other))
+    }
+
     fn any_of(&self, name: &'a str, look: Look, ways: &[&Way<'a>], is_there: impl Fn(Point) -> bool) -> bool {
         let own = if look.meets(Look::ROWS) {
             look.or(Look::SHOWN)

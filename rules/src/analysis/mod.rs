@@ -1,6 +1,7 @@
 //! What several rules need to know about a notebook's code: assertions, exception handlers, figures, where `None`
 //! and NaN come from, what shell commands do, which fixes they share. No rule of its own.
 
+pub(crate) mod annotations;
 pub(crate) mod arguments;
 pub(crate) mod around;
 pub(crate) mod assertions;
@@ -27,3 +28,6 @@ pub(crate) mod responses;
 pub(crate) mod retries;
 pub(crate) mod sessions;
 pub(crate) mod steps;
+pub(crate) mod table_steps;
+pub(crate) mod tables;
+pub(crate) mod tested;

@@ -44,6 +44,22 @@ pub(crate) fn names(expression: &Expr) -> Vec<&str> {
     names.0
 }
 
+/// Every text that an expression holds.
+pub(crate) fn strings(expression: &Expr) -> Vec<&str> {
+    struct Strings<'a>(Vec<&'a str>);
+    impl<'a> Visitor<'a> for Strings<'a> {
+        fn visit_expr(&mut self, expression: &'a Expr) {
+            if let Expr::StringLiteral(text) = expression {
+                self.0.push(text.value.to_str());
+            }
+            with_stack(|| visitor::walk_expr(self, expression));
+        }
+    }
+    let mut strings = Strings(Vec::new());
+    strings.visit_expr(expression);
+    strings.0
+}
+
 /// The expression calls one of these.
 pub(crate) fn has_method(expression: &Expr, wanted: &[&str]) -> bool {
     find_call(expression, &|call| wanted.contains(&calls::name(call))).is_some()

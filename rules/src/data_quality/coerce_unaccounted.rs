@@ -95,7 +95,8 @@ impl StaticRule for CoerceUnaccounted {
                     format!("what cannot be read becomes NaN in `{target}`, and nothing counts how much that is"),
                 )
                 .because("A column in another format comes out empty, and every sum and mean leaves it out without a word.")
-                .help(help),
+                .help(help)
+                .about(format!("missing:{name}")),
             );
         }
     }

@@ -106,7 +106,8 @@ impl StaticRule for DropnaUnreported {
                     format!("keep `rows_before = len({name})` above this line, and compare below it: `assert len({name}) > 0.9 * rows_before`")
                 } else {
                     format!("compare the numbers of rows: `assert len({result}) > 0.9 * len({name})`")
-                }),
+                })
+                .about(format!("rows:{result}")),
             );
         }
     }

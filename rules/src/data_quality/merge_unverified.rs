@@ -90,7 +90,9 @@ impl StaticRule for MergeUnverified {
                     format!("nothing checks what this {function} makes of `{name}`: no `validate=`, and nothing counts its rows or gaps"),
                 )
                 .because("A key that stands twice multiplies rows, and one that is missing loses them, without a word.")
-                .help("say what you expect of the keys: `validate=\"many_to_one\"`"),
+                .help("say what you expect of the keys: `validate=\"many_to_one\"`")
+                .about(format!("rows:{name}"))
+                .about(format!("missing:{name}")),
             );
         }
     }

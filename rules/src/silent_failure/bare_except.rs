@@ -59,7 +59,7 @@ rule! {
     check: Check::Static(&BareExcept),
 }
 
-struct BareExcept;
+pub(super) struct BareExcept;
 
 impl StaticRule for BareExcept {
     fn visits(&self) -> Visits {
@@ -73,6 +73,7 @@ impl StaticRule for BareExcept {
                 continue;
             }
             let at = cx.at(handlers::head(cx.model(), cx.position(), handler));
+            let subject = handlers::subject(&at);
             let keyword = TextRange::at(handler.start(), TextSize::of("except"));
             let named = cx.edit(keyword, "except Exception");
             cx.report(
@@ -84,6 +85,7 @@ impl StaticRule for BareExcept {
                     "An unexpected error, such as a misspelt name, takes this path as well and stays unseen.",
                 )
                 .help("name the exception that you expect, such as `except FileNotFoundError:`")
+                .about(subject)
                 .fix(
                     "write `except Exception:`, which lets Ctrl-C through",
                     Applicability::Unsafe,

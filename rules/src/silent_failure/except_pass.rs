@@ -61,7 +61,7 @@ rule! {
     check: Check::Static(&ExceptPass),
 }
 
-struct ExceptPass;
+pub(super) struct ExceptPass;
 
 impl StaticRule for ExceptPass {
     fn visits(&self) -> Visits {
@@ -75,12 +75,14 @@ impl StaticRule for ExceptPass {
                 continue;
             }
             let at = cx.at(handlers::head(cx.model(), cx.position(), handler));
+            let subject = handlers::subject(&at);
             let spelling = handlers::spelling(handler);
             let finding =
                 Finding::new(at, format!("`{spelling}` throws every error away"))
                     .because("What failed here is missing from everything that follows, and nothing says so.")
                     .help("catch the one exception that you expect, and collect what was skipped so that it can be checked")
-                    .lowered_if(harm::is_little(cx, attempt, handler));
+                    .lowered_if(harm::is_little(cx, attempt, handler))
+                    .about(subject);
             cx.report(finding);
         }
     }

@@ -54,7 +54,7 @@ rule! {
     check: Check::Static(&ExceptPrintOnly),
 }
 
-struct ExceptPrintOnly;
+pub(super) struct ExceptPrintOnly;
 
 impl StaticRule for ExceptPrintOnly {
     fn visits(&self) -> Visits {
@@ -71,6 +71,7 @@ impl StaticRule for ExceptPrintOnly {
                 continue;
             }
             let at = cx.at(handlers::head(cx.model(), cx.position(), handler));
+            let subject = handlers::subject(&at);
             let spelling = handlers::spelling(handler);
             let harmless = harm::is_little(cx, attempt, handler);
             let finding = Finding::new(
@@ -81,7 +82,8 @@ impl StaticRule for ExceptPrintOnly {
                 "The notebook ends well even when this step failed; the cells below work with what is left.",
             )
             .help("remove the `try`, or `raise` again after printing")
-            .lowered_if(harmless);
+            .lowered_if(harmless)
+            .about(subject);
             let raise = mending::raise_again(cx, handler).filter(|_| !harmless);
             cx.report(match raise {
                 Some(edit) => finding.fix(mending::RAISE, Applicability::Unsafe, vec![edit]),

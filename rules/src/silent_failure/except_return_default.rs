@@ -55,7 +55,7 @@ rule! {
     check: Check::Static(&ExceptReturnDefault),
 }
 
-struct ExceptReturnDefault;
+pub(super) struct ExceptReturnDefault;
 
 impl StaticRule for ExceptReturnDefault {
     fn visits(&self) -> Visits {
@@ -69,12 +69,14 @@ impl StaticRule for ExceptReturnDefault {
                 continue;
             }
             let at = cx.at(handlers::head(cx.model(), cx.position(), handler));
+            let subject = handlers::subject(&at);
             let spelling = handlers::spelling(handler);
             let finding =
                 Finding::new(at, format!("`{spelling}` puts a constant in the place of the result"))
                     .because("Any error, a wrong path as much as a bug, now looks like an ordinary value.")
                     .help("let the error reach the caller, or catch only the exception for which this constant is right")
-                    .lowered_if(harm::is_little(cx, attempt, handler) || is_missing_value(cx, attempt, handler));
+                    .lowered_if(harm::is_little(cx, attempt, handler) || is_missing_value(cx, attempt, handler))
+                    .about(subject);
             let finding = match cx.function() {
                 Some(function) => finding.about(format!("function:{}", function.name)),
                 None => finding,

@@ -1,9 +1,12 @@
 //! Errors that nobody hears of: `NB2xx`.
 
+pub(crate) mod assertion_never_run;
 pub(crate) mod bare_except;
 pub(crate) mod bash_cell_no_errexit;
 pub(crate) mod command_failed;
+pub(crate) mod coroutine_never_awaited;
 pub(crate) mod error_after_cell;
+pub(crate) mod error_swallowed;
 pub(crate) mod errors_ignore;
 pub(crate) mod except_pass;
 pub(crate) mod except_print_only;

@@ -57,7 +57,8 @@ impl RunRule for PythonWarning {
                 else {
                     continue;
                 };
-                if !seen.insert((cell.cell, category, message)) {
+                let is_told = super::coroutine_never_awaited::warned_of(message).is_some();
+                if is_told || !seen.insert((cell.cell, category, message)) {
                     continue;
                 }
                 let deprecation = is_deprecation(category) || bases.iter().any(|base| is_deprecation(base));

@@ -5,7 +5,10 @@ use nbvet_engine::{
     ast::{Expr, ExprCall, Ranged, Stmt, StmtWith, Visitor, visitor},
 };
 
-use crate::{analysis::calls, macros::rule};
+use crate::{
+    analysis::{calls, handlers},
+    macros::rule,
+};
 
 rule! {
     /// `contextlib.suppress` with a class that takes any exception.
@@ -50,7 +53,7 @@ rule! {
     check: Check::Static(&SuppressBroad),
 }
 
-struct SuppressBroad;
+pub(super) struct SuppressBroad;
 
 impl StaticRule for SuppressBroad {
     fn visits(&self) -> Visits {
@@ -72,13 +75,16 @@ impl StaticRule for SuppressBroad {
         };
         let class = cx.source(broad.range());
         let block = block_of(cx, call);
+        let at = cx.at(call.range());
+        let subject = handlers::subject(&at);
         let finding = Finding::new(
-            cx.at(call.range()),
+            at,
             format!("`suppress({class})` throws every error of its block away"),
         )
         .because("What failed in the block is missing from everything that follows, and nothing says so.")
         .help("name the one exception that you expect, such as `suppress(FileNotFoundError)`")
-        .lowered_if(block.is_some_and(|block| only_cleans_up(&block.body)));
+        .lowered_if(block.is_some_and(|block| only_cleans_up(&block.body)))
+        .about(subject);
         cx.report(finding);
     }
 }

@@ -1,5 +1,6 @@
 //! Is anything checked at all: `NB1xx`.
 
+pub(crate) mod annotation_mismatch;
 pub(crate) mod expected_output;
 pub(crate) mod float_equality_assert;
 pub(crate) mod golden_mismatch;

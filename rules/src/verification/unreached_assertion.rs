@@ -71,8 +71,10 @@ impl StaticRule for UnreachedAssertion {
                 let at = cx
                     .model()
                     .location(assertion.position, assertion.statement.range());
+                let subject = format!("assertion:{}", at.line);
                 cx.report(
                     Finding::new(at, message)
+                        .about(subject)
                         .because("What it checks is checked nowhere.")
                         .help(help),
                 );

@@ -5,7 +5,9 @@
 mod answers;
 mod cell_hash;
 mod channel;
+mod columns;
 mod convert;
+mod foreign;
 mod installs;
 mod namespace;
 mod recorder;

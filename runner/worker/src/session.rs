@@ -9,7 +9,7 @@ use nbvet_protocol::{
     CellResult, CellStatus, CommAction, Display, FromWorker, InstallPolicy, PROTOCOL_VERSION, StreamName,
     ToWorker, WorkerInfo, message_id,
 };
-use nbvet_report::{AfterCellOrigin, CellError, CommandKind, Fact, InstallAction};
+use nbvet_report::{AfterCellOrigin, CellError, CommandKind, Fact, InstallAction, ValueFacts};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
@@ -20,7 +20,7 @@ use crate::channel::{Broken, Channel, Task};
 use crate::convert::{bundle, shorten, string, texts_of};
 use crate::namespace::Namespace;
 use crate::recorder::Recorder;
-use crate::types::Known;
+use crate::types::{Kind, Known};
 use crate::{answers, installs, requirements, values};
 
 /// Exit status of a worker that lost its channel.
@@ -298,6 +298,71 @@ impl Session {
         Ok(())
     }
 
+    /// A statement of the cell is about to put another value in the place of one that the cell made.
+    fn replaced(&self, py: Python<'_>, names: &Bound<'_, PyDict>, name: &str, line: u32) {
+        let Ok(Some(value)) = names.get_item(name) else {
+            return;
+        };
+        self.quiet.store(true, Ordering::Relaxed);
+        let mut view = lock(&self.view);
+        view.known.refresh(py);
+        let is_table = view.known.kind(&value).is_some_and(Kind::is_table);
+        let value = is_table.then(|| values::describe(&value, &view.known));
+        drop(view);
+        self.quiet.store(false, Ordering::Relaxed);
+        if let Some(value) = value {
+            let name = name.to_owned();
+            lock(&self.recorder).add(Fact::Replaced { name, line, value });
+        }
+    }
+
+    /// A handler of the notebook took an exception. `bases`: the names of its classes, its own first.
+    fn swallowed(
+        &self,
+        cell: u32,
+        line: u32,
+        raised: Option<u32>,
+        bases: Vec<String>,
+        text: Option<String>,
+        count: u64,
+    ) {
+        let mut bases = bases.into_iter().map(|name| shorten(name, MAX_TEXT));
+        let fact = Fact::Swallowed {
+            cell,
+            line,
+            raised,
+            name: bases.next().unwrap_or_default(),
+            bases: bases.collect(),
+            text: text.map(|text| shorten(text, MAX_TEXT)),
+            count,
+        };
+        lock(&self.recorder).add(fact);
+    }
+
+    /// Assertions of a cell that are watched from now on, and that ran for the first time.
+    fn assertions(&self, cell: u32, watched: Vec<u32>, reached: Vec<u32>) {
+        lock(&self.recorder).add(Fact::Assertions {
+            cell,
+            watched,
+            reached,
+        });
+    }
+
+    /// A function of the notebook returned its first value from one of its returns.
+    fn returned(&self, cell: u32, line: u32, name: &str, value: &Bound<'_, PyAny>) {
+        lock(&self.recorder).add(Fact::Returned {
+            cell,
+            line,
+            name: shorten(name.to_owned(), MAX_TEXT),
+            value: values::describe_type(value),
+        });
+    }
+
+    /// A figure was shown with axes that hold nothing.
+    fn figure(&self, axes: u32, empty: u32) {
+        lock(&self.recorder).add(Fact::Figure { axes, empty });
+    }
+
     /// Something failed after the cell or beside it.
     fn after_cell(&self, origin: &str, error: ErrorParts) -> PyResult<()> {
         let origin = match origin {
@@ -402,8 +467,11 @@ impl Session {
         known.refresh(names.py());
         let mut facts = Vec::new();
         if let Ok(value) = result.get_item(0) {
+            // The columns of a frame are told where a name holds it.
+            let columns = Vec::new();
+            let value = values::describe(&value, known);
             facts.push(Fact::Result {
-                value: values::describe(&value, known),
+                value: ValueFacts { columns, ..value },
             });
         }
         facts.extend(namespace.changes(names, known, source, assigned));

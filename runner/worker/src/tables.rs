@@ -1,18 +1,17 @@
-//! NaN and infinity in arrays, series and frames, by the libraries' own functions. Large and object data are
+//! NaN and infinity in arrays and series, by the libraries' own functions. Large and object data are
 //! sampled. Every failure means "not known": the value may be in a state that its library itself refuses.
 
 use nbvet_report::ShareCount;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyFloat, PyList, PySlice};
+use pyo3::types::{PyFloat, PyList, PySlice};
 
+use crate::foreign;
 use crate::types::{self, Kind, Known, Numpy};
 use crate::values::{MAX_ITEMS, share};
 
 /// Arrays of more numbers than this are looked at in even steps.
-const MAX_NUMBERS: u64 = 50_000_000;
-/// Columns of a frame of mixed types that are looked at.
-const MAX_COLUMNS: usize = 1000;
+pub(crate) const MAX_NUMBERS: u64 = 50_000_000;
 
 /// What was counted.
 #[derive(Debug, Default, Clone, Copy)]
@@ -24,7 +23,7 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
-    fn add(&mut self, other: Self) {
+    pub(crate) fn add(&mut self, other: Self) {
         self.nan = sum(self.nan, other.nan);
         self.infinite = sum(self.infinite, other.infinite);
     }
@@ -53,19 +52,19 @@ pub(crate) fn is_nat(value: &Bound<'_, PyAny>, known: &Known) -> bool {
         .unwrap_or(false)
 }
 
-/// Counts within an array, series or frame.
+/// Counts within an array or series.
 pub(crate) fn count(value: &Bound<'_, PyAny>, kind: Kind, known: &Known) -> Option<Counts> {
     match kind {
         Kind::Array => array(value, known.numpy.as_ref()?),
         Kind::Series => series(value, known.numpy.as_ref()?),
-        Kind::Frame => frame(value, known.numpy.as_ref()?),
         Kind::PolarsSeries => polars_series(value),
-        Kind::PolarsFrame => polars_frame(value),
+        Kind::ArrowColumn => foreign::arrow_column(value, known),
+        Kind::Tensor => foreign::tensor(value),
         _ => None,
     }
 }
 
-fn dtype_kind(value: &Bound<'_, PyAny>) -> Option<String> {
+pub(crate) fn dtype_kind(value: &Bound<'_, PyAny>) -> Option<String> {
     value
         .getattr(intern!(value.py(), "dtype"))
         .ok()?
@@ -75,7 +74,7 @@ fn dtype_kind(value: &Bound<'_, PyAny>) -> Option<String> {
         .ok()
 }
 
-fn array(array: &Bound<'_, PyAny>, numpy: &Numpy) -> Option<Counts> {
+pub(crate) fn array(array: &Bound<'_, PyAny>, numpy: &Numpy) -> Option<Counts> {
     let size: u64 = array.getattr(intern!(array.py(), "size")).ok()?.extract().ok()?;
     match dtype_kind(array)?.as_str() {
         "f" | "c" => floats(&sample(array, size)?, numpy),
@@ -93,7 +92,7 @@ fn array(array: &Bound<'_, PyAny>, numpy: &Numpy) -> Option<Counts> {
 }
 
 /// The array, or every n-th part of it along its first axis.
-fn sample<'py>(array: &Bound<'py, PyAny>, size: u64) -> Option<Bound<'py, PyAny>> {
+pub(crate) fn sample<'py>(array: &Bound<'py, PyAny>, size: u64) -> Option<Bound<'py, PyAny>> {
     if size <= MAX_NUMBERS {
         return Some(array.clone());
     }
@@ -101,7 +100,7 @@ fn sample<'py>(array: &Bound<'py, PyAny>, size: u64) -> Option<Bound<'py, PyAny>
     array.get_item(PySlice::new(array.py(), 0, isize::MAX, step)).ok()
 }
 
-fn length_of(array: &Bound<'_, PyAny>) -> Option<u64> {
+pub(crate) fn length_of(array: &Bound<'_, PyAny>) -> Option<u64> {
     array.getattr(intern!(array.py(), "size")).ok()?.extract().ok()
 }
 
@@ -164,7 +163,7 @@ fn is_missing(item: &Bound<'_, PyAny>) -> bool {
 }
 
 /// A series whose data is a numpy array or one of pandas' own extension arrays.
-fn series(series: &Bound<'_, PyAny>, numpy: &Numpy) -> Option<Counts> {
+pub(crate) fn series(series: &Bound<'_, PyAny>, numpy: &Numpy) -> Option<Counts> {
     let py = series.py();
     let dtype = series.getattr(intern!(py, "dtype")).ok()?;
     let class = types::name(&dtype.get_type());
@@ -186,55 +185,7 @@ fn series(series: &Bound<'_, PyAny>, numpy: &Numpy) -> Option<Counts> {
     })
 }
 
-/// A frame of one float type at once, else column by column.
-fn frame(frame: &Bound<'_, PyAny>, numpy: &Numpy) -> Option<Counts> {
-    let py = frame.py();
-    let columns = *shape(frame)?.get(1)?;
-    let dtypes = frame.getattr(intern!(py, "dtypes")).ok()?;
-    let dtypes: Vec<Bound<'_, PyAny>> = dtypes.call_method0(intern!(py, "tolist")).ok()?.extract().ok()?;
-    let first = dtypes.first()?;
-    if dtypes.iter().all(|dtype| dtype.is(first)) && is_numpy_float(first) {
-        let keywords = PyDict::new(py);
-        keywords.set_item("copy", false).ok()?;
-        return array(
-            &frame
-                .call_method(intern!(py, "to_numpy"), (), Some(&keywords))
-                .ok()?,
-            numpy,
-        );
-    }
-    let by_position = frame.getattr(intern!(py, "iloc")).ok()?;
-    let mut total = Counts::default();
-    for column in 0..usize::try_from(columns).ok()?.min(MAX_COLUMNS) {
-        let column = by_position.get_item((PySlice::full(py), column)).ok()?;
-        if let Some(counts) = series(&column, numpy) {
-            total.add(with_all_entries(counts, &column));
-        }
-    }
-    Some(total)
-}
-
-fn is_numpy_float(dtype: &Bound<'_, PyAny>) -> bool {
-    let kind = || {
-        dtype
-            .getattr(intern!(dtype.py(), "kind"))
-            .ok()?
-            .extract::<String>()
-            .ok()
-    };
-    types::name(&dtype.get_type()).starts_with("numpy.") && kind().as_deref() == Some("f")
-}
-
-/// In a frame every entry was looked at, also those of columns that cannot hold NaN.
-fn with_all_entries(counts: Counts, column: &Bound<'_, PyAny>) -> Counts {
-    let rows = length_of(column).unwrap_or(0);
-    Counts {
-        nan: counts.nan.or(Some(share(0, rows))),
-        ..counts
-    }
-}
-
-fn polars_series(series: &Bound<'_, PyAny>) -> Option<Counts> {
+pub(crate) fn polars_series(series: &Bound<'_, PyAny>) -> Option<Counts> {
     let py = series.py();
     let of = u64::try_from(series.len().ok()?).ok()?;
     let mut nan: u64 = series
@@ -270,19 +221,4 @@ fn polars_series(series: &Bound<'_, PyAny>) -> Option<Counts> {
         nan: Some(share(nan, of)),
         infinite,
     })
-}
-
-fn polars_frame(frame: &Bound<'_, PyAny>) -> Option<Counts> {
-    let columns: Vec<Bound<'_, PyAny>> = frame
-        .call_method0(intern!(frame.py(), "get_columns"))
-        .ok()?
-        .extract()
-        .ok()?;
-    let mut total = Counts::default();
-    for column in columns.iter().take(MAX_COLUMNS) {
-        if let Some(counts) = polars_series(column) {
-            total.add(counts);
-        }
-    }
-    Some(total)
 }

@@ -19,6 +19,23 @@ pub(crate) fn name(class: &Bound<'_, PyType>) -> String {
     crate::convert::shorten(full, MAX_NAME)
 }
 
+/// Names of the bases of a class that is neither Python's own nor of a known library, nearest first.
+pub(crate) fn bases(class: &Bound<'_, PyType>) -> Vec<String> {
+    /// Bases told.
+    const MOST: usize = 20;
+    let known = ["builtins", "numpy", "pandas", "polars", "pyarrow", "torch"];
+    let module = own_attribute(class, "__module__").unwrap_or_default();
+    if known.contains(&module.split('.').next().unwrap_or_default()) {
+        return Vec::new();
+    }
+    let object = class.py().get_type::<PyAny>();
+    let bases = class.mro().into_iter().skip(1).take(MOST);
+    let bases = bases.filter(|base| !base.is(&object));
+    bases
+        .filter_map(|base| Some(name(base.cast::<PyType>().ok()?)))
+        .collect()
+}
+
 /// An attribute that `type` itself defines, read by its descriptor: a metaclass cannot come between.
 fn own_attribute(class: &Bound<'_, PyType>, attribute: &str) -> Option<String> {
     let descriptor = class
@@ -40,6 +57,7 @@ fn public_module<'a>(module: &'a str, class: &str) -> &'a str {
         ("polars.dataframe.frame", "DataFrame")
         | ("polars.series.series", "Series")
         | ("polars.lazyframe.frame", "LazyFrame") => "polars",
+        ("pyarrow.lib", _) => "pyarrow",
         _ => module,
     }
 }
@@ -63,6 +81,23 @@ pub(crate) enum Kind {
     PolarsFrame,
     /// `polars.Series`.
     PolarsSeries,
+    /// `pyarrow.Table`, `pyarrow.RecordBatch`.
+    ArrowTable,
+    /// `pyarrow.ChunkedArray` and the arrays of all types.
+    ArrowColumn,
+    /// `torch.Tensor`.
+    Tensor,
+}
+
+impl Kind {
+    /// Rows of values.
+    pub(crate) fn is_table(self) -> bool {
+        match self {
+            Self::Array | Self::Series | Self::Frame | Self::PolarsFrame | Self::PolarsSeries => true,
+            Self::ArrowTable | Self::ArrowColumn | Self::Tensor => true,
+            Self::NumpyScalar | Self::NumpyTime | Self::Missing => false,
+        }
+    }
 }
 
 /// The known types of the libraries that the notebook has imported, by address.
@@ -71,7 +106,7 @@ pub(crate) struct Known {
     kinds: FxHashMap<usize, Kind>,
     /// Keeps the addresses in `kinds` valid.
     held: Vec<Py<PyAny>>,
-    seen: [bool; 3],
+    seen: [bool; 5],
     /// numpy, once it is there.
     pub(crate) numpy: Option<Numpy>,
 }
@@ -111,7 +146,7 @@ impl Known {
             modules,
             kinds: FxHashMap::default(),
             held: Vec::new(),
-            seen: [false; 3],
+            seen: [false; 5],
             numpy: None,
         })
     }
@@ -133,11 +168,33 @@ impl Known {
         {
             self.seen[2] = self.add_polars(&polars).is_some();
         }
+        if !self.seen[3]
+            && let Some(arrow) = self.module(py, "pyarrow.lib")
+        {
+            self.seen[3] = self.add_arrow(&arrow).is_some();
+        }
+        if !self.seen[4]
+            && let Some(torch) = self.module(py, "torch")
+        {
+            self.seen[4] = self.add_torch(&torch).is_some();
+        }
     }
 
     /// What is known about the value's type.
     pub(crate) fn kind(&self, value: &Bound<'_, PyAny>) -> Option<Kind> {
         self.kinds.get(&(value.get_type_ptr() as usize)).copied()
+    }
+
+    /// A function of a module, where that is imported and was not replaced by the notebook's own.
+    pub(crate) fn function<'py>(
+        &self,
+        py: Python<'py>,
+        module: &str,
+        name: &str,
+    ) -> Option<Bound<'py, PyAny>> {
+        let function = self.module(py, module)?.get_item(name).ok()??;
+        let of: String = function.getattr("__module__").ok()?.extract().ok()?;
+        (of == module).then_some(function)
     }
 
     /// The names of a module that is imported; its `__getattr__` is never asked.
@@ -184,11 +241,35 @@ impl Known {
         Some(())
     }
 
+    fn add_arrow(&mut self, arrow: &Bound<'_, PyDict>) -> Option<()> {
+        for name in ["Table", "RecordBatch"] {
+            self.add_type(&arrow.get_item(name).ok()??, Kind::ArrowTable);
+        }
+        self.add_type(&arrow.get_item("ChunkedArray").ok()??, Kind::ArrowColumn);
+        for (name, class) in arrow.iter() {
+            if class.is_instance_of::<PyType>()
+                && name.extract::<String>().is_ok_and(|name| name.ends_with("Array"))
+            {
+                self.add_type(&class, Kind::ArrowColumn);
+            }
+        }
+        Some(())
+    }
+
+    fn add_torch(&mut self, torch: &Bound<'_, PyDict>) -> Option<()> {
+        self.add_type(&torch.get_item("Tensor").ok()??, Kind::Tensor);
+        Some(())
+    }
+
     /// Only what really is a type is taken: a stand-in's own `int` would make every number a frame.
     fn add_type(&mut self, class: &Bound<'_, PyAny>, kind: Kind) {
         let foreign = class.cast::<PyType>().is_ok_and(|class| {
-            own_attribute(class, "__module__")
-                .is_some_and(|module| matches!(module.split('.').next(), Some("numpy" | "pandas" | "polars")))
+            own_attribute(class, "__module__").is_some_and(|module| {
+                matches!(
+                    module.split('.').next(),
+                    Some("numpy" | "pandas" | "polars" | "pyarrow" | "torch")
+                )
+            })
         });
         if foreign {
             self.kinds.insert(class.as_ptr() as usize, kind);

@@ -4,21 +4,28 @@ use nbvet_report::{ItemCount, NonFinite, Number, ShareCount, ValueFacts};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet, PyString, PyTuple, PyType};
 
-use crate::tables;
 use crate::types::{self, Kind, Known};
+use crate::{columns, foreign, tables};
 
 /// Items of a container that are looked at.
 pub(crate) const MAX_ITEMS: usize = 10_000;
 /// Longest key shown.
 const MAX_KEY: usize = 200;
 
-/// The facts about a value.
-pub(crate) fn describe(value: &Bound<'_, PyAny>, known: &Known) -> ValueFacts {
-    let mut facts = ValueFacts {
-        type_name: types::name(&value.get_type()),
+/// The type of a value, and no more.
+pub(crate) fn describe_type(value: &Bound<'_, PyAny>) -> ValueFacts {
+    let class = value.get_type();
+    ValueFacts {
+        type_name: types::name(&class),
+        bases: types::bases(&class),
         none: value.is_none(),
         ..ValueFacts::default()
-    };
+    }
+}
+
+/// The facts about a value.
+pub(crate) fn describe(value: &Bound<'_, PyAny>, known: &Known) -> ValueFacts {
+    let mut facts = describe_type(value);
     match known.kind(value) {
         Some(kind) => describe_foreign(value, kind, known, &mut facts),
         None => describe_builtin(value, known, &mut facts),
@@ -34,10 +41,23 @@ fn describe_foreign(value: &Bound<'_, PyAny>, kind: Kind, known: &Known, facts: 
             facts.number = tables::is_nat(value, known).then_some(Number::NonFinite(NonFinite::Nan));
         }
         Kind::Missing => facts.number = Some(Number::NonFinite(NonFinite::Nan)),
-        Kind::Array | Kind::Series | Kind::Frame | Kind::PolarsFrame | Kind::PolarsSeries => {
+        Kind::Frame | Kind::PolarsFrame | Kind::ArrowTable => {
             facts.shape = tables::shape(value);
+            let frame = columns::look(value, kind, known).unwrap_or_default();
+            facts.nan = frame.counts.nan;
+            facts.infinite = frame.counts.infinite;
+            facts.columns = frame.columns;
+        }
+        Kind::Array | Kind::Series | Kind::PolarsSeries | Kind::ArrowColumn | Kind::Tensor => {
+            facts.shape = match kind {
+                Kind::ArrowColumn => value.len().ok().map(|rows| vec![rows as u64]),
+                _ => tables::shape(value),
+            };
             if facts.shape.as_ref().is_some_and(Vec::is_empty) {
-                facts.number = scalar_of_array(value);
+                facts.number = match kind {
+                    Kind::Tensor => foreign::scalar(value).map(number),
+                    _ => scalar_of_array(value),
+                };
                 return;
             }
             let counts = tables::count(value, kind, known).unwrap_or_default();
@@ -208,7 +228,7 @@ impl Tally {
 }
 
 /// The key's `repr` where that runs no code of the notebook.
-fn shown_key(key: &Bound<'_, PyAny>) -> String {
+pub(crate) fn shown_key(key: &Bound<'_, PyAny>) -> String {
     let plain = key.is_none()
         || key.is_exact_instance_of::<PyString>()
         || key.is_exact_instance_of::<PyInt>()

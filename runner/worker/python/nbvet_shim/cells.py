@@ -27,20 +27,13 @@ class Compiler(CachingCompiler):
         return file_name(raw_code)
 
 
-class Cells:
-    """The cells seen so far, and the one that runs."""
+class Cell:
+    """One cell's source, and the code that IPython made of it."""
 
-    def __init__(self):
-        self.files = set()
-        self.file = None
-        self.source = ""
-        self.transformed = None
-
-    def begin(self, source):
+    def __init__(self, index, source):
+        self.index = index
         self.source = source
         self.transformed = None
-        self.file = file_name(source)
-        self.files.add(self.file)
 
     def line(self, number):
         """The line of the cell for a line of the code that IPython made of it."""
@@ -58,6 +51,29 @@ class Cells:
 
     def is_cell_magic(self):
         return self.source.lstrip().startswith("%%")
+
+
+class Cells:
+    """The cells seen so far, and the one that runs."""
+
+    def __init__(self):
+        # By the name of their code.
+        self.files = {}
+        self.file = None
+        self.current = Cell(None, "")
+
+    @property
+    def source(self):
+        return self.current.source
+
+    def begin(self, index, source):
+        self.current = Cell(index, source)
+        self.file = file_name(source)
+        self.files[self.file] = self.current
+
+    def line(self, number):
+        """The line of the running cell for a line of the code that IPython made of it."""
+        return self.current.line(number)
 
     def line_of_frame(self, frame):
         """The line of the running cell in its innermost frame, going outwards; None if it has none there."""
@@ -90,7 +106,7 @@ class Cells:
             return None
         if file == self.file:
             return self.line(number)
-        if file in _BODIES and self.is_cell_magic():
+        if file in _BODIES and self.current.is_cell_magic():
             return self.line(number + 1)
         return None
 

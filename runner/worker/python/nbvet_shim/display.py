@@ -2,6 +2,9 @@
 
 from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
+from IPython.core.formatters import DisplayFormatter as Formatter
+
+from nbvet_shim.figures import look
 
 
 class ZMQShellDisplayHook(DisplayHook):
@@ -39,6 +42,18 @@ class ZMQDisplayPublisher(DisplayPublisher):
 
     def clear_output(self, wait=False):
         self.session.clear(bool(wait))
+
+
+class DisplayFormatter(Formatter):
+    """Looks at figures as they are shown."""
+
+    session = None
+
+    def format(self, obj, *args, **keywords):
+        counts = look(obj)
+        if counts is not None:
+            self.session.figure(*counts)
+        return super().format(obj, *args, **keywords)
 
 
 ZMQShellDisplayHook.__module__ = "ipykernel.displayhook"

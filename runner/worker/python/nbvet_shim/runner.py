@@ -15,6 +15,7 @@ from nbvet_shim.cells import Cells
 from nbvet_shim.commands import Commands
 from nbvet_shim.kernel import request
 from nbvet_shim.loop import Loop
+from nbvet_shim.monitor import Monitor
 from nbvet_shim.streams import OutStream
 from nbvet_shim.watch import Watch, plain
 
@@ -38,6 +39,7 @@ class Runner:
         self.shell = self._make_shell()
         self.watch.install()
         self.commands.install()
+        self.monitor = self.shell.monitor = Monitor(session, self.cells)
         choose_backend()
 
     def _open_streams(self):
@@ -109,7 +111,7 @@ class Runner:
         shell = self.shell
         self.result = []
         shell.parent_header = request(message_id, source)
-        self.cells.begin(source)
+        self.cells.begin(index, source)
         self.commands.begin(shell, source)
         shell.shown, shell.assigned, shell.exit_request, shell.raised = [], [], None, None
         shell.depth, shell.in_hook, shell.hides_result = 0, False, False
@@ -219,6 +221,7 @@ class Runner:
         result = [] if error is not None or shell.hides_result else list(shell.displayhook.last)[:1]
         stored = count if shell.execution_count > count else None
         assigned = shell.assigned if error is None else []
+        self.monitor.tell()
         self.session.done(index, stored, shell.user_ns, source, assigned, result, ending)
         self.result = result
         shell.shown = []

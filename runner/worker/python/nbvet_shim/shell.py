@@ -14,9 +14,10 @@ from traitlets.config import Config
 
 from nbvet_shim.cells import Compiler
 from nbvet_shim.comms import Comms
-from nbvet_shim.display import ZMQDisplayPublisher, ZMQShellDisplayHook
+from nbvet_shim.display import DisplayFormatter, ZMQDisplayPublisher, ZMQShellDisplayHook
 from nbvet_shim.imports import AfterImport, pretend
 from nbvet_shim.kernel import IPythonKernel
+from nbvet_shim.statements import replaced
 from nbvet_shim.streams import OutStream
 from nbvet_shim.watch import plain
 
@@ -103,6 +104,12 @@ class ZMQInteractiveShell(InteractiveShell):
     session = Any()
     # The message that a front end would have sent for the running cell.
     parent_header = Any()
+    monitor = Any()
+    # The statements at the top level of the running cell, how many of them have begun, and for each the names of
+    # tables that it replaces.
+    statements = Any()
+    begun = Any()
+    replaced = Any()
 
     def _exiter_default(self):
         return Exit(self)
@@ -115,6 +122,10 @@ class ZMQInteractiveShell(InteractiveShell):
 
     def init_data_pub(self):
         """Not in use since IPython 3."""
+
+    def init_display_formatter(self):
+        self.display_formatter = DisplayFormatter(parent=self)
+        self.configurables.append(self.display_formatter)
 
     def init_hooks(self):
         super().init_hooks()
@@ -152,11 +163,13 @@ class ZMQInteractiveShell(InteractiveShell):
     def transform_cell(self, raw_cell):
         transformed = super().transform_cell(raw_cell)
         if self.cells is not None and raw_cell is self.cells.source:
-            self.cells.transformed = transformed
+            self.cells.current.transformed = transformed
         return transformed
 
     async def run_ast_nodes(self, nodelist, cell_name, *args, **keywords):
         if self.depth == 0:
+            self.statements, self.begun = list(nodelist), 0
+            self.replaced = replaced(nodelist)
             self.assigned = _assigned(nodelist)
             self.hides_result = bool(nodelist) and _is_magic(nodelist[-1])
         self.depth += 1
@@ -166,11 +179,23 @@ class ZMQInteractiveShell(InteractiveShell):
             self.depth -= 1
 
     async def run_code(self, code_obj, result=None, *, async_=False):
+        if self.depth == 1:
+            self._begin_statement(code_obj)
         failed = await super().run_code(code_obj, result, async_=async_)
         # Taken where it is known: hooks that run later may clear it from the result.
         if failed and self.depth == 1 and result is not None:
             self.raised = result.error_in_exec
         return failed
+
+    def _begin_statement(self, code):
+        """IPython runs the statements of a cell one by one."""
+        index, self.begun = self.begun, self.begun + 1
+        if index >= len(self.statements):
+            return
+        for name in self.replaced.get(index, ()):
+            line = self.cells.line(self.statements[index].lineno)
+            self.commands.session.replaced(self.user_ns, name, line)
+        self.monitor.begin(code, self.statements[index])
 
     def system_piped(self, cmd):
         self.commands.system(self, cmd, self.var_expand(cmd, depth=1))
@@ -193,7 +218,7 @@ def make_shell(session, cells, commands):
     config.MagicsManager.lazy_magics = {"store": "IPython.extensions.storemagic"}
     # Libraries look for this section to tell a notebook from a terminal.
     config.IPKernelApp.connection_file = "kernel-nbvet.json"
-    ZMQShellDisplayHook.session = ZMQDisplayPublisher.session = session
+    ZMQShellDisplayHook.session = ZMQDisplayPublisher.session = DisplayFormatter.session = session
     shell = ZMQInteractiveShell.instance(config=config)
     shell.cells = cells
     shell.commands = commands
