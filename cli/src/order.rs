@@ -82,6 +82,7 @@ fn flags(validation: &ValidationConfig) -> Flags {
         detect_silent_failures: validation.detect_silent_failures,
         require_explicit_exit_codes: validation.require_explicit_exit_codes,
         verify_assertions: validation.verify_assertions,
+        check_output_types: validation.check_output_types,
         educational_mode: validation.educational_mode,
         provide_examples: validation.provide_examples,
         suggest_best_practices: validation.suggest_best_practices,

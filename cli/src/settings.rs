@@ -167,7 +167,11 @@ impl<'a> Resolver<'a> {
             baseline: judge.baseline.clone().or(config.baseline),
             expectations,
             stderr_allow: config.stderr_allow,
-            exactness: Exactness::Subclasses,
+            exactness: if flags.check_output_types == Some(true) {
+                Exactness::Exact
+            } else {
+                Exactness::Subclasses
+            },
             comparison: self.compare.clone().over(config.comparison),
         }
     }

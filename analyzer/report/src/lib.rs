@@ -36,7 +36,7 @@ pub use fix::{Applicability, Edit, Fix};
 pub use level::{Level, UnknownLevel};
 pub use literal::Literal;
 pub use location::Location;
-pub use question::{Answer, Aspect, Column, Comparison, Equals, Extreme, Failure, Infinite, Question};
+pub use question::{Answer, Aspect, Column, Equals, Extreme, Failure, Holding, Infinite, Question};
 pub use report::{FailureKind, Interpreter, NotebookReport, Report, RunFailure, SCHEMA_VERSION, Tool};
 pub use severity::{Severity, UnknownSeverity};
 pub use strength::{Strength, StrengthKind};

@@ -106,13 +106,13 @@ pub struct Answer {
     pub scalar: Option<Literal>,
     /// What the comparison came to.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub equals: Option<Comparison>,
+    pub equals: Option<Holding>,
     /// What is not a part of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lacks: Option<Vec<Literal>>,
     /// What the expression came to.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub expression: Option<Comparison>,
+    pub expression: Option<Holding>,
     /// What could not be found out, and why.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub failures: Vec<Failure>,
@@ -166,7 +166,7 @@ impl Extreme {
 /// Whether something is so.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Comparison {
+pub struct Holding {
     /// It is.
     pub holds: bool,
     /// Where the first difference is: `[3]['a']`, or the expression's left side.

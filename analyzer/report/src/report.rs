@@ -3,9 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    CellRun, Comparison, Diagnostic, ExitCode, ExpectationResult, Level, RunEnd, Strength, Verdict,
-};
+use crate::{CellRun, Comparison, Diagnostic, ExitCode, ExpectationResult, Level, RunEnd, Strength, Verdict};
 
 /// Version of the JSON form. Fields may be added within a version; none changes its meaning or goes away.
 pub const SCHEMA_VERSION: u32 = 1;

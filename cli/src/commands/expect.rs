@@ -19,9 +19,12 @@ use crate::{
     args::{ExpectArgs, JudgeArgs},
     baseline::Known,
     batch::Item,
+    config::comparison::ComparisonConfig,
     executed,
     expectations::{beside, sidecar_of},
+    golden::Goldens,
     output,
+    parameters::Parameters,
     pipeline::{self, Judged, Opened, Running},
     settings::Resolver,
     usage::{UsageError, shown},
@@ -55,12 +58,13 @@ fn one(path: &Path, args: &ExpectArgs, agents: &Agents) -> Result<ExitCode, Usag
         });
     }
     let judge = JudgeArgs::default();
-    let settings = Resolver::new(&judge, &args.run)?.for_notebook(path)?;
+    let settings = Resolver::new(&judge, &args.run, ComparisonConfig::default())?.for_notebook(path)?;
     let item = Item {
         path: path.to_owned(),
         settings,
         known: Known::Nothing,
         preload: Vec::new(),
+        is_shown_whole: false,
     };
     let opened = Opened::new(path, None);
     let Some(notebook) = opened
@@ -118,13 +122,16 @@ fn run(
     let running = Running {
         agents,
         destination: None,
+        parameters: Parameters::default(),
+        isolated_copy: false,
+        goldens: Goldens::default(),
         working_directory: folder,
         isolation: Isolation::Spawn,
         judged: Judged::Faults,
     };
     let mut job = Job {
         questions: Questions::Everything,
-        ..pipeline::job(item, notebook, &running)
+        ..pipeline::job(item, notebook, &running, None)
     };
     let mut env = BTreeMap::from([("PYTHONHASHSEED".to_owned(), (101 + number * 7919).to_string())]);
     if number > 0 {

@@ -50,7 +50,7 @@ struct File {
 }
 
 /// What may stand in a file and in its `[[per-file]]` tables.
-const KEYS: [&str; 23] = [
+const KEYS: [&str; 24] = [
     "level",
     "strict",
     "fail-on-stderr",

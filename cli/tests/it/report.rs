@@ -89,13 +89,11 @@ fn a_page_never_takes_the_place_of_a_notebook() {
 
 #[test]
 fn what_is_no_report_is_told() {
-    let sandbox = Sandbox::new()
-        .file("a.json", "{\"cells\": []}")
-        .file(
-            "b.json",
-            "{\"schemaVersion\": 9, \"tool\": {\"name\": \"nbvet\", \"version\": \"9\"}, \"level\": \"staging\", \
+    let sandbox = Sandbox::new().file("a.json", "{\"cells\": []}").file(
+        "b.json",
+        "{\"schemaVersion\": 9, \"tool\": {\"name\": \"nbvet\", \"version\": \"9\"}, \"level\": \"staging\", \
              \"notebooks\": [], \"exitCode\": \"passed\"}",
-        );
+    );
     sandbox.check(
         &["report", "--from", "a.json", "-o", "page.html"],
         &expect![[r#"

@@ -11,7 +11,8 @@ mod frame;
 mod worker;
 
 pub use agent::{
-    CommAction, Display, FromAgent, Isolation, PythonRequest, StartFailureKind, StartSpec, StreamName, ToAgent,
+    CommAction, Display, FromAgent, Isolation, PythonRequest, StartFailureKind, StartSpec, StreamName,
+    ToAgent,
 };
 pub use fork_server::{FromForkServer, ToForkServer};
 pub use frame::{FrameBuffer, FrameError, MAX_FRAME, decode, encode, read_frame, try_encode, write_frame};
