@@ -136,8 +136,8 @@ fn modules_of_many_notebooks_are_imported_once_and_told() {
 fn a_file_beside_the_notebook_is_what_it_imports_whatever_is_preloaded() {
     let agent = agent();
     // One stands for the module itself, one for a module that it needs.
-    for (module, file) in [("statistics", "statistics.py"), ("statistics", "fractions.py")] {
-        let bench = preloading(&[module], &format!("import statistics, fractions\n{ROLE}"));
+    for (module, file) in [("numpy", "numpy.py"), ("matplotlib", "cycler.py")] {
+        let bench = preloading(&[module], &format!("import {module}\n{ROLE}"));
         fs::write(bench.folder.path().join(file), "raise RuntimeError('local')").expect("the folder is ours");
         let outcome = bench.run_over(&agent);
         let error = outcome.cells[0].error.as_ref().expect("the file raises");
