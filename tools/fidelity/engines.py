@@ -43,7 +43,7 @@ def nbclient(notebook, options=None, python=sys.executable, files=(), limit=LIMI
         path = write(folder, notebook, files)
         command = [python, "-c", NBCLIENT, path, folder, json.dumps(options)]
         done = subprocess.run(
-            command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=whole, check=False
+            command, cwd="/", env=environment(), capture_output=True, text=True, timeout=whole, check=False
         )
         if done.returncode:
             raise Failed(done.stderr)

@@ -136,15 +136,15 @@ fn modules_of_many_notebooks_are_imported_once_and_told() {
 fn a_file_beside_the_notebook_is_what_it_imports_whatever_is_preloaded() {
     let agent = agent();
     // One stands for the module itself, one for a module that it needs.
-    for (module, file) in [("numpy", "numpy.py"), ("pandas", "six.py")] {
-        let bench = preloading(&[module], &format!("import {module}"));
+    for (module, file) in [("numpy", "numpy.py"), ("matplotlib", "cycler.py")] {
+        let bench = preloading(&[module], &format!("import {module}\n{ROLE}"));
         fs::write(bench.folder.path().join(file), "raise RuntimeError('local')").expect("the folder is ours");
         let outcome = bench.run_over(&agent);
         let error = outcome.cells[0].error.as_ref().expect("the file raises");
         assert_eq!(error.value, "local", "{file}");
         assert!(!outcome.interpreter.expect("it ran").forked);
     }
-    let settings = preloading(&["numpy"], ROLE);
+    let settings = preloading(&["statistics"], ROLE);
     fs::write(settings.folder.path().join("matplotlibrc"), "").expect("the folder is ours");
     assert_eq!(printed(&settings, &agent), "worker\n");
 }
