@@ -22,7 +22,7 @@ fn a_page_shows_the_run_and_the_text_is_printed_as_ever() {
             ✗ Failed a.ipynb  at development · 2 of 3 cells ran in [s] · Python [version] (`--python`)
 
             error[NB001]: this cell raised ZeroDivisionError: division by zero
-               ╭─[ a.ipynb:21 · cell 1, In [2]:1:1 ]
+               ╭─[ a.ipynb:20 · cell 1, In [2]:1:1 ]
                │
              1 │ 1 / 0
                │ ──┬──
@@ -89,13 +89,11 @@ fn a_page_never_takes_the_place_of_a_notebook() {
 
 #[test]
 fn what_is_no_report_is_told() {
-    let sandbox = Sandbox::new()
-        .file("a.json", "{\"cells\": []}")
-        .file(
-            "b.json",
-            "{\"schemaVersion\": 9, \"tool\": {\"name\": \"nbvet\", \"version\": \"9\"}, \"level\": \"staging\", \
+    let sandbox = Sandbox::new().file("a.json", "{\"cells\": []}").file(
+        "b.json",
+        "{\"schemaVersion\": 9, \"tool\": {\"name\": \"nbvet\", \"version\": \"9\"}, \"level\": \"staging\", \
              \"notebooks\": [], \"exitCode\": \"passed\"}",
-        );
+    );
     sandbox.check(
         &["report", "--from", "a.json", "-o", "page.html"],
         &expect![[r#"
