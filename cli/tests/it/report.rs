@@ -22,7 +22,7 @@ fn a_page_shows_the_run_and_the_text_is_printed_as_ever() {
             ✗ Failed a.ipynb  at development · 2 of 3 cells ran in [s] · Python [version] (`--python`)
 
             error[NB001]: this cell raised ZeroDivisionError: division by zero
-               ╭─[ a.ipynb:21 · cell 1, In [2]:1:1 ]
+               ╭─[ a.ipynb:20 · cell 1, In [2]:1:1 ]
                │
              1 │ 1 / 0
                │ ──┬──

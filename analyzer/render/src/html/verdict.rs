@@ -391,8 +391,15 @@ fn interpreter(notebook: &NotebookReport) -> Markup {
     } else {
         ""
     };
+    let preloaded = match interpreter.preloaded.as_slice() {
+        [] => String::new(),
+        modules => format!(
+            " Its process began with {} imported.",
+            beginning(&modules.join(", "), 500)
+        ),
+    };
     let said = format!(
-        "Run by `{}` (Python {}; chosen by {}) with IPython {}{kit}.",
+        "Run by `{}` (Python {}; chosen by {}) with IPython {}{kit}.{preloaded}",
         beginning(&interpreter.path, 500),
         beginning(&interpreter.version, 40),
         beginning(&interpreter.chosen, 500),
