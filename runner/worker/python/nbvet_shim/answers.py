@@ -2,7 +2,7 @@
 part of the answer. Known types are looked at as they are, whatever `__class__` or `==` of a value says."""
 
 # Taken now: a notebook may replace them.
-from builtins import (
+from builtins import (  # noqa: UP029
     BaseException,
     Exception,
     KeyboardInterrupt,
@@ -149,9 +149,14 @@ class _Question:
     def _scalar(self):
         value = tables.item(self.value)
         kind = type(value)
-        if kind is bool or (kind is int and abs_below(value)) or (kind is float and value - value == 0.0):
-            self.given["scalar"] = value
-        elif kind is str and len(value) <= _MAX_SCALAR and plain(value) == value:
+        if (
+            kind is bool
+            or (kind is int and abs_below(value))
+            or (kind is float and value - value == 0.0)
+            or kind is str
+            and len(value) <= _MAX_SCALAR
+            and plain(value) == value
+        ):
             self.given["scalar"] = value
 
     def _equals(self):
@@ -186,9 +191,7 @@ def _judged(text, names):
     left, right = run(tree.left), run(tree.comparators[0])
     names["__nbvet_left"], names["__nbvet_right"] = left, right
     name = "__nbvet_%s"
-    compared = ast.Compare(
-        ast.Name(name % "left", ast.Load()), tree.ops, [ast.Name(name % "right", ast.Load())]
-    )
+    compared = ast.Compare(ast.Name(name % "left", ast.Load()), tree.ops, [ast.Name(name % "right", ast.Load())])
     holds = bool(run(ast.copy_location(compared, tree)))
     told = {"holds": holds, "actual": short(left), "expected": short(right)}
     told["at"] = ast.get_source_segment(text.strip(), tree.left) or "the left side"

@@ -1,8 +1,9 @@
 """Values of pandas, polars, numpy and plain containers, seen alike. Libraries are used where the notebook has imported
 them, by the type that a value really has; whoever acts like an array (`__array__`) is one."""
 
+import math
 import sys
-from builtins import (
+from builtins import (  # noqa: UP029
     TypeError,
     all,
     bool,
@@ -151,7 +152,7 @@ def _is_nan(value):
         return True
     value = value if type(value) is float else item_of_numpy(value)
     if type(value) is float:
-        return value != value
+        return math.isnan(value)
     return _is_pandas_missing(value)
 
 
