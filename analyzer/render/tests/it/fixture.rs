@@ -126,6 +126,8 @@ pub(crate) fn notebook(
         chosen: "`.venv` beside the notebook".to_owned(),
         ipython: "9.1.0".to_owned(),
         ipython_from_kit: false,
+        forked: false,
+        preloaded: Vec::new(),
     });
     NotebookReport {
         path: path.to_owned(),
