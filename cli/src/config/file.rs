@@ -42,7 +42,7 @@ struct File {
 }
 
 /// What may stand in a file and in its `[[per-file]]` tables.
-const KEYS: [&str; 17] = [
+const KEYS: [&str; 18] = [
     "level",
     "strict",
     "fail-on-stderr",
