@@ -64,7 +64,7 @@ fn processes_that_multiply_are_ended_at_the_limit() {
         "{outcome:?}"
     );
     assert_eq!(marked(&bench.mark), [] as [String; 0], "nothing lives on");
-    assert!(since.elapsed() < Duration::from_secs(60), "{:?}", since.elapsed());
+    assert!(since.elapsed() < Duration::from_mins(1), "{:?}", since.elapsed());
 }
 
 #[test]
