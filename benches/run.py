@@ -22,6 +22,8 @@ class Bench:
             "JUPYTER_CONFIG_DIR": str(scratch / "jupyter"),
             "JUPYTER_RUNTIME_DIR": str(scratch / "runtime"),
             "MPLCONFIGDIR": str(scratch / "matplotlib"),
+            # It would tell its makers of each run.
+            "PLOOMBER_STATS_ENABLED": "false",
         }
 
     def tool(self, name, *command):
