@@ -232,6 +232,21 @@ fn what_makes_no_sense_in_a_file_is_told_with_its_field_before_anything_runs() {
     }
 }
 
+#[test]
+fn s3_check_output_types_takes_no_class_that_inherits_from_the_expected_one() {
+    let code = "class Rows(list): pass\nRows([1])";
+    for (exact, status) in [(true, "unmet"), (false, "met")] {
+        let file = json!({"checkOutputTypes": exact, "expectedOutputs": [{"cell": 0, "type": "list"}]});
+        let sandbox = Sandbox::new()
+            .file("a.ipynb", &notebook(&[code]))
+            .file("v.json", &file.to_string());
+        let Some(told) = expectations(&sandbox, &["--validation-config", "v.json"]) else {
+            return;
+        };
+        assert!(told.starts_with(&format!("{status} ")), "{told}");
+    }
+}
+
 fn refused_text(name: &str, text: &str) -> String {
     let sandbox = Sandbox::new().file("a.ipynb", &notebook(&["1"])).file(name, text);
     let arguments: &[&str] = match name {
