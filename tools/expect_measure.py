@@ -170,7 +170,8 @@ def mutants(notebook, sidecar, named):
         mark = f"open({stem + '.done'!r}, 'w').close()"
         if source.lstrip().startswith("%%") or source.rstrip().endswith("\\"):
             continue
-        line = f"exec({f'if {condition}:\n    {change}\n    {mark}'!r})"
+        code = f"if {condition}:\n    {change}\n    {mark}"
+        line = f"exec({code!r})"
         target["source"] = source.rstrip() + "\n" + line
         file = notebook.with_name(stem + ".ipynb")
         file.write_text(json.dumps(changed))
