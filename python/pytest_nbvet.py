@@ -85,9 +85,7 @@ class NotebookFile(pytest.File):
             item.index = index
             item.extra_keyword_matches.update(tags)
             yield prepared(item, self.nodeid)
-        item = WholeItem.from_parent(self, name=WHOLE)
-        item.cells = [index for index, _ in cells]
-        yield prepared(item, self.nodeid)
+        yield prepared(WholeItem.from_parent(self, name=WHOLE), self.nodeid)
 
     def report(self):
         """nbvet's word on this notebook. One that could not be had is the failure of each of its tests."""
@@ -169,11 +167,12 @@ class CellItem(NotebookItem):
 
 
 class WholeItem(NotebookItem):
-    """What belongs to no cell that is a test: of one notebook for each test, everything."""
+    """What belongs to no cell, or to a cell whose test is not run: nobody gets a pass by leaving that out."""
 
     def runtest(self):
         report = self.parent.report()
-        found = [one for one in report["diagnostics"] if one["location"].get("cell") not in self.cells]
+        cells = {item.index for item in self.session.items if isinstance(item, CellItem) and item.path == self.path}
+        found = [one for one in report["diagnostics"] if one["location"].get("cell") not in cells]
         broken = []
         if report.get("failure"):
             failure = report["failure"]
@@ -181,10 +180,9 @@ class WholeItem(NotebookItem):
             broken = [harmless(f"no verdict: {failure['message']}{hint}")]
         self.judge(report, found, broken)
         # A notebook that did not pass never looks as if it had.
-        told_by_cells = any(fails(report, one) for one in report["diagnostics"]) or any(
-            run["outcome"] in ("error", "timeout") for run in report["cells"]
-        )
-        if report["verdict"]["outcome"] != "Passed" and not (self.cells and told_by_cells):
+        failing = {one["location"].get("cell") for one in report["diagnostics"] if fails(report, one)}
+        failing |= {run["cell"] for run in report["cells"] if run["outcome"] in ("error", "timeout")}
+        if report["verdict"]["outcome"] != "Passed" and not failing & cells:
             raise NotebookFailure(f"nbvet: {report['verdict']['outcome']}")
 
 

@@ -92,6 +92,13 @@ def test_a_failure_is_told_in_nbvets_words_and_the_cells_after_it_are_skipped(ru
     assert "pytest_nbvet.py" not in said, "no line of the plugin helps anybody"
 
 
+def test_the_notebooks_own_test_tells_of_cells_that_were_not_selected(run, tmp_path):
+    notebook(tmp_path / "bad.ipynb", "x = 1", "1 / 0")
+    for chosen in (["bad.ipynb::notebook"], ["bad.ipynb::cell 0", "bad.ipynb::notebook"]):
+        code, said = run(*chosen)
+        assert code == 1 and "ZeroDivisionError" in said and "1 failed" in said, said
+
+
 def test_a_notebook_that_runs_and_is_wrong_fails_by_its_level(run, tmp_path):
     sources = ["values = [2, 1]\nordered = values.sort()", "print(ordered)"]
     notebook(tmp_path / "silent.ipynb", *sources)

@@ -89,6 +89,14 @@ def test_the_version_is_the_wheels(nbvet, wheel):
     assert (done.returncode, done.stdout.strip()) == (0, f"nbvet {wheel.name.split('-')[1]}")
 
 
+def test_pytest_finds_the_plugin_where_the_wheel_is_installed(environment):
+    names = "from importlib.metadata import distribution as d; print(*[(e.group, e.name, e.value) for e in d('nbvet').entry_points])"
+    done = subprocess.run([environment / "bin/python", "-c", names], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "('pytest11', 'nbvet', 'pytest_nbvet')"
+    # Without pytest nothing of it is imported, so a wheel alone stays whole.
+    assert list(environment.glob("lib/python*/site-packages/pytest_nbvet.py"))
+
+
 def test_a_good_notebook_runs_where_nothing_else_is_installed(nbvet, tmp_path):
     good = notebook(tmp_path / "good.ipynb", "x = 20 + 1", "%time y = 2 * x", "assert y == 42\nprint(f'y is {y}')")
     executed = tmp_path / "executed.ipynb"
