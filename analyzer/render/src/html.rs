@@ -160,7 +160,7 @@ fn part(notebook: &NotebookReport, source: &NotebookSource, position: usize, mut
     if !whole.is_empty() {
         let cards = whole
             .iter()
-            .map(|(position, found)| finding::card(found, *position, source, &anchors));
+            .map(|(position, found)| finding::card(notebook, found, *position, source, &anchors));
         let head = tag("h3", &[], text("The whole notebook"));
         inner.push(tag(
             "section",
@@ -229,7 +229,7 @@ fn cells(
             fails,
         };
         if is_shown(&cell) {
-            out.push(cell::section(&cell, source, anchors, room));
+            out.push(cell::section(&cell, notebook, source, anchors, room));
         }
     }
     if left_out > 0 {

@@ -2,7 +2,7 @@
 //! out.
 
 use nbvet_notebook::CellKind;
-use nbvet_report::{CellOutcome, CellRun, Diagnostic};
+use nbvet_report::{CellOutcome, CellRun, Diagnostic, NotebookReport};
 
 use super::{
     Anchors,
@@ -49,6 +49,7 @@ pub(super) fn state(run: Option<&CellRun>, fails: bool) -> (&'static str, &'stat
 /// The whole cell.
 pub(super) fn section(
     cell: &Cell<'_>,
+    notebook: &NotebookReport,
     source: &NotebookSource,
     anchors: &Anchors,
     room: &mut Room,
@@ -79,7 +80,7 @@ pub(super) fn section(
     let cards = cell
         .found
         .iter()
-        .map(|(position, found)| finding::card(found, *position, source, anchors))
+        .map(|(position, found)| finding::card(notebook, found, *position, source, anchors))
         .collect::<Markup>();
     let mut inner = Markup::from([
         heading(cell, anchors),

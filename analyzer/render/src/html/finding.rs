@@ -1,23 +1,26 @@
 //! One diagnostic beside its cell: what was seen, where else to look, why it matters and how to mend it.
 
-use nbvet_report::{Applicability, Diagnostic, Edit, Fix, Location};
+use nbvet_report::{Applicability, Diagnostic, Edit, Fix, Location, NotebookReport, OutputDiff};
 
 use super::{
     Anchors,
     code::{self, beginning},
     markup::{Markup, link, paragraphs, prose, tag, text},
 };
-use crate::NotebookSource;
+use crate::{NotebookSource, place::diffs_of};
 
 /// Bytes of a message, an explanation or a help that are shown: they may quote the notebook.
 const LONGEST: usize = 4_000;
 /// Lines of code that a fix may change and still be shown.
 const MOST_MENDED: u32 = 40;
+/// Outputs of one cell whose differences are shown.
+const MOST_DIFFS: usize = 5;
 /// Other places of a diagnostic.
 const MOST_LABELS: usize = 20;
 
 /// The card of a diagnostic.
 pub(super) fn card(
+    notebook: &NotebookReport,
     found: &Diagnostic,
     position: usize,
     source: &NotebookSource,
@@ -42,6 +45,7 @@ pub(super) fn card(
         ),
     ]);
     card.push(labels(found, anchors));
+    card.push(diffs(&diffs_of(notebook, found)));
     if let Some(why) = &found.explanation {
         card.push(part("Why it matters", paragraphs(beginning(why, LONGEST))));
     }
@@ -100,6 +104,35 @@ fn labels(found: &Diagnostic, anchors: &Anchors) -> Markup {
         tag("li", &[], Markup::from([place, text(": "), said]))
     });
     tag("ul", &[("class", "labels")], items.collect())
+}
+
+/// Lines of outputs that differ from the golden notebook's.
+fn diffs(diffs: &[&OutputDiff]) -> Markup {
+    let shown = diffs.iter().filter(|diff| !diff.diff.is_empty()).take(MOST_DIFFS);
+    let mut out: Markup = shown
+        .map(|diff| {
+            let output = if diff.output.is_empty() {
+                "execution count"
+            } else {
+                beginning(&diff.output, 100)
+            };
+            let lines = beginning(&diff.diff, LONGEST).lines().map(|line| {
+                let class = match line.as_bytes().first() {
+                    Some(b'-') => "removed",
+                    Some(b'+') => "added",
+                    _ => "same",
+                };
+                tag("span", &[("class", class)], text(&format!("{line}\n")))
+            });
+            let lines = tag("pre", &[("class", "diff")], lines.collect());
+            part(&format!("{output}: − golden, + this run"), lines)
+        })
+        .collect();
+    if diffs.len() > MOST_DIFFS {
+        let left = diffs.len() - MOST_DIFFS;
+        out.push(code::remark(&format!("{left} more outputs of this cell differ.")));
+    }
+    out
 }
 
 fn part(name: &str, inner: Markup) -> Markup {

@@ -1,7 +1,9 @@
 //! What is read in ten seconds: the verdict on a notebook, in words and numbers, and what it rests on, with a link to
 //! each place.
 
-use nbvet_report::{CellOutcome, Diagnostic, NotebookReport, Outcome, RunEnd, Strength};
+use nbvet_report::{
+    CellOutcome, Diagnostic, ExpectationResult, ExpectationStatus, NotebookReport, Outcome, RunEnd, Strength,
+};
 
 use super::{
     Anchors,
@@ -10,7 +12,10 @@ use super::{
     finding::badge,
     markup::{Markup, link, paragraphs, prose, tag, text},
 };
-use crate::words::{count, seconds};
+use crate::{
+    text::golden_sums,
+    words::{count, seconds},
+};
 
 /// Diagnostics of one list.
 const MOST_LISTED: usize = 200;
@@ -58,7 +63,9 @@ pub(super) fn section(notebook: &NotebookReport, anchors: &Anchors, failing: &[u
         failure(notebook),
         numbers(notebook),
         map(notebook, anchors, failing),
+        golden(notebook),
         lists(notebook, anchors),
+        expectations(&notebook.expectations, anchors),
         strengths(&notebook.strengths, anchors),
     ]);
     inner.push(interpreter(notebook));
@@ -363,6 +370,57 @@ fn item(position: usize, found: &Diagnostic, anchors: &Anchors) -> Markup {
         _ => anchors.finding(position),
     };
     tag("li", &[], Markup::from([link(&target, inner), reason]))
+}
+
+/// `golden outputs (stored): 3 of 5 cells equal`.
+fn golden(notebook: &NotebookReport) -> Markup {
+    let Some(comparison) = &notebook.comparison else {
+        return Markup::default();
+    };
+    let golden = beginning(&comparison.golden, 500);
+    let said = format!("Golden outputs ({golden}): {}.", golden_sums(comparison));
+    tag("p", &[("class", "remark")], text(&said))
+}
+
+/// What was expected of values, those first that do not hold.
+fn expectations(results: &[ExpectationResult], anchors: &Anchors) -> Markup {
+    if results.is_empty() {
+        return Markup::default();
+    }
+    let mut sorted: Vec<&ExpectationResult> = results.iter().collect();
+    sorted.sort_by_key(|result| result.status == ExpectationStatus::Met);
+    let items = sorted
+        .iter()
+        .take(MOST_LISTED)
+        .map(|result| tag("li", &[], expectation(result, anchors)));
+    let met = results
+        .iter()
+        .filter(|result| result.status == ExpectationStatus::Met);
+    let summary = format!("What was expected ({} of {} met)", met.count(), results.len());
+    let list = tag("ul", &[("class", "expectations")], items.collect());
+    let inner = Markup::from([tag("summary", &[], text(&summary)), list]);
+    tag("details", &[("class", "more")], inner)
+}
+
+fn expectation(result: &ExpectationResult, anchors: &Anchors) -> Markup {
+    let (class, word) = match result.status {
+        ExpectationStatus::Met => ("badge good", "met"),
+        ExpectationStatus::Unmet => ("badge error", "not met"),
+        ExpectationStatus::NotChecked => ("badge", "not checked"),
+    };
+    let said = format!(" {}: {}", result.subject, result.expected);
+    let mut out = Markup::from([
+        tag("span", &[("class", class)], text(word)),
+        prose(beginning(&said, 600)),
+    ]);
+    if let Some(cell) = result.cell {
+        out.push(text(" · "));
+        out.push(link(&anchors.cell(cell), text(&anchors.name(cell))));
+    }
+    for reason in result.reasons.iter().take(5) {
+        out.push(tag("div", &[("class", "place")], prose(beginning(reason, 600))));
+    }
+    out
 }
 
 fn strengths(strengths: &[Strength], anchors: &Anchors) -> Markup {
