@@ -226,6 +226,8 @@ impl Lines {
             mime.starts_with("text/") || matches!(mime.as_str(), "application/javascript" | "image/svg+xml");
         let value = match value {
             Value::String(text) if is_text => self.value(text),
+            // The format has only text there; a notebook that shows something else is still to be a notebook.
+            other if !other.is_string() && !is_json(mime) => Value::String(other.to_string()),
             other => other.clone(),
         };
         (mime.clone(), value)
