@@ -444,3 +444,20 @@ fn kinds_of_cells_survive_an_edit() {
         CellKind::Markdown
     );
 }
+
+#[test]
+fn what_is_no_text_is_written_as_text_where_the_format_has_only_text() {
+    let file = br#"{"cells":[{"cell_type":"code","source":"x","metadata":{},"outputs":[],"execution_count":1}],"metadata":{},"nbformat":4,"nbformat_minor":4}"#;
+    let notebook = notebook(file);
+    let data = json!({"text/html": null, "application/x-own": {"n": 1}, "application/x-own+json": {"n": 1}});
+    let shown = Output::DisplayData {
+        data: bundle(data),
+        metadata: Map::new(),
+    };
+    let mut editor = notebook.edit();
+    editor.set_outputs(0, &[shown], Some(1));
+    let written: Value = serde_json::from_slice(&editor.finish()).unwrap();
+    let expected =
+        json!({"text/html": "null", "application/x-own": "{\"n\":1}", "application/x-own+json": {"n": 1}});
+    assert_eq!(written["cells"][0]["outputs"][0]["data"], expected);
+}
