@@ -4,11 +4,13 @@ use std::{collections::BTreeMap, path::Path};
 
 use nbvet_engine::is_expression;
 use nbvet_expect::{Fault, Written, document, validation_file};
-use nbvet_report::{InstallPolicy, Level, Severity, ValidationConfig};
+use nbvet_report::{Decimal, InstallPolicy, Level, Severity, ValidationConfig};
 
 use crate::{
     args::Flags,
-    catalogue, expectations, ordinary, output,
+    catalogue,
+    config::comparison::{ComparisonConfig, Share, check_output_type, check_pattern},
+    expectations, ordinary, output,
     selection::is_fault,
     usage::{UsageError, shown},
 };
@@ -23,6 +25,8 @@ pub(crate) struct Order {
     /// By the rule's id.
     pub(crate) rules: BTreeMap<String, Severity>,
     pub(crate) expectations: Vec<Written>,
+    /// How outputs are compared; not with which notebook.
+    pub(crate) comparison: ComparisonConfig,
 }
 
 impl Order {
@@ -44,6 +48,7 @@ impl Order {
             .map_err(told)?;
         let prefix = if read.is_wrapped { "validationConfig." } else { "" };
         let rules = rules(&read.validation.rules, prefix).map_err(told)?;
+        let comparison = comparison(read.comparison.unwrap_or_default()).map_err(told)?;
         let validation = read.validation;
         if let Some(level) = contradicted(&validation) {
             output::warning(&format!(
@@ -57,8 +62,38 @@ impl Order {
             installs: validation.installs,
             rules,
             expectations: expectations::placed(path, read.expectations),
+            comparison,
         })
     }
+}
+
+/// `comparisonConfig`, its words checked.
+fn comparison(ordered: nbvet_report::ComparisonConfig) -> Result<ComparisonConfig, Fault> {
+    let fault = |path: String, message: String| Fault {
+        path: format!("comparisonConfig.{path}"),
+        message,
+        ..Fault::default()
+    };
+    let check = |words: Option<&[String]>, field: &str, check: fn(&str) -> Result<(), String>| {
+        for (index, word) in words.into_iter().flatten().enumerate() {
+            check(word).map_err(|message| fault(format!("{field}[{index}]"), message))?;
+        }
+        Ok(())
+    };
+    let (patterns, types) = (&ordered.custom_timestamp_patterns, &ordered.ignore_output_types);
+    check(patterns.as_deref(), "customTimestampPatterns", check_pattern)?;
+    check(types.as_deref(), "ignoreOutputTypes", check_output_type)?;
+    let tolerance = ordered.floating_point_tolerance;
+    let relative = tolerance.map(|Decimal(number)| Share::new(number)).transpose();
+    Ok(ComparisonConfig {
+        strategy: ordered.strategy,
+        relative: relative.map_err(|message| fault("floatingPointTolerance".to_owned(), message))?,
+        ignore_timestamps: ordered.ignore_timestamps,
+        ignore_execution_count: ordered.ignore_execution_count,
+        custom_timestamp_patterns: ordered.custom_timestamp_patterns,
+        ignore_output_types: ordered.ignore_output_types,
+        ..ComparisonConfig::default()
+    })
 }
 
 fn level(validation: &ValidationConfig) -> Option<Level> {

@@ -172,7 +172,11 @@ impl<'a> Resolver<'a> {
             } else {
                 Exactness::Subclasses
             },
-            comparison: self.compare.clone().over(config.comparison),
+            comparison: self
+                .compare
+                .clone()
+                .over(order.comparison.clone())
+                .over(config.comparison),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Files of expectations and of whole validations to their types. JSON and YAML are read alike; any text gives a value
 //! or a fault with the field in it.
 
-use nbvet_report::{Expectation, ValidationConfig};
+use nbvet_report::{ComparisonConfig, Expectation, ValidationConfig};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
@@ -19,15 +19,15 @@ pub struct Document {
     pub expectations: Vec<(String, Checked)>,
     /// It is an object with `validationConfig` in it.
     pub is_wrapped: bool,
-    /// `comparisonConfig` as it stands there.
-    pub comparison: Option<Value>,
+    /// `comparisonConfig`.
+    pub comparison: Option<ComparisonConfig>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 struct Outer {
     validation_config: Option<ValidationConfig>,
-    comparison_config: Option<Value>,
+    comparison_config: Option<ComparisonConfig>,
 }
 
 #[derive(Debug, Default, Deserialize)]

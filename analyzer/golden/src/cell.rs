@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use nbvet_notebook::{Cell, CellKind, Language, Notebook, Output};
+use nbvet_notebook::{Cell, CellKind, Language, Markers, Notebook, Output};
 use nbvet_report::{
     CellOutcome, CellRun, Comparison, ComparisonResult, DiffType, NormalisedCount, OutputDiff,
 };
@@ -45,14 +45,8 @@ struct SideCell<'a> {
     outputs: Cow<'a, [Output]>,
     execution_count: Option<u32>,
     ran: bool,
-    mark: Option<Mark>,
-}
-
-/// What the author says of a cell's outputs, in nbval's words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mark {
-    Check,
-    Ignore,
+    /// Whether its outputs are to be compared, where it says, in nbval's words.
+    is_checked: Option<bool>,
 }
 
 impl<'a> Side<'a> {
@@ -116,35 +110,14 @@ impl<'a> SideCell<'a> {
             outputs,
             execution_count: cell.execution_count,
             ran: false,
-            mark: mark(cell),
+            is_checked: Markers::of(cell).check_output,
         }
     }
 
     fn is_left_out(&self, options: &Options) -> bool {
-        match self.mark {
-            Some(Mark::Ignore) => true,
-            Some(Mark::Check) => false,
-            None => options.only_marked,
-        }
+        self.is_checked
+            .map_or(options.only_marked, |is_checked| !is_checked)
     }
-}
-
-/// A comment of its own line, or a tag.
-fn mark(cell: &Cell) -> Option<Mark> {
-    let comments = cell
-        .source
-        .lines()
-        .map(str::trim)
-        .filter(|line| line.starts_with('#'));
-    let comments = comments.map(|line| line.trim_start_matches('#').trim());
-    let tags = cell.tags.iter().map(String::as_str);
-    comments.chain(tags).find_map(
-        |word| match word.to_ascii_lowercase().replace('_', "-").as_str() {
-            "nbval-ignore-output" | "pytest-validate-ignore-output" => Some(Mark::Ignore),
-            "nbval-check-output" => Some(Mark::Check),
-            _ => None,
-        },
-    )
 }
 
 /// Holds the outputs of a run against those of a golden notebook. `name`: what the report calls it.
@@ -185,7 +158,8 @@ impl Found {
             self.skipped += 1;
             return;
         };
-        let is_left_out = cell.is_left_out(options) || (golden.is_left_out(options) && cell.mark.is_none());
+        let is_left_out =
+            cell.is_left_out(options) || (golden.is_left_out(options) && cell.is_checked.is_none());
         if !cell.ran || !golden.ran || is_left_out {
             self.skipped += 1;
             return;

@@ -6,6 +6,7 @@
 
 mod cell_run;
 mod comparison;
+mod comparison_config;
 mod diagnostic;
 mod exit_code;
 mod expectation;
@@ -25,6 +26,7 @@ pub use cell_run::{CellError, CellOutcome, CellRun, RunEnd};
 pub use comparison::{
     COMPARISON_RULE, Comparison, ComparisonResult, ComparisonStrategy, DiffType, NormalisedCount, OutputDiff,
 };
+pub use comparison_config::ComparisonConfig;
 pub use diagnostic::{Diagnostic, Label, RuleRef, Suppression, SuppressionKind};
 pub use exit_code::ExitCode;
 pub use expectation::{Decimal, Expectation, ExpectationResult, ExpectationStatus, NoShape, Order, Shape};

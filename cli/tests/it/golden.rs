@@ -430,3 +430,72 @@ fn outputs_of_a_hundred_megabytes_are_compared_and_told_in_a_few_lines() {
     assert_eq!(output.status.code(), Some(1));
     assert!(output.stdout.len() < 20_000, "{} bytes", output.stdout.len());
 }
+
+#[test]
+fn a_configuration_in_the_shape_of_the_custom_resource_acts() {
+    let Some(python) = python() else { return };
+    let source = "import sys\nprint('run 2: loss', 0.57)\nprint('x', file=sys.stderr)";
+    let order = |comparison: &Value| json!({"comparisonConfig": comparison}).to_string();
+    let all = json!({"strategy": "normalized", "floatingPointTolerance": "0.2", "ignoreTimestamps": true,
+        "ignoreExecutionCount": true, "customTimestampPatterns": ["run \\d"], "ignoreOutputTypes": ["stderr"]});
+    let sandbox = Sandbox::new().file("a.ipynb", &printed(&[(source, "run 1: loss 0.5\n")]));
+    let told = |sandbox: &Sandbox| {
+        let call = [
+            "validate",
+            "a.ipynb",
+            "--golden",
+            "stored",
+            "--validation-config",
+            "job.json",
+            "--python",
+            &python,
+        ];
+        let output = sandbox.output(&call);
+        let text =
+            String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        (output.status.code(), text)
+    };
+    let sandbox = sandbox.file("job.json", &order(&all));
+    assert_eq!(told(&sandbox).0, Some(0), "{}", told(&sandbox).1);
+    let mut sandbox = sandbox;
+    for (field, value) in [
+        ("floatingPointTolerance", json!(0.0001)),
+        ("customTimestampPatterns", json!([])),
+        ("ignoreOutputTypes", json!([])),
+        ("ignoreExecutionCount", json!(false)),
+        ("strategy", json!("exact")),
+    ] {
+        let mut other = all.clone();
+        other[field] = value;
+        // Its own count is 1 in the file and in the run.
+        let expected = if field == "ignoreExecutionCount" { 0 } else { 1 };
+        sandbox = sandbox.file("job.json", &order(&other));
+        assert_eq!(told(&sandbox).0, Some(expected), "{field}: {}", told(&sandbox).1);
+    }
+    for (field, value, said) in [
+        (
+            "floatingPointTolerance",
+            json!(-1),
+            "comparisonConfig.floatingPointTolerance: write a number",
+        ),
+        (
+            "customTimestampPatterns",
+            json!(["a", "("]),
+            "comparisonConfig.customTimestampPatterns[1]: this is no pattern",
+        ),
+        (
+            "ignoreOutputTypes",
+            json!(["plots"]),
+            "comparisonConfig.ignoreOutputTypes[0]: `plots` is no kind of output",
+        ),
+        ("strategie", json!("exact"), "strategie"),
+        ("strategy", json!("close"), "comparisonConfig.strategy"),
+    ] {
+        let mut other = all.clone();
+        other[field] = value;
+        sandbox = sandbox.file("job.json", &order(&other));
+        let (code, text) = told(&sandbox);
+        assert_eq!(code, Some(2), "{field}: {text}");
+        assert!(text.contains(said), "{field}: {text}");
+    }
+}
