@@ -38,9 +38,9 @@ pub(crate) enum Command {
     /// Judge notebooks by reading them, without running anything
     Lint(LintArgs),
     /// Run notebooks from a clean start and say whether they get to their end
-    Run(RunOnlyArgs),
+    Run(Box<RunOnlyArgs>),
     /// Validate notebooks and write one HTML page about them, for those who review or grade
-    Report(ReportArgs),
+    Report(Box<ReportArgs>),
     /// Propose what to expect of a good notebook's values: what two runs of it agree upon
     Expect(ExpectArgs),
     /// Tell what a rule is about, why it matters and how to mend it

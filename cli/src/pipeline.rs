@@ -456,7 +456,6 @@ pub(crate) fn job(item: &Item, notebook: &Notebook, running: &Running<'_>, place
         keep_outputs: running.destination.is_some() || item.is_shown_whole,
         questions: Questions::None,
         stderr_allow: RegexSet::new(&settings.stderr_allow).unwrap_or_default(),
-        ..Job::default()
     }
 }
 

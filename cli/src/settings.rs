@@ -26,6 +26,10 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_mins(30);
 
 /// Everything decided for one notebook before it is looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a setting of its own, under this name"
+)]
 pub(crate) struct NotebookSettings {
     /// What decides severities.
     pub(crate) engine: Settings,
