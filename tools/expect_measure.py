@@ -50,6 +50,21 @@ MUTANTS = {
 }
 
 
+# Types that the sidecar names, by which a kind of mutant is tried; it is made where its condition holds too.
+FITS = {
+    "set to None": lambda kind: kind != "None",
+    "scaled": lambda kind: kind in ("int", "float", "pandas.Series") or kind.startswith("numpy."),
+    "text changed": lambda kind: kind == "str",
+    "row dropped": lambda kind: kind.startswith("pandas."),
+    "column renamed": lambda kind: kind == "pandas.DataFrame",
+    "NaN put in": lambda kind: kind == "numpy.ndarray",
+    "NaN put into a column": lambda kind: kind == "pandas.DataFrame",
+    "item dropped": lambda kind: kind in ("list", "tuple"),
+    "key dropped": lambda kind: kind == "dict",
+    "flag turned": lambda kind: kind == "bool",
+}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("nbvet")
@@ -137,24 +152,26 @@ def tells(result):
 
 
 def names(text):
-    """Cell and name of each expectation that the sidecar holds: one field a line."""
-    found, cell, name = [], None, None
+    """Cell, name and type of each expectation that the sidecar holds: one field a line."""
+    found, cell, name, kind = [], None, None, ""
     for line in [*text.splitlines(), "- end: 0"]:
         if line.startswith("- ") and cell is not None:
-            found.append((cell, name))
-            cell, name = None, None
+            found.append((cell, name, kind))
+            cell, name, kind = None, None, ""
         key, _, value = line.strip("- ").partition(": ")
         if key in ("cell", "cellId"):
             cell = json.loads(value)
         elif key == "name":
             name = json.loads(value)
+        elif key == "type":
+            kind = json.loads(value)
     return found
 
 
 def mutants(notebook, sidecar, named):
     """Up to eight mutants of a notebook, each a file with its sidecar."""
     document = json.loads(notebook.read_text())
-    wishes = [(cell, name, kind) for cell, name in named for kind in MUTANTS]
+    wishes = [(cell, name, kind) for cell, name, known in named for kind in MUTANTS if FITS[kind](known)]
     random.shuffle(wishes)
     files, tried = [], set()
     for cell, name, kind in wishes:

@@ -49,7 +49,11 @@ pub fn yaml(text: &str) -> Result<Value, Fault> {
     let value: Option<Value> = serde_saphyr::from_str(text).map_err(|error| {
         // The reader draws the place below its first line.
         let told = error.to_string();
-        let told = told.lines().next().unwrap_or_default().to_owned();
+        let told = told
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .trim_start_matches("error: ");
         Fault::new("", format!("this is no YAML: {told}"))
     })?;
     Ok(value.unwrap_or_else(|| Value::Object(serde_json::Map::new())))
@@ -110,6 +114,10 @@ pub fn expectation(value: Value) -> Result<Expectation, Fault> {
 }
 
 fn typed<T: DeserializeOwned>(value: Value) -> Result<T, Fault> {
+    // A list would be taken for the fields in their order.
+    if !value.is_object() {
+        return Err(Fault::new("", "write an object with fields here"));
+    }
     serde_path_to_error::deserialize(value)
         .map_err(|error| Fault::of_serde(&error.path().to_string(), &error.inner().to_string()))
 }

@@ -159,7 +159,7 @@ fn what_makes_no_sense_in_a_file_is_told_with_its_field_before_anything_runs() {
     for (text, said) in [
         (
             r#"{"expectedOutputs": [{"cell": 0, "minvalue": 1}]}"#,
-            "v.json: expectedOutputs[0]: there is no field `minvalue`\n  hint: did you mean `minValue` or `maxValue`?",
+            "v.json: expectedOutputs[0]: there is no field `minvalue`\n\nhint: did you mean `minValue` or `maxValue`?",
         ),
         (
             r#"{"expectedOutputs": [{"cell": 0, "range": [2, 1]}]}"#,
@@ -207,7 +207,7 @@ fn what_makes_no_sense_in_a_file_is_told_with_its_field_before_anything_runs() {
         ),
         (
             r#"{"failOnStder": true}"#,
-            "v.json: there is no field `failOnStder`\n  hint: did you mean `failOnStderr` or `failOnWarnings`?",
+            "v.json: there is no field `failOnStder`\n\nhint: did you mean `failOnStderr` or `failOnWarnings`?",
         ),
         (
             r#"{"strictMode": "yes"}"#,
@@ -221,7 +221,7 @@ fn what_makes_no_sense_in_a_file_is_told_with_its_field_before_anything_runs() {
             r#"{"rules": {"NB001": "off"}}"#,
             "v.json: rules: NB001 tells what keeps a notebook from running; it has one severity",
         ),
-        ("[]", "v.json: write an object with fields here, not sequence"),
+        ("[]", "v.json: write an object with fields here"),
         (
             "{",
             "v.json: this is no JSON: EOF while parsing an object at line 1 column 1",
