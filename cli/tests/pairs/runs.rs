@@ -82,7 +82,9 @@ fn every_fault_of_a_run_rule_has_its_severities_and_no_twin_has_any() {
             }
         }
     }
-    judge(&cases, &python);
+    for version in judge(&cases, &python) {
+        println!("skipped: no Python {version} (set NBVET_TEST_PYTHONS)");
+    }
 }
 
 #[test]
@@ -106,11 +108,14 @@ fn every_mutant_of_a_run_rule_has_its_severities_and_the_unmutated_notebook_none
             }
         }
     }
-    judge(&cases, &python);
+    for version in judge(&cases, &python) {
+        println!("skipped: no Python {version} (set NBVET_TEST_PYTHONS)");
+    }
 }
 
-/// Runs the cases and holds each against what is expected of it. Equal notebooks under equal options run once.
-fn judge(cases: &[Case<'_>], python: &Path) {
+/// Runs the cases and holds each against what is expected of it. Equal notebooks under equal options run once. Gives
+/// the versions of Python that some need and that are not there.
+fn judge<'a>(cases: &[Case<'a>], python: &Path) -> Vec<&'a str> {
     type Options<'a> = (&'a [String], Option<u64>, Option<&'a str>);
     let mut groups: BTreeMap<Options<'_>, Vec<&Case<'_>>> = BTreeMap::new();
     for case in cases {
@@ -124,6 +129,7 @@ fn judge(cases: &[Case<'_>], python: &Path) {
         group.push(case);
     }
     let mut wrong: Vec<String> = Vec::new();
+    let mut untried = Vec::new();
     for ((args, memory_limit, version), group) in groups {
         let mut different: Vec<&Case<'_>> = Vec::new();
         for case in &group {
@@ -131,15 +137,10 @@ fn judge(cases: &[Case<'_>], python: &Path) {
                 different.push(case);
             }
         }
-        let python = match version {
-            None => python.to_path_buf(),
-            Some(least) => match newer_python(least) {
-                Some(python) => python,
-                None => {
-                    println!("skipped: no Python {least} (set NBVET_TEST_PYTHONS)");
-                    continue;
-                }
-            },
+        let newer = version.map(newer_python);
+        let Some(python) = newer.unwrap_or_else(|| Some(python.to_path_buf())) else {
+            untried.extend(version);
+            continue;
         };
         let outcomes = match memory_limit {
             Some(limit) => different
@@ -154,6 +155,7 @@ fn judge(cases: &[Case<'_>], python: &Path) {
         }
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+    untried
 }
 
 fn is_same(left: &Case<'_>, right: &Case<'_>) -> bool {

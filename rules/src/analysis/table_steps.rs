@@ -260,13 +260,9 @@ pub(crate) fn rows_of(change: &Change<'_>, mut frame: &Expr) -> Option<Rows> {
                 Rows::AtMost(rows)
             });
         }
-        frame = match keeping(frame) {
-            Some(inner) => inner,
-            None => {
-                exactly = false;
-                fewer(frame)?
-            }
-        };
+        let kept = keeping(frame);
+        exactly &= kept.is_some();
+        frame = kept.or_else(|| fewer(frame))?;
     }
     None
 }

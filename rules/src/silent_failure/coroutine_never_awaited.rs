@@ -87,9 +87,9 @@ impl RunRule for CoroutineNeverAwaited {
 }
 
 /// The call whose coroutine is the value of a cell's last line.
-fn shown(cx: &RunContext<'_, '_>, cell: u32) -> Option<(String, nbvet_report::Location)> {
+fn shown(cx: &RunContext<'_, '_>, index: u32) -> Option<(String, nbvet_report::Location)> {
     let model = cx.model();
-    let position = model.position_of(cell)?;
+    let position = model.position_of(index)?;
     let Some(Stmt::Expr(last)) = model.cell(position).body().last() else {
         return None;
     };

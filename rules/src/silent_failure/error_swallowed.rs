@@ -100,7 +100,8 @@ impl RunRule for ErrorSwallowed {
             return;
         }
         for (rule, findings) in cx.findings_of(RULES).into_iter().enumerate() {
-            for found in findings {
+            // What only cleans up, asks or shows loses nothing when it fails: the static rule's word is enough.
+            for found in findings.into_iter().filter(|found| !found.is_lowered()) {
                 let at = found.location();
                 let taken = at.cell.and_then(|cell| handlers.get(&(cell, at.line)));
                 if let Some(taken) = taken.filter(|taken| !is_foreseen(cx, at, taken)) {
@@ -152,7 +153,6 @@ fn finding(cx: &RunContext<'_, '_>, found: &Finding, taken: &Taken<'_>) -> Findi
     let subject = handlers::subject(&at);
     let finding = Finding::new(at.clone(), message)
         .because("The notebook went on as if nothing had happened, with what was left.")
-        .lowered_if(found.is_lowered())
         .about(subject);
     match (at.cell, raised) {
         (Some(cell), Some(line)) => finding.label(cx.at_line(cell, Some(line)), "it came from here"),

@@ -111,8 +111,8 @@ fn promises<'a>(
         };
         let Some(value) = value else { continue };
         let own = declared.get(name.id.as_str()).copied();
-        let promised = own.or_else(|| promise_of_call(model, value));
-        match promised {
+        let said = own.or_else(|| promise_of_call(model, value));
+        match said {
             Some((annotation, cell)) => {
                 let at = name.range();
                 promises.insert(name.id.as_str(), Promise { annotation, cell, at });

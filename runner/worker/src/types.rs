@@ -93,8 +93,14 @@ impl Kind {
     /// Rows of values.
     pub(crate) fn is_table(self) -> bool {
         match self {
-            Self::Array | Self::Series | Self::Frame | Self::PolarsFrame | Self::PolarsSeries => true,
-            Self::ArrowTable | Self::ArrowColumn | Self::Tensor => true,
+            Self::Array
+            | Self::Series
+            | Self::Frame
+            | Self::PolarsFrame
+            | Self::PolarsSeries
+            | Self::ArrowTable
+            | Self::ArrowColumn
+            | Self::Tensor => true,
             Self::NumpyScalar | Self::NumpyTime | Self::Missing => false,
         }
     }
