@@ -3,8 +3,9 @@
     tools/facts_table.py NBVET [--python PYTHON] [--newer-python PYTHON]
 
 Everything is executed by the program given. A fact with a rule is tried on the pairs of that rule (fixtures/pairs);
-one without is read from the facts of two cells. Costs are medians of cells that do nothing but give a name to a value
-that is there already, less those of cells that do nothing at all; facts of `sys.monitoring` need Python 3.12.
+one without is read from the facts of two cells. Costs are CPU time of the notebook's process between the end of a
+cell's code and the beginning of the next one's, medians, where the cell names a value that is there already, less those
+where it does nothing; a busy machine does not change them much. Facts of `sys.monitoring` need Python 3.12.
 """
 
 import argparse
@@ -131,13 +132,15 @@ def notebook(cells):
     return {"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": cells}
 
 
-def run(program, python, notebooks, arguments=()):
-    """The reports of notebooks, in their order."""
+def run(program, python, notebooks, arguments=(), files=()):
+    """The reports of notebooks, in their order; `files` are those beside each."""
     with tempfile.TemporaryDirectory() as folder:
         paths = []
         for number, content in enumerate(notebooks):
             place = Path(folder, str(number))
             place.mkdir()
+            for name, text in (files[number] if files else {}).items():
+                (place / name).write_text(text)
             paths.append(place / "notebook.ipynb")
             paths[-1].write_text(json.dumps(content))
         command = [program, "validate", "--level", "production", "--format", "json", "--python", python]
@@ -157,7 +160,8 @@ def judged(program, python, rule):
     file = tomllib.loads(path.read_text())
     pairs = file["pair"]
     cells = [text.split("# %%\n") for pair in pairs for text in (pair["fault"], pair["twin"])]
-    reports = run(program, python, map(notebook, cells), file.get("args", []))
+    files = [pair.get("files", {}) for pair in pairs for _ in ("fault", "twin")]
+    reports = run(program, python, map(notebook, cells), file.get("args", []), files)
     found = [any(one["rule"]["id"] == rule for one in report["diagnostics"]) for report in reports]
     return (sum(found[::2]), len(pairs)), (found[1::2].count(False), len(pairs))
 
@@ -174,10 +178,20 @@ def median(report, cells):
 
 
 def cost(program, python, make):
-    """Milliseconds for looking at a value: naming it again, less a cell that does nothing."""
-    empty, naming = ["pass"] * REPEATS, [f"v{number} = v" for number in range(REPEATS)]
-    (report,) = run(program, python, [notebook([IMPORTS + "\n" + make, *empty, *naming])])
-    return median(report, range(1 + REPEATS, 1 + 2 * REPEATS)) - median(report, range(1, 1 + REPEATS))
+    """Milliseconds of CPU for looking at a value after a cell that named it, less those after one that did not."""
+    prepare = IMPORTS + "\n" + make + "\nimport time\nhold, spent = (lambda: v), []"
+    between = "spent.append(time.process_time() - t)"
+
+    def looked(first):
+        cells = [prepare]
+        for number in range(REPEATS):
+            cells += [first % number + "t = time.process_time()", between]
+        last = "looked = sorted(spent)[len(spent) // 2]"
+        (report,) = run(program, python, [notebook([*cells, last])])
+        return bound(report["cells"][-1]["facts"], "looked")["value"]["number"]["finite"] * 1000
+
+    # The name `v` itself is not in the cells: it would be looked at too.
+    return looked("v%d = hold()\n") - looked("n%d = 0\n")
 
 
 def cost_of_a_cell(program, python):

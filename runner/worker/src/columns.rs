@@ -81,9 +81,13 @@ fn of_floats(frame: &Bound<'_, PyAny>, numpy: &Numpy, seen: &mut Frame) -> Optio
     let missing: Vec<u64> = if seen.counts.nan?.count == 0 {
         vec![0; seen.columns.len()]
     } else {
+        // Column by column: pandas keeps each in one piece, and along an axis numpy counts three times as long.
         let mask = numpy.isnan.bind(py).call1((&values,)).ok()?;
-        let counts = numpy.count_nonzero.bind(py).call1((mask, 0)).ok()?;
-        counts.call_method0(intern!(py, "tolist")).ok()?.extract().ok()?
+        let count = |number: usize| -> Option<u64> {
+            let column = mask.get_item((PySlice::full(py), number)).ok()?;
+            numpy.count_nonzero.bind(py).call1((column,)).ok()?.extract().ok()
+        };
+        (0..seen.columns.len()).map(count).collect::<Option<_>>()?
     };
     for (number, (column, missing)) in seen.columns.iter_mut().zip(missing).enumerate() {
         column.missing = Some(share(missing, rows));
