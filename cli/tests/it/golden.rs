@@ -468,7 +468,7 @@ fn a_configuration_in_the_shape_of_the_custom_resource_acts() {
         let mut other = all.clone();
         other[field] = value;
         // Its own count is 1 in the file and in the run.
-        let expected = if field == "ignoreExecutionCount" { 0 } else { 1 };
+        let expected = i32::from(field != "ignoreExecutionCount");
         sandbox = sandbox.file("job.json", &order(&other));
         assert_eq!(told(&sandbox).0, Some(expected), "{field}: {}", told(&sandbox).1);
     }

@@ -70,6 +70,7 @@ fn job(wish: &Value) -> Job {
         limits: Limits {
             cell: wish["cellLimit"].as_f64().map(Duration::from_secs_f64),
             grace: Duration::from_millis(500),
+            end: Duration::from_millis(500),
             ..Limits::default()
         },
         keep_outputs: false,

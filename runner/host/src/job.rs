@@ -96,8 +96,10 @@ pub struct Limits {
     pub notebook: Option<Duration>,
     /// One cell; `None`: no limit.
     pub cell: Option<Duration>,
-    /// Between an interrupt and the kill, and for the process to end when all is done.
+    /// Between an interrupt and the kill.
     pub grace: Duration,
+    /// For the process to end by itself when all is done; on a loaded machine that takes one with pandas seconds.
+    pub end: Duration,
     /// For the notebook's process to become ready.
     pub start: Duration,
     /// For answers about the values that a cell left; a shorter limit of cells holds for them too.
@@ -112,6 +114,7 @@ impl Default for Limits {
             notebook: Some(Duration::from_mins(30)),
             cell: None,
             grace: Duration::from_secs(5),
+            end: Duration::from_secs(15),
             start: Duration::from_mins(2),
             questions: Duration::from_mins(1),
             silence: Duration::from_secs(10),

@@ -42,7 +42,7 @@ impl Run<'_> {
         if self.session.is_over() {
             return;
         }
-        let Limits { grace, silence, .. } = self.job.limits;
+        let Limits { end, silence, .. } = self.job.limits;
         let gently = matches!(
             stop,
             Stop::End(
@@ -50,7 +50,7 @@ impl Run<'_> {
             )
         );
         let mut killed = !gently;
-        let mut until = Instant::now() + if gently { grace } else { silence };
+        let mut until = Instant::now() + if gently { end } else { silence };
         if gently {
             self.outputs.end();
             self.session.send(&ToAgent::Finish {

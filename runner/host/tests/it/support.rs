@@ -99,6 +99,7 @@ impl Bench {
         };
         let limits = Limits {
             grace: Duration::from_millis(700),
+            end: Duration::from_millis(700),
             ..Limits::default()
         };
         let cells = cells
