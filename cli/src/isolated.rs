@@ -23,27 +23,32 @@ pub(crate) struct Copy {
 }
 
 impl Copy {
-    /// Copies a folder, but for virtual environments, git's own folder and Jupyter's checkpoints. Links stay links,
-    /// and those that lead to a place within the folder by its own name stay within the copy.
+    /// Copies a folder for `--isolated-copy`.
     pub(crate) fn of(folder: &Path) -> Result<Self, RunFailure> {
-        let failed = |error: &io::Error| RunFailure {
+        Self::at_most(folder, MOST_BYTES, MOST_FILES).map_err(|error| RunFailure {
             kind: FailureKind::Unwritable,
             message: format!("failed to copy {} for `--isolated-copy`: {error}", shown(folder)),
             hint: (error.kind() == io::ErrorKind::FileTooLarge)
                 .then(|| "keep large data outside of the notebook's folder, or run without it".to_owned()),
-        };
-        let source = fs::canonicalize(folder).map_err(|error| failed(&error))?;
+        })
+    }
+
+    /// Copies a folder, but for virtual environments, git's own folder and Jupyter's checkpoints. Links stay links,
+    /// and those that lead to a place within the folder by its own name stay within the copy. A folder with more in it
+    /// than that is not copied.
+    pub(crate) fn at_most(folder: &Path, bytes: u64, files: u64) -> io::Result<Self> {
+        let source = fs::canonicalize(folder)?;
         let target = fs::canonicalize(std::env::temp_dir())
-            .and_then(|folder| tempfile::Builder::new().prefix("nbvet-copy-").tempdir_in(folder))
-            .map_err(|error| failed(&error))?;
+            .and_then(|folder| tempfile::Builder::new().prefix("nbvet-copy-").tempdir_in(folder))?;
         let copy = Self { folder: Some(target) };
         let mut copying = Copying {
             source: &source,
             target: copy.path(),
+            most: (bytes, files),
             bytes: 0,
             files: 0,
         };
-        copying.folder(Path::new("")).map_err(|error| failed(&error))?;
+        copying.folder(Path::new(""))?;
         Ok(copy)
     }
 
@@ -78,6 +83,8 @@ fn open_up(folder: &Path) {
 struct Copying<'a> {
     source: &'a Path,
     target: &'a Path,
+    /// Bytes and files that may be copied.
+    most: (u64, u64),
     bytes: u64,
     files: u64,
 }
@@ -113,11 +120,9 @@ impl Copying<'_> {
     fn count(&mut self, bytes: u64) -> io::Result<()> {
         self.files += 1;
         self.bytes += bytes;
-        if self.bytes > MOST_BYTES || self.files > MOST_FILES {
-            let message = format!(
-                "it holds more than {} GiB or {MOST_FILES} files",
-                MOST_BYTES >> 30
-            );
+        let (bytes, files) = self.most;
+        if self.bytes > bytes || self.files > files {
+            let message = format!("it holds more than {} MiB or {files} files", bytes >> 20);
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
         }
         Ok(())

@@ -3,7 +3,6 @@
 
 use std::{
     collections::BTreeMap,
-    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -12,7 +11,6 @@ use nbvet_host::{Asked, Job, Questions, RunOutcome};
 use nbvet_notebook::Notebook;
 use nbvet_protocol::Isolation;
 use nbvet_report::{ExitCode, Expectation, RunEnd};
-use tempfile::TempDir;
 
 use crate::{
     agents::Agents,
@@ -23,6 +21,7 @@ use crate::{
     executed,
     expectations::{beside, sidecar_of},
     golden::Goldens,
+    isolated::Copy,
     output,
     parameters::Parameters,
     pipeline::{self, Judged, Opened, Running},
@@ -35,7 +34,7 @@ use crate::{
 const SECOND_ZONE: &str = "NBV-13:30";
 /// A folder with more than this is not copied.
 const MAX_BYTES: u64 = 256 << 20;
-const MAX_FILES: usize = 20_000;
+const MAX_FILES: u64 = 20_000;
 
 pub(crate) fn expect(args: &ExpectArgs) -> ExitCode {
     let agents = Agents::new(None);
@@ -78,21 +77,18 @@ fn one(path: &Path, args: &ExpectArgs, agents: &Agents) -> Result<ExitCode, Usag
             ExitCode::Failed,
         ));
     };
-    let copy = copy_of(
-        path.parent()
-            .filter(|folder| !folder.as_os_str().is_empty())
-            .unwrap_or(Path::new(".")),
-    );
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let copy = Copy::at_most(folder.unwrap_or(Path::new(".")), MAX_BYTES, MAX_FILES);
     let mut seen = Vec::new();
-    for (number, folder) in [(0, None), (1, copy.as_ref().map(TempDir::path))] {
+    for (number, folder) in [(0, None), (1, copy.as_ref().ok().map(Copy::path))] {
         match run(&item, notebook, agents, number, folder) {
             Ok(outcome) => seen.push(values(outcome.asked)),
             Err((reason, code)) => return Ok(refuse(path, &reason, code)),
         }
     }
-    if copy.is_none() {
+    if let Err(error) = &copy {
         output::warning(&format!(
-            "the folder of {} is too large to be copied: both runs were in it",
+            "the folder of {} is not copied: {error}; both runs were in it",
             shown(path)
         ));
     }
@@ -165,52 +161,6 @@ fn values(asked: Vec<Asked>) -> Vec<Seen> {
         })
     });
     seen.collect()
-}
-
-/// A copy of the notebook's folder, without what tools keep in hidden folders; `None` where it is too large or cannot
-/// be read.
-fn copy_of(folder: &Path) -> Option<TempDir> {
-    let copy = tempfile::Builder::new().prefix("nbvet-expect-").tempdir().ok()?;
-    let (mut bytes, mut files) = (0, 0);
-    let mut open = vec![(folder.to_owned(), copy.path().to_owned())];
-    while let Some((from, to)) = open.pop() {
-        for entry in fs::read_dir(&from).ok()?.flatten() {
-            let (source, target) = (entry.path(), to.join(entry.file_name()));
-            let kind = entry.file_type().ok()?;
-            let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
-            files += 1;
-            if kind.is_dir() && !hidden && !source.join("pyvenv.cfg").exists() {
-                fs::create_dir(&target).ok()?;
-                open.push((source, target));
-            } else if kind.is_file() {
-                bytes += entry.metadata().ok()?.len();
-                if bytes > MAX_BYTES {
-                    return None;
-                }
-                fs::copy(&source, &target).ok()?;
-            } else if kind.is_symlink() {
-                link(&source, &target).ok()?;
-            }
-            if files > MAX_FILES {
-                return None;
-            }
-        }
-    }
-    Some(copy)
-}
-
-#[cfg(unix)]
-fn link(source: &Path, target: &Path) -> io::Result<()> {
-    // One that leads nowhere is left out, as it would lead nowhere in the copy.
-    match fs::canonicalize(source) {
-        Ok(meant) => std::os::unix::fs::symlink(meant, target),
-        Err(_) => Ok(()),
-    }
-}
-
-#[cfg(not(unix))]
-fn link(_: &Path, _: &Path) -> io::Result<()> {
-    Ok(())
 }
 
 /// Shows what would change beside the notebook, and changes it where that was accepted.
