@@ -250,7 +250,7 @@ mod tests {
         }
     }
 
-    fn hear(widgets: &mut Widgets, id: &str, action: CommAction, state: Value) {
+    fn hear(widgets: &mut Widgets, id: &str, action: CommAction, state: &Value) {
         widgets.hear(3, id, action, object(json!({ "state": state })), Vec::new());
     }
 
@@ -258,7 +258,7 @@ mod tests {
         let state = json!({
             "_model_module": "@jupyter-widgets/output", "_model_name": "OutputModel", "msg_id": "", "outputs": [],
         });
-        hear(widgets, id, CommAction::Open, state);
+        hear(widgets, id, CommAction::Open, &state);
     }
 
     fn text(text: &str) -> Value {
@@ -279,12 +279,12 @@ mod tests {
             &mut widgets,
             "a",
             CommAction::Open,
-            json!({"_model_name": "M", "value": 1}),
+            &json!({"_model_name": "M", "value": 1}),
         );
-        hear(&mut widgets, "a", CommAction::Message, json!({"value": 2}));
+        hear(&mut widgets, "a", CommAction::Message, &json!({"value": 2}));
         let data = object(json!({"state": {}, "buffer_paths": [["x"]]}));
         widgets.hear(3, "a", CommAction::Message, data, vec!["AAA=".to_owned()]);
-        hear(&mut widgets, "a", CommAction::Close, json!(null));
+        hear(&mut widgets, "a", CommAction::Close, &json!(null));
         check(
             &widgets,
             &expect![[
@@ -302,10 +302,10 @@ mod tests {
             &mut widgets,
             "o",
             CommAction::Message,
-            json!({"msg_id": message_id(3)}),
+            &json!({"msg_id": message_id(3)}),
         );
         assert!(widgets.catch(|| text("a")) && widgets.catch(|| text("b")));
-        hear(&mut widgets, "o", CommAction::Message, json!({"msg_id": ""}));
+        hear(&mut widgets, "o", CommAction::Message, &json!({"msg_id": ""}));
         assert!(!widgets.catch(|| text("no more")));
         let told = json!({"o": {"outputs": [text("ab")]}});
         assert_eq!(Value::Object(widgets.begin_cell()), told);
@@ -320,14 +320,14 @@ mod tests {
             &mut widgets,
             "o",
             CommAction::Message,
-            json!({"msg_id": message_id(2)}),
+            &json!({"msg_id": message_id(2)}),
         );
         assert!(!widgets.catch(|| text("of cell 3")));
         hear(
             &mut widgets,
             "o",
             CommAction::Message,
-            json!({"msg_id": message_id(3)}),
+            &json!({"msg_id": message_id(3)}),
         );
         widgets.begin_cell();
         assert!(!widgets.catch(|| text("of the next")));
@@ -342,7 +342,7 @@ mod tests {
             &mut widgets,
             "o",
             CommAction::Message,
-            json!({"msg_id": message_id(3)}),
+            &json!({"msg_id": message_id(3)}),
         );
         widgets.catch(|| text("gone"));
         assert!(widgets.clear(true));
@@ -359,19 +359,19 @@ mod tests {
                 &mut widgets,
                 &number.to_string(),
                 CommAction::Open,
-                json!({ "value": megabytes }),
+                &json!({ "value": megabytes }),
             );
             hear(
                 &mut widgets,
                 &number.to_string(),
                 CommAction::Message,
-                json!({ "value": "small" }),
+                &json!({ "value": "small" }),
             );
             hear(
                 &mut widgets,
                 "animated",
                 CommAction::Message,
-                json!({ "value": megabytes }),
+                &json!({ "value": megabytes }),
             );
         }
         assert_eq!(widgets.models.len(), 21);
@@ -380,7 +380,7 @@ mod tests {
                 &mut widgets,
                 &format!("large {number}"),
                 CommAction::Open,
-                json!({ "value": megabytes }),
+                &json!({ "value": megabytes }),
             );
         }
         assert!(widgets.models.len() < 21 + 8 && widgets.bytes <= MAX_STATE);
