@@ -146,6 +146,7 @@ fn help_and_version_go_to_stdout_and_succeed() {
               lint      Judge notebooks by reading them, without running anything
               run       Run notebooks from a clean start and say whether they get to their end
               report    Validate notebooks and write one HTML page about them, for those who review or grade
+              expect    Propose what to expect of a good notebook's values: what two runs of it agree upon
               explain   Tell what a rule is about, why it matters and how to mend it
               rules     List all rules with their severity at each level
               schema    Print the JSON Schema of `--format json`

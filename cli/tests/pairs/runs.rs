@@ -10,7 +10,7 @@ use std::{
 
 use nbvet_engine::Run;
 use nbvet_host::{Agent, Job, JobCell, Limits};
-use nbvet_report::{CellRun, Diagnostic, Report, RunEnd, RunFailure};
+use nbvet_report::{CellRun, Diagnostic, ExpectationResult, Report, RunEnd, RunFailure};
 
 use crate::{
     file::{PairFile, corpus, in_repository},
@@ -30,6 +30,7 @@ struct Case<'a> {
 /// What came of it.
 struct Outcome {
     cells: Vec<CellRun>,
+    expectations: Vec<ExpectationResult>,
     end: Option<RunEnd>,
     failure: Option<RunFailure>,
     /// As the command reported them at production; `None` where the host's library ran the notebook.
@@ -37,7 +38,7 @@ struct Outcome {
 }
 
 /// A Python with numpy, pandas and matplotlib: the one named, or the repository's own.
-fn python() -> Option<PathBuf> {
+pub(crate) fn python() -> Option<PathBuf> {
     std::env::var_os("NBVET_TEST_PYTHON")
         .map(PathBuf::from)
         .or_else(|| Some(in_repository(".venv/bin/python")).filter(|venv| venv.exists()))
@@ -45,7 +46,7 @@ fn python() -> Option<PathBuf> {
 
 /// A Python of this version or newer, for rules that need one: of those named in `NBVET_TEST_PYTHONS`, or of pyenv's.
 /// Without IPython of its own it runs with the kit's.
-fn newer_python(least: &str) -> Option<PathBuf> {
+pub(crate) fn newer_python(least: &str) -> Option<PathBuf> {
     let least: u32 = least.strip_prefix("3.").unwrap().parse().unwrap();
     let named = std::env::var_os("NBVET_TEST_PYTHONS").unwrap_or_default();
     let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
@@ -165,7 +166,7 @@ fn is_same(left: &Case<'_>, right: &Case<'_>) -> bool {
 fn wrong_with(case: &Case<'_>, outcome: &Outcome) -> Vec<String> {
     let run = Some(Run {
         folder: None,
-        expectations: &[],
+        expectations: &outcome.expectations,
         comparison: None,
         cells: &outcome.cells,
         end: outcome.end.as_ref(),
@@ -230,6 +231,7 @@ fn run_by_command(cases: &[&Case<'_>], args: &[String], python: &Path) -> Vec<Ou
     (report.notebooks.into_iter())
         .map(|notebook| Outcome {
             cells: notebook.cells,
+            expectations: notebook.expectations,
             end: notebook.end,
             failure: notebook.failure,
             reported: Some(notebook.diagnostics),
@@ -269,6 +271,7 @@ fn run_within(case: &Case<'_>, limit: u64, python: &Path) -> Outcome {
     let outcome = nbvet_host::run(&job, &agent, &mut |_| {});
     Outcome {
         cells: outcome.cells,
+        expectations: Vec::new(),
         end: outcome.end,
         failure: outcome.failure,
         reported: None,

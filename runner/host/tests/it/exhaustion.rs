@@ -101,15 +101,14 @@ fn a_notebook_that_kills_its_parent_gets_no_verdict_and_leaves_nothing() {
 }
 
 #[test]
-fn a_notebook_that_closes_the_object_of_stdout_is_heard_all_the_same() {
+fn a_notebook_that_closes_the_object_of_stdout_cannot_print_as_in_jupyter() {
     check(
         &["import sys\nsys.stdout.close()\nprint('x')", "2"],
         &expect![[r#"
-            0 ok
-              stdout "x\n"
-            1 ok
-              [2] "2"
-            Completed
+            0 error ValueError: I/O operation on closed file
+              error ValueError
+            1 not-run
+            Raised { cell: 0 }
         "#]],
     );
 }

@@ -265,7 +265,7 @@ def orders(value):
         before, after = made[:-1], made[1:]
         tests = [(before <= after).all(), (before < after).all(), (before >= after).all(), (before > after).all()]
     else:
-        if made is None and type(value) not in (list, tuple, range):
+        if made is None and not issubclass(type(value), (list, tuple, range)):
             raise TypeError("values of type %s have no order" % type(value).__name__)
         pairs = list(zip(list(items(value)), list(items(value))[1:]))
         tests = [
@@ -291,7 +291,7 @@ def repeated(value):
         numpy = sys.modules["numpy"]
         again = numpy.unique(made) if made.ndim == 1 else numpy.unique(made, axis=0)
         return int(made.shape[0] - again.shape[0])
-    if type(value) in (list, tuple, range, set, frozenset) or made is not None:
+    if issubclass(type(value), (list, tuple, range, set, frozenset)) or made is not None:
         found = list(items(value))
         return len(found) - len(set(found))
     raise TypeError("type %s has no values that could repeat" % type(value).__name__)
