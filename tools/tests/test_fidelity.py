@@ -198,9 +198,11 @@ HOSTILE = (
     "raise ValueError('\\ud800')",
     "class E(Exception): pass\nE.__name__ = '\\udfff'\nraise E",
     "display({'text/plain': b'\\xff', 'application/vnd.own+json': b'x', '': 'no type'}, raw=True)",
+    "display({'text/plain': 5, 'text/html': ['a', 1], 'image/png': {'a': 1}, 'text/latex': None}, raw=True)",
+    "display({'text/markdown': True, 'application/javascript': 2.5, 'image/svg+xml': {}}, raw=True)",
     "class R:\n    def _repr_mimebundle_(self, **_): return {'text/latex': 5j, 'text/plain': object()}\nR()",
     "import ipywidgets; ipywidgets.HTML('\\ud800')",
-    "get_ipython().kernel.session.send(None, 'execute_result', {'data': {'text/plain': '7'}, 'execution_count': -5})",
+    "get_ipython().kernel.session.send(None, 'execute_result', {'data': {'text/plain': 7, 'text/html': {}}, 'execution_count': -5})",
 )
 
 
