@@ -2,7 +2,7 @@
 //! interpreter's own descriptors. A value whose type is not exactly a known one is never touched.
 
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString, PyType};
+use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 use rustc_hash::FxHashMap;
 
 /// Longest name taken.
@@ -29,15 +29,23 @@ pub(crate) fn bases(class: &Bound<'_, PyType>) -> Vec<String> {
         return Vec::new();
     }
     let object = class.py().get_type::<PyAny>();
-    let bases = class.mro().into_iter().skip(1).take(MOST);
-    let bases = bases.filter(|base| !base.is(&object));
+    let order = own_value(class, "__mro__").and_then(|order| order.cast_into_exact::<PyTuple>().ok());
+    let bases = order.iter().flatten().skip(1).take(MOST);
     bases
+        .filter(|base| !base.is(&object))
         .filter_map(|base| Some(name(base.cast::<PyType>().ok()?)))
         .collect()
 }
 
-/// An attribute that `type` itself defines, read by its descriptor: a metaclass cannot come between.
+/// The text of such an attribute.
 fn own_attribute(class: &Bound<'_, PyType>, attribute: &str) -> Option<String> {
+    let value = own_value(class, attribute)?;
+    let text = value.cast_exact::<PyString>().ok()?;
+    Some(crate::convert::string(text))
+}
+
+/// An attribute that `type` itself defines, read by its descriptor: a metaclass cannot come between.
+fn own_value<'py>(class: &Bound<'py, PyType>, attribute: &str) -> Option<Bound<'py, PyAny>> {
     let descriptor = class
         .py()
         .get_type::<PyType>()
@@ -45,9 +53,7 @@ fn own_attribute(class: &Bound<'_, PyType>, attribute: &str) -> Option<String> {
         .ok()?
         .get_item(attribute)
         .ok()?;
-    let value = descriptor.call_method1("__get__", (class,)).ok()?;
-    let text = value.cast_exact::<PyString>().ok()?;
-    Some(crate::convert::string(text))
+    descriptor.call_method1("__get__", (class,)).ok()
 }
 
 /// The module that users import a class from, where the class tells an inner one.
