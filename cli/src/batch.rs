@@ -190,33 +190,22 @@ impl Batch {
     }
 
     /// One notebook after the other, in one thread: handing each to another and back takes a tenth of the time of a
-    /// lint. Not in the program's first thread: musl does not know how large its stack may grow, and every step down a
-    /// syntax tree would get a new one.
+    /// lint.
     fn run_alone(
         &self,
         work: &(impl Fn(&Item, &Progress) -> Done + Sync),
         progress: &Progress,
         take: &mut (dyn FnMut(Done) -> Reader + Send),
     ) {
-        #[expect(
-            clippy::expect_used,
-            reason = "fails only where the system gives no threads at all"
-        )]
-        thread::scope(|scope| {
-            let alone = || {
-                for item in &self.items {
-                    progress.begin(&shown(&item.path));
-                    let one = guarded(item, progress, work);
-                    progress.done();
-                    if take(one) == Reader::Gone {
-                        break;
-                    }
+        with_stack(|| {
+            for item in &self.items {
+                progress.begin(&shown(&item.path));
+                let one = guarded(item, progress, work);
+                progress.done();
+                if take(one) == Reader::Gone {
+                    break;
                 }
-            };
-            let started = thread::Builder::new()
-                .stack_size(STACK)
-                .spawn_scoped(scope, alone);
-            started.expect("threads can be started");
+            }
         });
     }
 
@@ -392,6 +381,20 @@ fn in_order(results: mpsc::Receiver<(usize, Done)>, mut take: impl FnMut(Done)) 
     }
     // Where the work was stopped, notebooks may be missing in between.
     waiting.into_values().for_each(take);
+}
+
+/// Does the work in a thread of its own, where notebooks are parsed: musl does not know how large the stack of the
+/// program's first thread may grow, and every step down a syntax tree would get a new one.
+pub(crate) fn with_stack<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    #[expect(
+        clippy::expect_used,
+        reason = "fails only where the system gives no threads at all"
+    )]
+    thread::scope(|scope| {
+        let started = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work);
+        let ended = started.expect("threads can be started").join();
+        ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
 }
 
 /// The work on one notebook; a panic in it is this notebook's result and no other's.

@@ -7,7 +7,10 @@ use nbvet_engine::early_imports;
 use nbvet_protocol::Isolation;
 use nbvet_report::Level;
 
-use crate::batch::Item;
+use crate::{
+    batch::{Item, with_stack},
+    guard,
+};
 
 /// Modules that may be imported before a fork: they compute nothing and start nothing that a fork would break. Measured
 /// with their threads (those of `OpenBLAS`) there; polars deadlocks in a child once its parent has used it, torch and tensorflow
@@ -40,10 +43,10 @@ pub(crate) fn plan(items: &[Item], isolation: Isolation) -> Vec<Vec<String>> {
     let may = |item: &Item| {
         isolation == Isolation::Fork && items.len() > 1 && item.settings.engine.level <= Level::Development
     };
-    let wishes: Vec<Modules> = items
-        .iter()
-        .map(|item| if may(item) { wishes(item) } else { Modules::new() })
-        .collect();
+    let of_item = |item: &Item| if may(item) { wishes(item) } else { Modules::new() };
+    // Where reading one panics, that is told when its turn comes.
+    let guarded = |item: &Item| guard::catch(|| of_item(item)).unwrap_or_default();
+    let wishes: Vec<Modules> = with_stack(|| items.iter().map(guarded).collect());
     let chosen = choose(&wishes);
     let of = |wishes: &Modules| {
         let best = chosen

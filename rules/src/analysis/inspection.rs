@@ -202,7 +202,7 @@ pub(crate) fn is_read(model: &Model<'_>, call: &ExprCall) -> bool {
 }
 
 /// Methods that look at rows above.
-const WARM_UP: &[&str] = &[
+pub(crate) const WARM_UP: &[&str] = &[
     "shift",
     "diff",
     "pct_change",

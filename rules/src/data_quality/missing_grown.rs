@@ -9,7 +9,7 @@ use nbvet_report::{ShareCount, ValueFacts};
 use crate::{
     analysis::{
         calls,
-        inspection::{Inspection, Look},
+        inspection::{Inspection, Look, WARM_UP},
         missing_values::{self, Wanted},
         steps::{find_call, has_method, keyword_is, names, strings},
         table_steps::{self, How, Step},
@@ -71,18 +71,8 @@ struct MissingGrown;
 /// A smaller share of a column counts one severity less.
 const LARGE_SHARE: f64 = 0.5;
 
-/// Steps that leave gaps by their nature.
+/// Steps that leave gaps by their nature, beside [`WARM_UP`].
 const MAKE_GAPS: &[&str] = &[
-    "shift",
-    "diff",
-    "pct_change",
-    "rolling",
-    "resample",
-    "asfreq",
-    "lag",
-    "ewm",
-    "expanding",
-    "reindex",
     "pivot",
     "pivot_table",
     "unstack",
@@ -152,8 +142,13 @@ impl RunRule for MissingGrown {
 /// The column with the most new gaps.
 fn grown<'a>(model: &Model<'a>, change: &Change<'a>) -> Option<Gaps<'a>> {
     let by_name = has_method(change.value, &["transform", "agg", "aggregate", "apply"])
-        && strings(change.value).iter().any(|text| MAKE_GAPS.contains(text));
-    if by_name || has_method(change.value, MAKE_GAPS) || change.sources().next().is_none() {
+        && strings(change.value)
+            .iter()
+            .any(|text| MAKE_GAPS.contains(text) || WARM_UP.contains(text));
+    let by_method = [MAKE_GAPS, WARM_UP]
+        .iter()
+        .any(|names| has_method(change.value, names));
+    if by_name || by_method || change.sources().next().is_none() {
         return None;
     }
     if let Some(column) = change.column {

@@ -1,15 +1,32 @@
 """What handlers of the notebook took, on Pythons that can tell."""
 
+import os
+import subprocess
+from pathlib import Path
+
+import IPython
 import pytest
 
+# The IPython of these tests serves interpreters that have none, as the kit does.
+KIT = Path(IPython.__file__).parent.parent
 
-@pytest.fixture
-def monitored(each):
-    """A worker in each interpreter at hand that has `sys.monitoring`."""
-    cell = each.run("import sys\nhasattr(sys, 'monitoring')")
-    if cell.displays()[0]["data"]["text/plain"] != "True":
+
+def monitoring():
+    """The interpreters at hand that have `sys.monitoring`: those named in NBVET_TEST_PYTHONS, and pyenv's."""
+    named = [path for path in os.environ.get("NBVET_TEST_PYTHONS", "").split(":") if path]
+    installed = sorted(map(str, Path.home().glob(".pyenv/versions/3.*/bin/python")))
+    has_it = "import sys; sys.exit(not hasattr(sys, 'monitoring') or 't' in sys.abiflags)"
+    return [path for path in named + installed if subprocess.run([path, "-c", has_it], check=False).returncode == 0]
+
+
+@pytest.fixture(params=monitoring() or [None])
+def monitored(request, start):
+    """A worker in each of them, after its first cell: the one that is told of is not the first."""
+    if request.param is None:
         pytest.skip("needs Python 3.12: set NBVET_TEST_PYTHONS")
-    return each
+    worker = start(python=request.param, kit=KIT)
+    worker.run("begun = True")
+    return worker
 
 
 def swallowed(cell):
