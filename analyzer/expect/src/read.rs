@@ -54,7 +54,14 @@ pub fn yaml(text: &str) -> Result<Value, Fault> {
             .next()
             .unwrap_or_default()
             .trim_start_matches("error: ");
-        Fault::new("", format!("this is no YAML: {told}"))
+        // The limits of the reader, in the words of its code.
+        match told.split_once(": budget breached") {
+            Some((place, _)) => Fault::new(
+                "",
+                format!("{place}: the file holds too much, or is nested too deeply"),
+            ),
+            None => Fault::new("", format!("this is no YAML: {told}")),
+        }
     })?;
     Ok(value.unwrap_or_else(|| Value::Object(serde_json::Map::new())))
 }
