@@ -55,6 +55,12 @@ class Bench:
             self.tool("floor: python -c pass", self.bin / "python", "-c", "pass"),
         ]
 
+    def bare(self, count):
+        """IPython's shell alone runs trivial cells: no probes, no outputs kept."""
+        code = "from IPython.core.interactiveshell import InteractiveShell as S; import sys; shell = S()\n"
+        code += "for i in range(int(sys.argv[1])): shell.run_cell(f'x{i} = {i}\\nx{i} + 1', store_history=True)"
+        return self.tool(f"floor: IPython runs {count} cells", self.bin / "python", "-c", code, str(count))
+
     def compare(self, title, path):
         """All tools on one notebook."""
         tools = [
@@ -103,6 +109,9 @@ def hundred_cells(bench):
     rows = bench.compare("One notebook of 100 trivial cells", path)
     few = notebooks.many_cells(bench.scratch / "ten.ipynb", 10)
     less = compare("The same, 10 cells", [bench.nbvet("run", few), bench.jupyter_execute(few)], bench.repeats, False)
+    bare = compare("Bare IPython: 110 cells and 10", [bench.bare(110), bench.bare(10)], bench.repeats, False)
+    many, some = (bare[f"floor: IPython runs {count} cells"].cpu for count in (110, 10))
+    print(f"floor: IPython's own run_cell: {(many - some) / 100 * 1000:.2f} ms of CPU for each further cell")
     for name in ("nbvet run", "jupyter execute"):
         if not rows[name].failure and not less[name].failure:
             each = (rows[name].cpu - less[name].cpu) / 90 * 1000

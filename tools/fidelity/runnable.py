@@ -38,14 +38,20 @@ def main():
     if arguments.sample:
         paths = random.Random(arguments.seed).sample(paths, min(arguments.sample, len(paths)))
     with ThreadPoolExecutor(arguments.jobs) as pool:
-        compared = list(pool.map(lambda path: compare(arguments, corpus / "notebooks" / path), paths))
+        compared = pool.map(lambda path: compare(arguments, corpus / "notebooks" / path), paths)
+        agreed = tell(paths, compared)
+    print(f"raise or no raise as nbclient says: {agreed} of {len(paths)}, {100 * agreed / len(paths):.1f} %")
+    return 0
+
+
+def tell(paths, compared):
+    """Prints disagreements as they come; the number of notebooks on which both agree."""
     agreed = 0
     for path, (theirs, ours, seconds) in zip(paths, compared, strict=True):
         agreed += kind(theirs) == kind(ours)
         if kind(theirs) != kind(ours):
-            print(f"{path}\n    nbclient: {theirs}\n    nbvet:    {ours}  ({seconds:.0f} s)")
-    print(f"raise or no raise as nbclient says: {agreed} of {len(paths)}, {100 * agreed / len(paths):.1f} %")
-    return 0
+            print(f"{path}\n    nbclient: {theirs}\n    nbvet:    {ours}  ({seconds:.0f} s)", flush=True)
+    return agreed
 
 
 def parse():
@@ -113,7 +119,7 @@ def nbvet(arguments, path):
             return "timeout"
         if end["kind"] in ("completed", "exited"):
             return "ok" if end["kind"] == "completed" else "raised SystemExit"
-        errors = [cell["error"] for cell in report["cells"] if cell.get("error")]
+        errors = [cell["error"] for cell in report.get("cells", []) if cell.get("error")]
         told = f"{errors[-1]['name']}: {errors[-1]['value'][:150]}" if errors else str(end)
         return f"raised {told}"
 

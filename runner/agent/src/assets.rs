@@ -23,7 +23,7 @@ const HASH: &str = env!("NBVET_ASSETS_HASH");
 
 /// Why there is no worker to start.
 #[derive(Debug, thiserror::Error)]
-pub enum AssetsError {
+pub(crate) enum AssetsError {
     /// Built without an archive.
     #[error("this build of nbvet carries no worker")]
     NotBuiltIn,
@@ -42,7 +42,7 @@ pub enum AssetsError {
 
 impl AssetsError {
     /// What to do about it.
-    pub fn hint(&self) -> &'static str {
+    pub(crate) fn hint(&self) -> &'static str {
         match self {
             Self::NotBuiltIn => {
                 "run `cargo xtask assets` and build nbvet again, or set NBVET_ASSETS to a folder of assets"
@@ -55,13 +55,13 @@ impl AssetsError {
 
 /// The folder of assets. Any number of processes may ask at once.
 #[derive(Debug, Clone)]
-pub struct Assets {
+pub(crate) struct Assets {
     folder: PathBuf,
 }
 
 impl Assets {
-    /// Finds the folder, unpacking it where that was not done yet.
-    pub fn find() -> Result<Self, AssetsError> {
+    /// Finds the folder for a version of Python, unpacking it where that was not done yet.
+    pub(crate) fn find(python: (u32, u32)) -> Result<Self, AssetsError> {
         if let Some(folder) = env::var_os("NBVET_ASSETS")
             .filter(|value| !value.is_empty())
             .map(PathBuf::from)
@@ -71,11 +71,11 @@ impl Assets {
         if ARCHIVE.is_empty() {
             return Err(AssetsError::NotBuiltIn);
         }
-        unpack_somewhere(ARCHIVE, LIST, HASH, &caches()).map(|folder| Self { folder })
+        unpack_somewhere(ARCHIVE, LIST, HASH, kit_name(python), &caches()).map(|folder| Self { folder })
     }
 
     /// Assets in a folder that exists.
-    pub fn in_folder(folder: &Path) -> Result<Self, AssetsError> {
+    pub(crate) fn in_folder(folder: &Path) -> Result<Self, AssetsError> {
         match folder.canonicalize() {
             Ok(folder) if folder.join("loader.py").is_file() => Ok(Self { folder }),
             _ => Err(AssetsError::NotAssets(folder.to_owned())),
@@ -107,20 +107,18 @@ impl Assets {
         self.folder.join("shim/nbvet_shim")
     }
 
-    /// Whether any IPython kit is there.
-    pub(crate) fn has_kits(&self) -> bool {
-        self.folder.join("kit").is_dir()
-    }
-
     /// The IPython kit for a version of Python.
-    pub(crate) fn kit(&self, (major, minor): (u32, u32)) -> Option<PathBuf> {
-        let name = match (major, minor) {
-            (3, 9) => "py39",
-            (3, 10) => "py310",
-            (3, 11..) => "py311",
-            _ => return None,
-        };
-        Some(self.folder.join("kit").join(name)).filter(|path| path.is_dir())
+    pub(crate) fn kit(&self, python: (u32, u32)) -> Option<PathBuf> {
+        Some(self.folder.join("kit").join(kit_name(python)?)).filter(|path| path.is_dir())
+    }
+}
+
+fn kit_name(python: (u32, u32)) -> Option<&'static str> {
+    match python {
+        (3, 9) => Some("py39"),
+        (3, 10) => Some("py310"),
+        (3, 11..) => Some("py311"),
+        _ => None,
     }
 }
 
@@ -144,12 +142,13 @@ fn unpack_somewhere(
     archive: &[u8],
     list: &str,
     hash: &str,
+    kit: Option<&str>,
     caches: &[PathBuf],
 ) -> Result<PathBuf, AssetsError> {
     let mut failed = AssetsError::NotBuiltIn;
     for cache in caches {
         let path = cache.join("assets").join(hash);
-        match unpack(archive, list, &path) {
+        match unpack(archive, list, kit, &path) {
             Ok(()) => return Ok(path),
             Err(error) => failed = AssetsError::Unpack { path, error },
         }
@@ -158,7 +157,7 @@ fn unpack_somewhere(
 }
 
 /// Unpacks beside the goal and renames: whoever sees the goal sees all of it.
-fn unpack(archive: &[u8], list: &str, goal: &Path) -> io::Result<()> {
+fn unpack(archive: &[u8], list: &str, kit: Option<&str>, goal: &Path) -> io::Result<()> {
     let parent = goal.parent().unwrap_or(Path::new("/"));
     fs::DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
     // A folder that somebody else can write could hold anything: shared temporary folders are open to all.
@@ -168,7 +167,7 @@ fn unpack(archive: &[u8], list: &str, goal: &Path) -> io::Result<()> {
             "another user can write to the folder, or it is a link",
         ));
     }
-    if is_intact(goal, list) {
+    if is_intact(goal, list, kit) {
         return Ok(());
     }
     let beside = tempfile::Builder::new()
@@ -176,7 +175,7 @@ fn unpack(archive: &[u8], list: &str, goal: &Path) -> io::Result<()> {
         .tempdir_in(parent)?;
     tar::Archive::new(GzDecoder::new(archive)).unpack(beside.path())?;
     put_in_place(beside.path(), goal)?;
-    if is_intact(goal, list) {
+    if is_intact(goal, list, kit) {
         Ok(())
     } else {
         Err(io::Error::other(
@@ -207,6 +206,7 @@ mod tests {
 
     use super::*;
 
+    const KIT: Option<&str> = Some("py311");
     const FILES: [(&str, &str); 2] = [("loader.py", "pass\n"), ("kit/py311/IPython/__init__.py", "")];
 
     fn list() -> String {
@@ -244,7 +244,8 @@ mod tests {
         thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| {
-                    let folder = unpack_somewhere(&archive, &list(), "abc", &caches).expect("it unpacks");
+                    let folder =
+                        unpack_somewhere(&archive, &list(), "abc", KIT, &caches).expect("it unpacks");
                     let assets = Assets::in_folder(&folder).expect("they are assets");
                     assert_eq!(assets.loader().expect("it is there"), "pass\n");
                     assert!(assets.kit((3, 14)).is_some() && assets.kit((3, 9)).is_none());
@@ -269,7 +270,13 @@ mod tests {
         fs::File::create(&file)
             .and_then(|mut file| file.write_all(b"x"))
             .expect("it can be written");
-        let unpacked = unpack_somewhere(&archive(), &list(), "abc", &[file, folder.path().join("second")]);
+        let unpacked = unpack_somewhere(
+            &archive(),
+            &list(),
+            "abc",
+            KIT,
+            &[file, folder.path().join("second")],
+        );
         assert_eq!(
             unpacked.expect("the second works"),
             folder.path().join("second/assets/abc")
@@ -279,13 +286,14 @@ mod tests {
     #[test]
     fn whatever_was_done_to_the_unpacked_files_they_are_right_at_the_next_start() {
         let cache = tempfile::tempdir().expect("a folder");
-        let unpacked =
-            || unpack_somewhere(&archive(), &list(), "abc", &[cache.path().to_owned()]).expect("it unpacks");
+        let unpacked = || {
+            unpack_somewhere(&archive(), &list(), "abc", KIT, &[cache.path().to_owned()]).expect("it unpacks")
+        };
         let (goal, elsewhere) = (unpacked(), cache.path().join("elsewhere"));
         let (loader, kit) = (goal.join("loader.py"), goal.join(FILES[1].0));
         let other = "evil\n";
         assert_eq!(other.len(), FILES[0].1.len(), "the size alone does not tell");
-        let attacks: [&dyn Fn() -> io::Result<()>; 6] = [
+        let attacks: [&dyn Fn() -> io::Result<()>; 7] = [
             &|| fs::write(&loader, other),
             &|| fs::remove_file(&loader),
             &|| fs::set_permissions(&loader, fs::Permissions::from_mode(0o666)),
@@ -293,7 +301,11 @@ mod tests {
                 fs::rename(&loader, &elsewhere)?;
                 std::os::unix::fs::symlink(&elsewhere, &loader)
             },
-            &|| fs::write(&kit, "more"),
+            &|| fs::remove_file(&kit),
+            &|| {
+                fs::write(&elsewhere, "more")?;
+                fs::rename(&elsewhere, &kit)
+            },
             &|| {
                 fs::rename(&goal, cache.path().join("moved"))?;
                 std::os::unix::fs::symlink(cache.path().join("moved"), &goal)
@@ -301,14 +313,14 @@ mod tests {
         ];
         for (number, attack) in attacks.iter().enumerate() {
             attack().expect("it is ours to break");
-            assert!(!is_intact(&goal, &list()), "attack {number} is seen");
+            assert!(!is_intact(&goal, &list(), KIT), "attack {number} is seen");
             assert_eq!(unpacked(), goal);
             assert_eq!(
                 fs::read_to_string(&loader).expect("it is there"),
                 FILES[0].1,
                 "{number}"
             );
-            assert!(is_intact(&goal, &list()), "attack {number} is undone");
+            assert!(is_intact(&goal, &list(), KIT), "attack {number} is undone");
             let left = fs::read_dir(cache.path().join("assets")).expect("a folder");
             assert_eq!(left.count(), 1, "attack {number} leaves nothing");
         }
@@ -320,7 +332,7 @@ mod tests {
         fs::create_dir(cache.path().join("assets")).expect("it is ours");
         fs::set_permissions(cache.path().join("assets"), fs::Permissions::from_mode(0o777))
             .expect("it is ours");
-        let error = unpack_somewhere(&archive(), &list(), "abc", &[cache.path().to_owned()])
+        let error = unpack_somewhere(&archive(), &list(), "abc", KIT, &[cache.path().to_owned()])
             .expect_err("anybody could have put it there");
         assert!(error.to_string().contains("another user can write"), "{error}");
     }

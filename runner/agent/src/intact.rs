@@ -1,15 +1,15 @@
 //! Whether unpacked assets are still what the binary carries. A notebook runs as the same user and may have written
 //! over them, and programs that clean caches delete files. What nbvet itself loads is compared byte for byte by its
-//! digest; the kits, which are other people's packages as those of the environment are, by the presence and size of
-//! their files. What Python compiles from them beside them is not looked at: whoever can write that can write into the
+//! digest; the kit that is needed, which is other people's packages as those of the environment are, by the presence
+//! and size of its files, and once that is known by the change times of its folders. What Python compiles from them beside them is not looked at: whoever can write that can write into the
 //! interpreter's own packages too.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     fs::{self, File, Metadata},
     io::{self, Read},
     os::unix::fs::MetadataExt,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
 };
 
@@ -19,8 +19,8 @@ use rustix::{
 };
 use sha2::{Digest, Sha256};
 
-/// What this process found to be right, by path: as long as inode and change time stay, so does the content. No
-/// program can set a change time.
+/// What this process found to be right, by path: as long as inode and change time stay, so does the content, and of a
+/// folder the names in it. No program can set a change time.
 static SEEN: Mutex<Option<HashMap<String, Stamp>>> = Mutex::new(None);
 
 type Stamp = (u64, u64, i64, i64);
@@ -43,18 +43,43 @@ fn listed(list: &str) -> impl Iterator<Item = Listed<'_>> {
     })
 }
 
-/// Whether the folder holds what the list says, and nobody else can write to it.
-pub(crate) fn is_intact(folder: &Path, list: &str) -> bool {
+/// Whether the folder holds what the list says, of the kits the named one, and nobody else can write to it.
+pub(crate) fn is_intact(folder: &Path, list: &str, kit: Option<&str>) -> bool {
+    let own = listed(list).filter(|file| !file.name.starts_with("kit/"));
     is_private(folder)
-        && listed(list).all(|file| {
-            let path = folder.join(file.name);
-            if file.name.starts_with("kit/") {
-                fs::symlink_metadata(path)
-                    .is_ok_and(|found| found.is_file() && found.len() == file.size && is_ours(&found))
-            } else {
-                has_digest(&path, &file).unwrap_or(false)
-            }
+        && own
+            .into_iter()
+            .all(|file| has_digest(&folder.join(file.name), &file).unwrap_or(false))
+        && kit.is_none_or(|kit| is_kit_intact(folder, list, &format!("kit/{kit}/")))
+}
+
+fn is_kit_intact(folder: &Path, list: &str, prefix: &str) -> bool {
+    let files = || listed(list).filter(|file| file.name.starts_with(prefix));
+    let folders: BTreeSet<PathBuf> = files()
+        .filter_map(|file| Some(folder.join(file.name).parent()?.to_owned()))
+        .collect();
+    let stamps: Vec<_> = folders
+        .iter()
+        .map_while(|path| {
+            Some((
+                path.display().to_string(),
+                stamp(&fs::symlink_metadata(path).ok()?),
+            ))
         })
+        .collect();
+    let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let seen = seen.get_or_insert_default();
+    if stamps.len() == folders.len() && stamps.iter().all(|(path, stamp)| seen.get(path) == Some(stamp)) {
+        return true;
+    }
+    let is_right = files().all(|file| {
+        fs::symlink_metadata(folder.join(file.name))
+            .is_ok_and(|found| found.is_file() && found.len() == file.size && is_ours(&found))
+    });
+    if is_right {
+        seen.extend(stamps);
+    }
+    is_right
 }
 
 /// A real folder of this user that no other one can write to.
@@ -66,6 +91,10 @@ fn is_ours(found: &Metadata) -> bool {
     found.uid() == geteuid().as_raw() && found.mode() & 0o022 == 0
 }
 
+fn stamp(found: &Metadata) -> Stamp {
+    (found.dev(), found.ino(), found.ctime(), found.ctime_nsec())
+}
+
 fn has_digest(path: &Path, listed: &Listed<'_>) -> io::Result<bool> {
     // A link could lead anywhere, and a pipe never answers.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
@@ -74,7 +103,7 @@ fn has_digest(path: &Path, listed: &Listed<'_>) -> io::Result<bool> {
     if !found.is_file() || !is_ours(&found) || found.len() != listed.size {
         return Ok(false);
     }
-    let stamp = (found.dev(), found.ino(), found.ctime(), found.ctime_nsec());
+    let stamp = stamp(&found);
     let key = format!("{} {}", listed.digest, path.display());
     let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
     let seen = seen.get_or_insert_default();

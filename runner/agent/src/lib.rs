@@ -15,5 +15,4 @@ mod session;
 mod start;
 mod stream;
 
-pub use assets::{Assets, AssetsError};
 pub use serve::{AgentError, accept, serve};

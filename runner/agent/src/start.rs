@@ -114,8 +114,9 @@ pub(crate) fn plan(spec: &StartSpec, marker: String) -> Result<Plan, StartFailur
             .or(spec.notebook_directory.as_deref()),
     )?;
     let python = find(spec, &notebook_directory)?;
-    let assets = Assets::find()?;
-    let arguments = arguments(&assets, &python.path)?;
+    let version = version(&python.path)?;
+    let assets = Assets::find(version)?;
+    let arguments = arguments(&assets, &python.path, version)?;
     Ok(Plan {
         python,
         folder,
@@ -281,7 +282,7 @@ struct Arguments {
     kit: OsString,
 }
 
-fn arguments(assets: &Assets, python: &Path) -> Result<Arguments, StartFailure> {
+fn arguments(assets: &Assets, python: &Path, version: (u32, u32)) -> Result<Arguments, StartFailure> {
     let libc = libc_of(python);
     let worker = assets.worker(libc).ok_or_else(|| {
         let message = format!(
@@ -297,16 +298,13 @@ fn arguments(assets: &Assets, python: &Path) -> Result<Arguments, StartFailure> 
             None,
         )
     })?;
-    let kit = if assets.has_kits() {
-        assets.kit(version(python)?)
-    } else {
-        None
-    };
     Ok(Arguments {
         loader: loader.into(),
         worker: worker.into(),
         shim: assets.shim().into(),
-        kit: kit.map_or_else(OsString::new, PathBuf::into_os_string),
+        kit: assets
+            .kit(version)
+            .map_or_else(OsString::new, PathBuf::into_os_string),
     })
 }
 

@@ -20,8 +20,16 @@ mod values;
 /// The extension module.
 #[pyo3::pymodule]
 mod nbvet_worker {
+    use pyo3::prelude::*;
+
     #[pymodule_export]
     use crate::cell_hash::cell_hash;
     #[pymodule_export]
     use crate::session::Session;
+
+    /// Never frees the object, nor whatever it refers to.
+    #[pyfunction]
+    fn keep(object: Py<PyAny>) {
+        std::mem::forget(object);
+    }
 }

@@ -8,6 +8,9 @@ import sys
 def run(native, channel, kit, forks, preload=()):
     """Serve the agent until it says finish; the process's exit status."""
     gc.disable()
+    from nbvet_shim import ending
+
+    ending.prepare()
     from_kit = _find_ipython(kit)
     if forks:
         from nbvet_shim.fork_server import serve
@@ -22,6 +25,7 @@ def run(native, channel, kit, forks, preload=()):
     from nbvet_shim.runner import Runner
 
     runner = Runner(session, policy)
+    ending.remember()
     gc.enable()
     runner.announce(from_kit)
     runner.serve()

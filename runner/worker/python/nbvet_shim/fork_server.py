@@ -52,6 +52,9 @@ def serve(control, preload=()):
         loaded = _import_quietly(preload)
         if loaded is None:
             return None
+    from nbvet_shim.shell import prepare
+
+    prepare()
     gc.collect()
     gc.freeze()
     agent = socket.socket(fileno=control)

@@ -6,7 +6,6 @@ import os
 import signal
 import sys
 import traceback
-import warnings
 
 from IPython.core.error import UsageError
 
@@ -52,9 +51,7 @@ class Runner:
     def _make_shell(self):
         from nbvet_shim.shell import argv, make_shell
 
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            shell = make_shell(self.session, self.cells, self.commands)
+        shell = make_shell(self.session, self.cells, self.commands)
         shell.on_hook_error = self._hook_failed
         trigger = shell.events.trigger
 
@@ -89,8 +86,16 @@ class Runner:
                 continue
             self._run(index, text, message_id, widgets)
             self.loop.spin()
+        self._let_go()
         # The notebook's own handlers run at exit; a late interrupt may end them.
         signal.signal(signal.SIGINT, self.handler or signal.default_int_handler)
+
+    def _let_go(self):
+        """The values of the last cell: they end with the notebook's own names."""
+        shell = self.shell
+        self.result, self.outcome, shell.raised, shell.shown = [], None, None, []
+        shell.displayhook.last, shell.last_execution_result = [], None
+        shell.InteractiveTB.tb = shell.SyntaxTB.tb = None
 
     def _answer(self, index, questions):
         """An interrupt ends the question that is being answered, and those behind it stay open."""
@@ -146,12 +151,15 @@ class Runner:
 
     def _execute(self, source):
         shell = self.shell
-        problem = None
+        problem = shell.read = None
         try:
             transformed = shell.transform_cell(source)
         except Exception:
             transformed, problem = source, sys.exc_info()
-        if shell.should_run_async(source, transformed_cell=transformed, preprocessing_exc_tuple=problem):
+        awaits = shell.should_run_async(source, transformed_cell=transformed, preprocessing_exc_tuple=problem)
+        if problem is None:
+            shell.read = (source, transformed, awaits)
+        if awaits:
             self.loop.run(self._execute_async(source, transformed, problem))
         else:
             self.loop.call(lambda: self._execute_sync(source))

@@ -3,6 +3,8 @@
 import builtins
 import os
 import sys
+import warnings
+from pathlib import Path
 
 from IPython.core import page
 from IPython.core.autocall import ExitAutocall
@@ -105,6 +107,8 @@ class ZMQInteractiveShell(InteractiveShell):
     # The message that a front end would have sent for the running cell.
     parent_header = Any()
     monitor = Any()
+    # What the worker learnt of the cell that it is about to have run: source, what IPython made of it, whether it awaits.
+    read = Any()
     # The statements at the top level of the running cell, how many of them have begun, and for each the names of
     # tables that it replaces.
     statements = Any()
@@ -161,12 +165,22 @@ class ZMQInteractiveShell(InteractiveShell):
         return kind, value, trace
 
     def transform_cell(self, raw_cell):
+        if self.read is not None and raw_cell is self.read[0]:
+            return self.read[1]
         transformed = super().transform_cell(raw_cell)
         if self.cells is not None and raw_cell is self.cells.source:
             self.cells.current.transformed = transformed
         return transformed
 
+    def should_run_async(self, raw_cell, *, transformed_cell=None, preprocessing_exc_tuple=None):
+        if self.read is not None and raw_cell is self.read[0]:
+            return self.read[2]
+        return super().should_run_async(
+            raw_cell, transformed_cell=transformed_cell, preprocessing_exc_tuple=preprocessing_exc_tuple
+        )
+
     async def run_ast_nodes(self, nodelist, cell_name, *args, **keywords):
+        self.read = None
         if self.depth == 0:
             self.statements, self.begun = list(nodelist), 0
             self.replaced = replaced(nodelist)
@@ -210,16 +224,46 @@ ZMQInteractiveShell.__module__ = "ipykernel.zmqshell"
 InteractiveShellABC.register(ZMQInteractiveShell)
 
 
-def make_shell(session, cells, commands):
-    """The one shell of this process."""
+# The shell that was made before this process was forked.
+_prepared = None
+
+
+def prepare():
+    """Make the shell of all processes that are forked from this one."""
+    global _prepared
+    home = os.environ.get("IPYTHONDIR") or os.path.join(os.path.expanduser("~"), ".ipython")
+    if not os.access(home if os.path.exists(home) else os.path.dirname(home), os.W_OK):
+        # IPython would make a temporary folder, which is for one process.
+        return
+    _prepared = _new_shell()
+    # What is compiled when the first cell is read and the first value shown.
+    _prepared.transform_cell("0\n")
+    _prepared.display_formatter.format(0)
+
+
+def _new_shell():
     config = Config()
     config.HistoryManager.hist_file = ":memory:"
     # A kernel has this extension from the start; here it is loaded when a cell uses it.
     config.MagicsManager.lazy_magics = {"store": "IPython.extensions.storemagic"}
     # Libraries look for this section to tell a notebook from a terminal.
     config.IPKernelApp.connection_file = "kernel-nbvet.json"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        shell = ZMQInteractiveShell.instance(config=config)
+    _leave_no_folder(shell)
+    return shell
+
+
+def make_shell(session, cells, commands):
+    """The one shell of this process."""
+    if _prepared is None:
+        shell = _new_shell()
+    else:
+        shell = _prepared
+        shell.starting_dir = os.getcwd()
+        shell.history_manager.dir_hist[:] = [Path.cwd()]
     ZMQShellDisplayHook.session = ZMQDisplayPublisher.session = DisplayFormatter.session = session
-    shell = ZMQInteractiveShell.instance(config=config)
     shell.cells = cells
     shell.commands = commands
     shell.shown = []
@@ -232,7 +276,6 @@ def make_shell(session, cells, commands):
     AfterImport({"comm": shell.comms.install})
     actions = {**_classes(), "ipykernel.ipkernel": shell.comms.install_again}
     pretend("ipykernel", ("displayhook", "iostream", "ipkernel", "kernelapp", "zmqshell"), actions)
-    _leave_no_folder(shell)
     _refuse_input()
     return shell
 
