@@ -82,10 +82,13 @@ pub(crate) fn validate(item: &Item, running: &Running<'_>, progress: &Progress) 
         let failure = interrupted("interrupted before this notebook was run".to_owned());
         return without_verdict(&item.path, item.settings.engine.level, failure);
     }
-    let opened = match Opened::new(&item.path, running.working_directory) {
+    let mut opened = match Opened::new(&item.path, running.working_directory) {
         Ok(opened) => opened,
         Err(failure) => return without_verdict(&item.path, item.settings.engine.level, failure),
     };
+    if let Some(notebook) = &opened.reading.notebook {
+        running.parameters.give(notebook, &mut opened.beside);
+    }
     let outcome = match &opened.reading.notebook {
         Some(notebook) => {
             let plan = opened.plan(item, notebook, running.judged);

@@ -1,5 +1,5 @@
-//! Other files whose code a notebook runs in its own namespace, `%run helpers.ipynb`: which names they bind. Reading
-//! them is the caller's business.
+//! What binds names of a notebook and is not in its cells: files that it runs in its own namespace, `%run
+//! helpers.ipynb`, and parameters that it is run with. Reading the files is the caller's business.
 
 use std::{borrow::Cow, collections::BTreeMap, path::Path};
 
@@ -14,9 +14,15 @@ use crate::{
 /// How deep files are followed that run others.
 const DEEPEST: u32 = 4;
 
-/// What the files bind that a notebook runs, by their names as it writes them.
+/// What is bound by others than the notebook's cells.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Beside(BTreeMap<String, Exports>);
+pub struct Beside {
+    /// What the files bind that a notebook runs, by their names as it writes them.
+    files: BTreeMap<String, Exports>,
+    /// Parameters, and the code cell after which they are set; `None`: before all.
+    given: Vec<String>,
+    given_after: Option<u32>,
+}
 
 /// What a file leaves in the namespace that it runs in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,15 +42,29 @@ impl Beside {
         found
     }
 
+    /// Adds parameters that are set after the code cell of this index, or before all cells.
+    pub fn give(&mut self, names: Vec<String>, after: Option<u32>) {
+        (self.given, self.given_after) = (names, after);
+    }
+
+    /// The parameters that are set after this cell, or before all.
+    pub(crate) fn given_after(&self, cell: Option<u32>) -> &[String] {
+        if cell == self.given_after {
+            &self.given
+        } else {
+            &[]
+        }
+    }
+
     /// What this file binds; `None` where it could not be read.
     pub(crate) fn exports(&self, file: &str) -> Option<&Exports> {
-        self.0.get(file)
+        self.files.get(file)
     }
 
     fn follow(&mut self, notebook: &Notebook, load: &mut dyn FnMut(&str) -> Option<Vec<u8>>, depth: u32) {
         let Some(depth) = depth.checked_sub(1) else { return };
         for file in files(notebook) {
-            if self.0.contains_key(&file) {
+            if self.files.contains_key(&file) {
                 continue;
             }
             let Some(bytes) = load(&file) else { continue };
@@ -62,10 +82,10 @@ impl Beside {
                 names: Vec::new(),
                 open: true,
             };
-            self.0.insert(file.clone(), nothing);
+            self.files.insert(file.clone(), nothing);
             self.follow(other, load, depth);
             let exports = exports(other, self);
-            self.0.insert(file, exports);
+            self.files.insert(file, exports);
         }
     }
 }

@@ -46,7 +46,7 @@ impl<'a> ParsedNotebook<'a> {
         }
     }
 
-    /// The same, where it is known what other files bind that the notebook runs.
+    /// The same, where it is known what is bound by others than its cells.
     pub fn with_others(notebook: &'a Notebook, beside: &'a Beside) -> Self {
         let parsed = Self::new(notebook);
         Self {
@@ -58,6 +58,11 @@ impl<'a> ParsedNotebook<'a> {
     /// What a file binds that the notebook runs, where that is known.
     pub(crate) fn exports(&self, file: &str) -> Option<&'a Exports> {
         self.beside?.exports(file)
+    }
+
+    /// The parameters that are set after this cell, or before all.
+    pub(crate) fn given_after(&self, cell: Option<u32>) -> &'a [String] {
+        self.beside.map_or(&[], |beside| beside.given_after(cell))
     }
 
     /// The notebook as it was read.

@@ -6,6 +6,7 @@ mod yaml;
 
 use std::{fs, io::Read as _, path::Path};
 
+use nbvet_engine::Beside;
 use nbvet_host::Parameters as HostParameters;
 use nbvet_notebook::{Cell, CellKind, Literal, NewCell, Notebook};
 
@@ -78,13 +79,22 @@ impl Parameters {
             .collect()
     }
 
+    /// Has the analyser know of them.
+    pub(crate) fn give(&self, notebook: &Notebook, beside: &mut Beside) {
+        let names = self.0.iter().map(|(name, _)| name.clone()).collect();
+        let after = match place(notebook) {
+            Place::Into(cell) => Some(cell),
+            Place::Before(before) => last_before(notebook, before),
+        };
+        beside.give(names, after);
+    }
+
     /// As the host runs them in this notebook.
     pub(crate) fn for_host(&self, notebook: &Notebook, place: Place) -> Option<HostParameters> {
         let Place::Before(before) = place else { return None };
-        let earlier = notebook.code_cells().take_while(|cell| cell.index < before);
         Some(HostParameters {
             code: self.source(),
-            after: earlier.last().map(|cell| cell.index),
+            after: last_before(notebook, before),
         })
     }
 
@@ -121,6 +131,12 @@ pub(crate) fn place(notebook: &Notebook) -> Place {
     }
     let parameters = cells.iter().find(|cell| cell.has_tag(TAG));
     Place::Before(parameters.map_or(0, |cell| cell.index + 1))
+}
+
+/// The last code cell before this place.
+fn last_before(notebook: &Notebook, place: u32) -> Option<u32> {
+    let earlier = notebook.code_cells().take_while(|cell| cell.index < place);
+    earlier.last().map(|cell| cell.index)
 }
 
 /// Names that lines of the cell assign to, as papermill finds them.

@@ -14,6 +14,7 @@ mod fix;
 mod golden;
 mod limits;
 mod lint;
+mod parameters;
 mod python;
 mod report;
 mod sandbox;

@@ -76,18 +76,24 @@ fn of_floats(frame: &Bound<'_, PyAny>, numpy: &Numpy, seen: &mut Frame) -> Optio
         .call_method(intern!(py, "to_numpy"), (), Some(&keywords))
         .ok()?;
     let values = tables::sample(&values, tables::length_of(&values)?)?;
-    seen.counts = tables::array(&values, numpy)?;
+    let of = tables::length_of(&values)?;
+    let unusual = of.saturating_sub(tables::count_where(&values, &numpy.isfinite, numpy)?);
     let rows = *tables::shape(&values)?.first()?;
-    let missing: Vec<u64> = if seen.counts.nan?.count == 0 {
-        vec![0; seen.columns.len()]
+    let count = |mask: &Bound<'_, PyAny>| -> Option<u64> {
+        numpy.count_nonzero.bind(py).call1((mask,)).ok()?.extract().ok()
+    };
+    let (nan, missing) = if unusual == 0 {
+        (0, vec![0; seen.columns.len()])
     } else {
         // Column by column: pandas keeps each in one piece, and along an axis numpy counts three times as long.
         let mask = numpy.isnan.bind(py).call1((&values,)).ok()?;
-        let count = |number: usize| -> Option<u64> {
-            let column = mask.get_item((PySlice::full(py), number)).ok()?;
-            numpy.count_nonzero.bind(py).call1((column,)).ok()?.extract().ok()
-        };
-        (0..seen.columns.len()).map(count).collect::<Option<_>>()?
+        let in_column = |number: usize| count(&mask.get_item((PySlice::full(py), number)).ok()?);
+        let missing = (0..seen.columns.len()).map(in_column).collect::<Option<_>>()?;
+        (count(&mask)?, missing)
+    };
+    seen.counts = Counts {
+        nan: Some(share(nan, of)),
+        infinite: Some(share(unusual.saturating_sub(nan), of)),
     };
     for (number, (column, missing)) in seen.columns.iter_mut().zip(missing).enumerate() {
         column.missing = Some(share(missing, rows));

@@ -35,9 +35,12 @@ pub(crate) fn arrow_column(column: &Bound<'_, PyAny>, known: &Known) -> Option<C
                 sum.extract().ok()
             }
         };
-        if let Some((nan, infinite)) = count("is_nan").zip(count("is_inf")) {
+        // Most columns are finite: then one pass tells all.
+        let rest = count("is_finite").map(|finite| of.saturating_sub(nulls + finite));
+        let nan = rest.and_then(|rest| if rest == 0 { Some(0) } else { count("is_nan") });
+        if let Some((rest, nan)) = rest.zip(nan) {
             counts.nan = Some(share(nulls + nan, of));
-            counts.infinite = Some(share(infinite, of));
+            counts.infinite = Some(share(rest.saturating_sub(nan), of));
         }
     }
     Some(counts)

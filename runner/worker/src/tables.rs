@@ -120,7 +120,7 @@ fn floats(array: &Bound<'_, PyAny>, numpy: &Numpy) -> Option<Counts> {
     })
 }
 
-fn count_where(array: &Bound<'_, PyAny>, test: &Py<PyAny>, numpy: &Numpy) -> Option<u64> {
+pub(crate) fn count_where(array: &Bound<'_, PyAny>, test: &Py<PyAny>, numpy: &Numpy) -> Option<u64> {
     let mask = test.bind(array.py()).call1((array,)).ok()?;
     numpy
         .count_nonzero
@@ -214,8 +214,11 @@ pub(crate) fn polars_series(series: &Bound<'_, PyAny>) -> Option<Counts> {
                 count.extract().ok()
             }
         };
-        nan += count("is_nan")?;
-        infinite = Some(share(count("is_infinite")?, of));
+        // Most series are finite: then one pass tells all.
+        let rest = of.saturating_sub(nan + count("is_finite")?);
+        let not_numbers = if rest == 0 { 0 } else { count("is_nan")? };
+        nan += not_numbers;
+        infinite = Some(share(rest.saturating_sub(not_numbers), of));
     }
     Some(Counts {
         nan: Some(share(nan, of)),

@@ -73,8 +73,10 @@ pub(super) fn run(model: &mut Model<'_>) {
     let mut queue = VecDeque::new();
     let parsed = model.parsed;
     let mut flow = Flow::new(model, &mut queue, ScopeId::NOTEBOOK, 0, None);
-    for position in 0..parsed.cells().len() {
+    flow.bind_given(parsed.given_after(None));
+    for (position, cell) in parsed.cells().iter().enumerate() {
         flow.run_cell(position);
+        flow.bind_given(parsed.given_after(Some(cell.cell.index)));
     }
     let open = flow.env.open;
     let probed = std::mem::take(&mut flow.probed);
@@ -260,6 +262,13 @@ impl<'a, 'm> Flow<'a, 'm> {
     pub(super) fn bind_by_magic(&mut self, name: &'a str, range: TextRange) {
         let id = self.add_binding(name, self.frame, range, BindingKind::Magic);
         self.env.bind_perhaps(name, id);
+    }
+
+    /// Binds parameters, whose values the code does not tell.
+    fn bind_given(&mut self, names: &'a [String]) {
+        for name in names {
+            self.bind_by_magic(name, TextRange::default());
+        }
     }
 
     fn enclosing_scope_of(&self, name: &str) -> ScopeId {
