@@ -151,6 +151,9 @@ pub enum AfterCellOrigin {
     Task,
     /// A hook that runs after the cell, such as the drawing of figures.
     Hook,
+    /// An error that was shown within the cell and did not end it: a value could not be displayed, or the cell had
+    /// IPython run other code.
+    Shown,
     /// An exception in `__del__` or another place that cannot raise.
     Unraisable,
     /// The end of the process, after the last cell.

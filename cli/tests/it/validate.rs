@@ -356,7 +356,11 @@ fn text_comes_notebook_by_notebook() {
 /// What was imported for each of two notebooks, by the report.
 fn check_preloaded(options: &[&str], files: &[(&str, &str)], first_cell: &str, expected: &[&str]) {
     let Some(python) = python() else { return };
-    let cells = [first_cell, "import numpy as np\nassert np.ones(3).sum() == 3"];
+    let cells = [
+        first_cell,
+        "import numpy as np\nassert np.ones(3).sum() == 3",
+        "import warnings\nassert 'size changed' in str([one[1] for one in warnings.filters]), 'as numpy sets them'",
+    ];
     let mut sandbox = Sandbox::new();
     for folder in ["a", "b"] {
         sandbox = sandbox.file(&format!("{folder}/n.ipynb"), &notebook(&cells));
@@ -394,4 +398,9 @@ fn each_notebook_imports_for_itself_where_it_could_make_a_difference() {
     check_preloaded(&[], &[], "import os\nos.environ['OMP_NUM_THREADS'] = '1'", &[]);
     check_preloaded(&[], &[], "import sys; sys.path.pop(0)", &[]);
     check_preloaded(&[], &[("platform/x.txt", "")], quiet, &[]);
+    let pandas = "import pandas as pd\nassert len(pd.Series([1])) == 1";
+    check_preloaded(&[], &[], pandas, &["pandas"]);
+    // Which pandas imports where it is there.
+    let local = ("bottleneck.py", "__version__ = '9.9'");
+    check_preloaded(&[], &[local], pandas, &[]);
 }

@@ -1,10 +1,12 @@
 //! NB223 coroutine-never-awaited.
 
+use std::collections::BTreeSet;
+
 use nbvet_engine::{
     Check, Finding, Row, Run, RunContext, RunRule,
-    ast::{Expr, Ranged, Stmt},
+    ast::{Expr, Ranged, Stmt, TextRange, Visitor, visitor},
 };
-use nbvet_report::Fact;
+use nbvet_report::{Fact, Location};
 
 use crate::macros::rule;
 
@@ -59,12 +61,24 @@ pub(crate) fn warned_of(message: &str) -> Option<&str> {
 
 impl RunRule for CoroutineNeverAwaited {
     fn check<'a>(&self, run: &Run<'a>, cx: &mut RunContext<'a, '_>) {
+        let mut told = BTreeSet::new();
         for cell in run.cells {
             if cx.cell(cell).is_none_or(nbvet_engine::ParsedCell::may_raise) {
                 continue;
             }
             for fact in &cell.facts {
                 let found = match fact {
+                    // One that a name holds is missed only at the end, when no line is running.
+                    Fact::Warning {
+                        message, line: None, ..
+                    } => warned_of(message)
+                        .filter(|name| !told.contains(*name))
+                        .map(|name| {
+                            (
+                                name.to_owned(),
+                                called(cx, name).unwrap_or_else(|| cx.at_line(cell.cell, None)),
+                            )
+                        }),
                     Fact::Warning { message, line, .. } => {
                         warned_of(message).map(|name| (name.to_owned(), cx.at_line(cell.cell, *line)))
                     }
@@ -72,6 +86,7 @@ impl RunRule for CoroutineNeverAwaited {
                     _ => None,
                 };
                 if let Some((name, at)) = found {
+                    told.insert(name.clone());
                     cx.report(
                         Finding::new(
                             at,
@@ -86,8 +101,46 @@ impl RunRule for CoroutineNeverAwaited {
     }
 }
 
+/// The last call of this function that nothing awaits, in a statement at the top level of a cell.
+fn called(cx: &RunContext<'_, '_>, name: &str) -> Option<Location> {
+    let model = cx.model();
+    let mut calls = Calls { name, last: None };
+    let mut found = None;
+    for (position, cell) in model.parsed().cells().iter().enumerate() {
+        let statements = cell.body().iter();
+        statements
+            .filter(|statement| !matches!(statement, Stmt::FunctionDef(_) | Stmt::ClassDef(_)))
+            .for_each(|statement| calls.visit_stmt(statement));
+        found = calls
+            .last
+            .take()
+            .map(|range| model.location(position, range))
+            .or(found);
+    }
+    found
+}
+
+struct Calls<'n> {
+    name: &'n str,
+    last: Option<TextRange>,
+}
+
+impl<'a> Visitor<'a> for Calls<'_> {
+    fn visit_expr(&mut self, expr: &'a Expr) {
+        match expr {
+            Expr::Await(_) => return,
+            Expr::Call(call) if matches!(&*call.func, Expr::Name(function) if function.id.as_str() == self.name) =>
+            {
+                self.last = Some(call.range());
+            }
+            _ => {}
+        }
+        visitor::walk_expr(self, expr);
+    }
+}
+
 /// The call whose coroutine is the value of a cell's last line.
-fn shown(cx: &RunContext<'_, '_>, index: u32) -> Option<(String, nbvet_report::Location)> {
+fn shown(cx: &RunContext<'_, '_>, index: u32) -> Option<(String, Location)> {
     let model = cx.model();
     let position = model.position_of(index)?;
     let Some(Stmt::Expr(last)) = model.cell(position).body().last() else {

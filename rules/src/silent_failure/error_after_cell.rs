@@ -55,6 +55,9 @@ fn help(origin: AfterCellOrigin) -> &'static str {
         }
         AfterCellOrigin::Task => "wait for the task: `await task` raises what it raised",
         AfterCellOrigin::Hook => "draw and save inside the cell (`fig.savefig(…)`), where the error stops it",
+        AfterCellOrigin::Shown => {
+            "see what shows it: the value's own representation, or code that the cell has IPython run"
+        }
         AfterCellOrigin::Unraisable => {
             "close by `with …:` what now fails in `__del__`, so that the error is seen"
         }
@@ -74,17 +77,24 @@ impl RunRule for ErrorAfterCell {
                 let Fact::AfterCell { origin, error } = fact else {
                     continue;
                 };
-                let place = match origin {
-                    AfterCellOrigin::Thread => "a thread",
-                    AfterCellOrigin::Task => "a task",
-                    AfterCellOrigin::Hook => "a hook that runs after the cell",
-                    AfterCellOrigin::Unraisable => "a place that cannot raise",
-                    AfterCellOrigin::Exit => "the end of the process",
-                };
                 let value = error.value.lines().next().unwrap_or_default();
+                let how = match origin {
+                    AfterCellOrigin::Thread => "raised in a thread",
+                    AfterCellOrigin::Task => "raised in a task",
+                    AfterCellOrigin::Hook => "raised in a hook that runs after the cell",
+                    AfterCellOrigin::Shown => "shown by a cell that goes on",
+                    AfterCellOrigin::Unraisable => "raised in a place that cannot raise",
+                    AfterCellOrigin::Exit => "",
+                };
+                let told = if *origin == AfterCellOrigin::Exit {
+                    // What is told is no exception.
+                    value.to_owned()
+                } else {
+                    format!("{}: {value}, {how}", error.name)
+                };
                 let at = cx.at_line(cell.cell, error.line);
                 cx.report(
-                    Finding::new(at, format!("{}: {value}, raised in {place}", error.name))
+                    Finding::new(at, told)
                         .because("The cell does not see this error and goes on without what failed.")
                         .help(help(*origin))
                         .lowered_if(matches!(

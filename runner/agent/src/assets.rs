@@ -60,8 +60,8 @@ pub(crate) struct Assets {
 }
 
 impl Assets {
-    /// Finds the folder for a version of Python, unpacking it where that was not done yet.
-    pub(crate) fn find(python: (u32, u32)) -> Result<Self, AssetsError> {
+    /// Finds the folder, unpacking it where that was not done yet. `kit`: the version of Python whose kit is needed.
+    pub(crate) fn find(kit: Option<(u32, u32)>) -> Result<Self, AssetsError> {
         if let Some(folder) = env::var_os("NBVET_ASSETS")
             .filter(|value| !value.is_empty())
             .map(PathBuf::from)
@@ -71,7 +71,7 @@ impl Assets {
         if ARCHIVE.is_empty() {
             return Err(AssetsError::NotBuiltIn);
         }
-        unpack_somewhere(ARCHIVE, LIST, HASH, kit_name(python), &caches()).map(|folder| Self { folder })
+        unpack_somewhere(ARCHIVE, LIST, HASH, kit.and_then(kit_name), &caches()).map(|folder| Self { folder })
     }
 
     /// Assets in a folder that exists.
@@ -302,10 +302,7 @@ mod tests {
                 std::os::unix::fs::symlink(&elsewhere, &loader)
             },
             &|| fs::remove_file(&kit),
-            &|| {
-                fs::write(&elsewhere, "more")?;
-                fs::rename(&elsewhere, &kit)
-            },
+            &|| fs::write(&kit, "more"),
             &|| {
                 fs::rename(&goal, cache.path().join("moved"))?;
                 std::os::unix::fs::symlink(cache.path().join("moved"), &goal)

@@ -1,15 +1,15 @@
 //! Whether unpacked assets are still what the binary carries. A notebook runs as the same user and may have written
 //! over them, and programs that clean caches delete files. What nbvet itself loads is compared byte for byte by its
-//! digest; the kit that is needed, which is other people's packages as those of the environment are, by the presence
-//! and size of its files, and once that is known by the change times of its folders. What Python compiles from them beside them is not looked at: whoever can write that can write into the
+//! digest; the kit, where one is needed, which is other people's packages as those of the environment are, by the
+//! presence and size of its files. What Python compiles from them beside them is not looked at: whoever can write that can write into the
 //! interpreter's own packages too.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::HashMap,
     fs::{self, File, Metadata},
     io::{self, Read},
     os::unix::fs::MetadataExt,
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Mutex, PoisonError},
 };
 
@@ -19,8 +19,8 @@ use rustix::{
 };
 use sha2::{Digest, Sha256};
 
-/// What this process found to be right, by path: as long as inode and change time stay, so does the content, and of a
-/// folder the names in it. No program can set a change time.
+/// What this process found to be right, by path: as long as inode and change time stay, so does the content. No
+/// program can set a change time.
 static SEEN: Mutex<Option<HashMap<String, Stamp>>> = Mutex::new(None);
 
 type Stamp = (u64, u64, i64, i64);
@@ -54,32 +54,11 @@ pub(crate) fn is_intact(folder: &Path, list: &str, kit: Option<&str>) -> bool {
 }
 
 fn is_kit_intact(folder: &Path, list: &str, prefix: &str) -> bool {
-    let files = || listed(list).filter(|file| file.name.starts_with(prefix));
-    let folders: BTreeSet<PathBuf> = files()
-        .filter_map(|file| Some(folder.join(file.name).parent()?.to_owned()))
-        .collect();
-    let stamps: Vec<_> = folders
-        .iter()
-        .map_while(|path| {
-            Some((
-                path.display().to_string(),
-                stamp(&fs::symlink_metadata(path).ok()?),
-            ))
-        })
-        .collect();
-    let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
-    let seen = seen.get_or_insert_default();
-    if stamps.len() == folders.len() && stamps.iter().all(|(path, stamp)| seen.get(path) == Some(stamp)) {
-        return true;
-    }
-    let is_right = files().all(|file| {
+    let mut files = listed(list).filter(|file| file.name.starts_with(prefix));
+    files.all(|file| {
         fs::symlink_metadata(folder.join(file.name))
             .is_ok_and(|found| found.is_file() && found.len() == file.size && is_ours(&found))
-    });
-    if is_right {
-        seen.extend(stamps);
-    }
-    is_right
+    })
 }
 
 /// A real folder of this user that no other one can write to.

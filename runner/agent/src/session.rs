@@ -294,6 +294,14 @@ impl Session {
                     self.give_up(error.to_string());
                 }
             }
+            FromWorker::Leaving { facts, threads } if matches!(self.state, State::Ready) && !self.running => {
+                let message = FromAgent::Leaving {
+                    session: self.number,
+                    facts,
+                    threads,
+                };
+                self.say(host, &message);
+            }
             message => self.give_up(format!(
                 "a message came that has no place here: {}",
                 name(&message)
@@ -595,6 +603,7 @@ fn name(message: &FromWorker) -> &'static str {
         FromWorker::Barrier => "barrier",
         FromWorker::CellDone { .. } => "cell-done",
         FromWorker::Answers { .. } => "answers",
+        FromWorker::Leaving { .. } => "leaving",
     }
 }
 

@@ -115,7 +115,7 @@ pub(crate) fn plan(spec: &StartSpec, marker: String) -> Result<Plan, StartFailur
     )?;
     let python = find(spec, &notebook_directory)?;
     let version = version(&python.path)?;
-    let assets = Assets::find(version)?;
+    let assets = Assets::find(Some(version).filter(|version| !has_ipython(&python.path, *version)))?;
     let arguments = arguments(&assets, &python.path, version)?;
     Ok(Plan {
         python,
@@ -305,6 +305,14 @@ fn arguments(assets: &Assets, python: &Path, version: (u32, u32)) -> Result<Argu
         kit: assets
             .kit(version)
             .map_or_else(OsString::new, PathBuf::into_os_string),
+    })
+}
+
+/// The environment surely has an IPython of its own: then none is taken from a kit.
+fn has_ipython(python: &Path, (major, minor): (u32, u32)) -> bool {
+    prefix_of(python).is_some_and(|prefix| {
+        let packages = format!("lib/python{major}.{minor}/site-packages/IPython/__init__.py");
+        prefix.join(packages).is_file()
     })
 }
 

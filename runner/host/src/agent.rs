@@ -324,6 +324,7 @@ fn session_of(message: &FromAgent) -> Option<u32> {
         | FromAgent::Display { session, .. }
         | FromAgent::CellDone { session, .. }
         | FromAgent::Answers { session, .. }
+        | FromAgent::Leaving { session, .. }
         | FromAgent::Exited { session, .. } => Some(*session),
     }
 }

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::worker::CellResult;
+use crate::worker::{CellResult, LateFact};
 
 /// What the host asks of the agent. A `session` is one notebook's life, numbered by the host.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -181,6 +181,15 @@ pub enum FromAgent {
         cell: u32,
         /// How it went.
         result: CellResult,
+    },
+    /// The notebook is over and its process is about to end; may come more than once, before `exited`.
+    Leaving {
+        /// The session.
+        session: u32,
+        /// What came up since the last cell was done.
+        facts: Vec<LateFact>,
+        /// Names of threads that Python waits for before it ends.
+        threads: Vec<String>,
     },
     /// What was asked about values after a cell.
     Answers {

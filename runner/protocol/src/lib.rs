@@ -17,7 +17,7 @@ pub use agent::{
 pub use fork_server::{FromForkServer, ToForkServer};
 pub use frame::{FrameBuffer, FrameError, MAX_FRAME, decode, encode, read_frame, try_encode, write_frame};
 pub use nbvet_report::InstallPolicy;
-pub use worker::{CellResult, CellStatus, FromWorker, ToWorker, WorkerInfo};
+pub use worker::{CellResult, CellStatus, FromWorker, LateFact, ToWorker, WorkerInfo};
 
 /// Changes whenever an older peer could misread a newer one. Both sides refuse another number.
 pub const PROTOCOL_VERSION: u32 = 1;

@@ -76,6 +76,23 @@ pub enum FromWorker {
         /// One a question, in their order.
         answers: Vec<Answer>,
     },
+    /// The notebook is over and its process is about to end; may come more than once.
+    Leaving {
+        /// What came up since the last cell was done.
+        facts: Vec<LateFact>,
+        /// Names of threads that Python waits for before it ends.
+        threads: Vec<String>,
+    },
+}
+
+/// A fact that came up after the last cell.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LateFact {
+    /// The cell whose code it comes from, where known.
+    pub cell: Option<u32>,
+    /// The fact; lines are those of that cell.
+    pub fact: Fact,
 }
 
 /// The interpreter as the worker sees it from inside.

@@ -364,19 +364,32 @@ impl Session {
     }
 
     /// Something failed after the cell or beside it.
-    fn after_cell(&self, origin: &str, error: ErrorParts) -> PyResult<()> {
+    /// `cell`: the one that it comes from, where that has ended.
+    #[pyo3(signature = (origin, error, cell = None))]
+    fn after_cell(&self, origin: &str, error: ErrorParts, cell: Option<u32>) -> PyResult<()> {
         let origin = match origin {
             "thread" => AfterCellOrigin::Thread,
             "task" => AfterCellOrigin::Task,
             "hook" => AfterCellOrigin::Hook,
+            "shown" => AfterCellOrigin::Shown,
             "unraisable" => AfterCellOrigin::Unraisable,
             _ => return Err(PyValueError::new_err("no such origin")),
         };
-        lock(&self.recorder).add(Fact::AfterCell {
+        let fact = Fact::AfterCell {
             origin,
             error: cell_error(error),
-        });
+        };
+        lock(&self.recorder).add_of(cell, fact);
         Ok(())
+    }
+
+    /// The notebook is over: what came up since its last cell, and the threads that Python will wait for.
+    fn leaving(&self, py: Python<'_>, threads: Vec<String>) {
+        let facts = lock(&self.recorder).take_late();
+        if !facts.is_empty() || !threads.is_empty() {
+            let message = FromWorker::Leaving { facts, threads };
+            self.talk(py, |channel| channel.done(&message));
+        }
     }
 
     /// Looks for requests to install in a command line, and records them. The line without them, and what is

@@ -106,6 +106,8 @@ class Worker:
         for end in write_ends:
             os.close(end)
         self.outputs = []
+        # What the worker says of its end.
+        self.leaving = []
         self.send({"type": "hello", "protocol": 1, "installs": installs})
         self.cells = 0
         self.ready = None
@@ -195,6 +197,8 @@ class Worker:
                 self.send({"type": "go-on"})
             elif message["type"] == "barrier":
                 self.send({"type": "go-on"})
+            elif message["type"] == "leaving":
+                self.leaving.append(message)
             elif message["type"] == kind:
                 return message
             else:

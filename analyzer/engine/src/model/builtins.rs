@@ -171,6 +171,7 @@ const KERNEL: &[&str] = &[
     // IPython.
     "In",
     "Out",
+    "__builtin__",
     "_exit_code",
     "display",
     "get_ipython",
@@ -215,7 +216,7 @@ mod tests {
 
     #[test]
     fn history_names_are_known_and_ordinary_underscored_names_are_not() {
-        for name in ["_", "__", "___", "_1", "_i", "_i12", "_ii", "_oh"] {
+        for name in ["__builtin__", "_", "__", "___", "_1", "_i", "_i12", "_ii", "_oh"] {
             assert!(is_kernel_name(name), "{name}");
         }
         for name in ["_x", "_i_", "x", "_1a", "__init__"] {

@@ -1,12 +1,17 @@
 //! The end of a run: its process goes, in good order where that can be, and what is left undone is told.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use nbvet_protocol::{FromAgent, ToAgent};
+use nbvet_protocol::{FromAgent, LateFact, ToAgent};
 use nbvet_report::{AfterCellOrigin, CellError, CellOutcome, CellRun, Fact, RunEnd};
 
 use super::{Run, RunOutcome, Stop, entry};
 use crate::{event::RunEvent, job::Limits, session::Next};
+
+/// Facts that one cell has at most, with what came up late.
+const MAX_FACTS: usize = 100_000;
+/// Threads that are named.
+const MAX_THREADS: usize = 3;
 
 impl Run<'_> {
     /// Ends the process, and gives what came of it all.
@@ -50,6 +55,7 @@ impl Run<'_> {
             )
         );
         let mut killed = !gently;
+        let mut waits_for = Vec::new();
         let mut until = Instant::now() + if gently { end } else { silence };
         if gently {
             self.outputs.end();
@@ -66,9 +72,7 @@ impl Run<'_> {
                     killed = true;
                     until = Instant::now() + silence;
                     if matches!(next, Next::Deadline) {
-                        self.note_exit(
-                            "the process did not end when all cells were done, and was killed".to_owned(),
-                        );
+                        self.note_exit(never_ended(end, &waits_for));
                     }
                 }
                 Next::Deadline => self.session.abandon(),
@@ -83,6 +87,10 @@ impl Run<'_> {
                     if !killed {
                         self.note_bad_exit(status, signal);
                     }
+                }
+                Next::Said(FromAgent::Leaving { facts, threads, .. }) => {
+                    self.note_late(facts);
+                    waits_for = threads;
                 }
                 // The verdict stands: what comes after it is output, or nothing.
                 Next::Said(message) => _ = self.put_out(message),
@@ -102,9 +110,26 @@ impl Run<'_> {
         }
     }
 
+    /// What came up after the last cell belongs to the cell that it comes from, else to the last that ran.
+    fn note_late(&mut self, facts: Vec<LateFact>) {
+        for LateFact { cell, fact } in facts {
+            let of = cell.filter(|of| self.cells.iter().any(|run| run.cell == *of && has_run(run)));
+            if let Some(run) = self.last_run(of)
+                && run.facts.len() < MAX_FACTS
+            {
+                run.facts.push(fact);
+            }
+        }
+    }
+
+    /// The record of a cell, or of the last that ran.
+    fn last_run(&mut self, cell: Option<u32>) -> Option<&mut CellRun> {
+        let mut runs = self.cells.iter_mut().rev();
+        runs.find(|run| has_run(run) && cell.is_none_or(|cell| run.cell == cell))
+    }
+
     fn note_exit(&mut self, value: String) {
-        let ran = |run: &&mut CellRun| !matches!(run.outcome, CellOutcome::Skipped | CellOutcome::NotRun);
-        if let Some(run) = self.cells.iter_mut().rev().find(ran) {
+        if let Some(run) = self.last_run(None) {
             let error = CellError {
                 name: "Exit".to_owned(),
                 value,
@@ -121,5 +146,24 @@ impl Run<'_> {
         for run in &mut self.cells {
             run.output_bytes_cut = self.outputs.cut(run.cell);
         }
+    }
+}
+
+fn has_run(run: &CellRun) -> bool {
+    !matches!(run.outcome, CellOutcome::Skipped | CellOutcome::NotRun)
+}
+
+fn never_ended(limit: Duration, threads: &[String]) -> String {
+    let seconds = limit.as_secs_f64();
+    let killed = format!("the process still ran {seconds} s after the last cell, and was killed");
+    let names: Vec<String> = threads
+        .iter()
+        .take(MAX_THREADS)
+        .map(|name| format!("`{name}`"))
+        .collect();
+    match threads.len() {
+        0 => killed,
+        1 => format!("{killed}: the thread {} never ended", names.join(", ")),
+        _ => format!("{killed}: threads never ended, such as {}", names.join(", ")),
     }
 }

@@ -74,7 +74,7 @@ fn threads_that_never_end_are_told_with_the_last_cell() {
     let outcome = bench.run();
     assert_eq!(outcome.end, Some(RunEnd::Completed));
     let told = outcome.cells[1].facts.iter().any(|fact| {
-        matches!(fact, Fact::AfterCell { origin: AfterCellOrigin::Exit, error } if error.value.contains("did not end"))
+        matches!(fact, Fact::AfterCell { origin: AfterCellOrigin::Exit, error } if error.value.contains("threads never ended, such as `Thread-1"))
     });
     assert!(told, "{outcome:?}");
     assert_eq!(marked(&bench.mark), [] as [String; 0]);

@@ -29,6 +29,7 @@ def run(native, channel, kit, forks, preload=()):
     gc.enable()
     runner.announce(from_kit)
     runner.serve()
+    ending.begin(session)
     return 0
 
 

@@ -86,6 +86,17 @@ class Cells:
             frame = frame.f_back
         return None
 
+    def place_of_error(self, error):
+        """The cell that an exception passed through last, and its line there; None twice where that is none."""
+        found = None, None
+        trace = error.__traceback__
+        while trace is not None:
+            cell = self.files.get(trace.tb_frame.f_code.co_filename)
+            if cell is not None:
+                found = cell.index, cell.line(trace.tb_lineno)
+            trace = trace.tb_next
+        return found
+
     def line_of_error(self, error):
         """The line of the running cell that an exception passed through last."""
         found = None

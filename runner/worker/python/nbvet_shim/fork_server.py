@@ -84,7 +84,7 @@ def _has_threads():
 
 
 def _import_quietly(names):
-    """Import modules for all workers; the top-level names of all that came with them.
+    """Import modules for all workers; the top-level names of all that came with them or was looked for.
 
     None where that is not as if a notebook had imported them: one failed, warned, printed or started a thread.
     """
@@ -95,27 +95,47 @@ def _import_quietly(names):
 
     choose_backend()
     before = set(sys.modules)
+    missing = _Missing()
     printed = os.memfd_create("printed")
     for number in (1, 2):
         os.dup2(printed, number)
+    sys.meta_path.append(missing)
     try:
         with warnings.catch_warnings(record=True) as warned:
             # As IPython has it for code of the notebook.
             warnings.filterwarnings("default", category=DeprecationWarning, module=__name__)
+            ours = warnings.filters[0]
             for name in names:
                 importlib.import_module(name)
+            filters = [one for one in warnings.filters if one is not ours]
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
     except BaseException:
         return None
+    finally:
+        sys.meta_path.remove(missing)
+    # Those that the modules themselves set.
+    warnings.filters[:] = filters
     if warned or os.fstat(printed).st_size or threading.active_count() != 1:
         return None
     os.close(printed)
-    return {name.partition(".")[0] for name in set(sys.modules) - before}
+    return {name.partition(".")[0] for name in set(sys.modules) - before | missing.names}
+
+
+class _Missing:
+    """The last finder on `sys.meta_path`: notes what nobody found, as what libraries import where it is there."""
+
+    def __init__(self):
+        self.names = set()
+
+    def find_spec(self, name, path=None, target=None):
+        if "." not in name:
+            self.names.add(name)
 
 
 def _is_shadowed(loaded, folder):
-    """A file in the folder, where a notebook looks first, would be imported in the place of a loaded module."""
+    """A file in the folder, where a notebook looks first, would be imported in the place of a loaded module, or of
+    one that was looked for in vain."""
     try:
         return any(entry in _READ or entry.partition(".")[0] in loaded for entry in os.listdir(folder))
     except OSError:

@@ -12,6 +12,7 @@ from IPython.core.error import UsageError
 from nbvet_shim.answers import answer_all
 from nbvet_shim.cells import Cells
 from nbvet_shim.commands import Commands
+from nbvet_shim.ending import flush
 from nbvet_shim.kernel import request
 from nbvet_shim.loop import Loop
 from nbvet_shim.monitor import Monitor
@@ -92,6 +93,7 @@ class Runner:
 
     def _let_go(self):
         """The values of the last cell: they end with the notebook's own names."""
+        self.watch.is_over = True
         shell = self.shell
         self.result, self.outcome, shell.raised, shell.shown = [], None, None, []
         shell.displayhook.last, shell.last_execution_result = [], None
@@ -207,11 +209,7 @@ class Runner:
         elif error is not None:
             status = 1
             traceback.print_exception(type(error), error, error.__traceback__, file=sys.stderr)
-        for stream in (sys.__stdout__, sys.__stderr__):
-            try:
-                stream.flush()
-            except Exception:
-                continue
+        flush()
         os._exit(status & 0xFF)
 
     def _show(self, error):
@@ -242,7 +240,7 @@ class Runner:
             if shown is error:
                 lines = block
             else:
-                self._hook_failed(shown, block)
+                self._hook_failed(shown, block, "shown")
         if error is None:
             return self._exit_ending()
         if lines is None and type(error) is UsageError:
@@ -260,9 +258,9 @@ class Runner:
         code = _exit_code(request[0])
         return ("exit", ("SystemExit", code or "", [], None), False, code)
 
-    def _hook_failed(self, error, lines):
+    def _hook_failed(self, error, lines, origin):
         """An error was shown that did not end the cell."""
-        self.watch.failed("hook", error, lines=lines)
+        self.watch.failed(origin, error, lines=lines)
 
     def _flush_native_streams(self):
         """C libraries print through their own buffers."""

@@ -1,8 +1,11 @@
 """The IPython shell that stands in for ipykernel's: same name, same environment, no terminal, no kernel."""
 
+import atexit
 import builtins
 import os
+import shutil
 import sys
+import tempfile
 import warnings
 from pathlib import Path
 
@@ -155,7 +158,7 @@ class ZMQInteractiveShell(InteractiveShell):
         text, lines = plain(str(evalue)), [plain(str(line)) for line in stb]
         self.session.error(plain(str(etype.__name__)), text, lines)
         if self.in_hook:
-            self.on_hook_error(evalue, lines)
+            self.on_hook_error(evalue, lines, "hook")
         else:
             self.shown.append((evalue, lines))
 
@@ -231,34 +234,53 @@ _prepared = None
 def prepare():
     """Make the shell of all processes that are forked from this one."""
     global _prepared
-    home = os.environ.get("IPYTHONDIR") or os.path.join(os.path.expanduser("~"), ".ipython")
-    if not os.access(home if os.path.exists(home) else os.path.dirname(home), os.W_OK):
-        # IPython would make a temporary folder, which is for one process.
+    shell, folders = _new_shell()
+    if folders:
+        # IPython could not write to its own folder and made a temporary one, which is for one process.
+        _remove(folders)
+        ZMQInteractiveShell.clear_instance()
         return
-    _prepared = _new_shell()
+    _prepared = shell
     # What is compiled when the first cell is read and the first value shown.
-    _prepared.transform_cell("0\n")
-    _prepared.display_formatter.format(0)
+    shell.transform_cell("0\n")
+    shell.display_formatter.format(0)
 
 
 def _new_shell():
+    """A shell, and the temporary folders that IPython made for it and forgot."""
     config = Config()
     config.HistoryManager.hist_file = ":memory:"
     # A kernel has this extension from the start; here it is loaded when a cell uses it.
     config.MagicsManager.lazy_magics = {"store": "IPython.extensions.storemagic"}
     # Libraries look for this section to tell a notebook from a terminal.
     config.IPKernelApp.connection_file = "kernel-nbvet.json"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        shell = ZMQInteractiveShell.instance(config=config)
-    _leave_no_folder(shell)
-    return shell
+    folders = []
+    make = tempfile.mkdtemp
+
+    def mkdtemp(*args, **keywords):
+        folders.append(os.path.abspath(make(*args, **keywords)))
+        return folders[-1]
+
+    tempfile.mkdtemp = mkdtemp
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            shell = ZMQInteractiveShell.instance(config=config)
+    finally:
+        tempfile.mkdtemp = make
+    return shell, folders
+
+
+def _remove(folders):
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def make_shell(session, cells, commands):
     """The one shell of this process."""
     if _prepared is None:
-        shell = _new_shell()
+        shell, folders = _new_shell()
+        atexit.register(_remove, folders)
     else:
         shell = _prepared
         shell.starting_dir = os.getcwd()
@@ -278,16 +300,6 @@ def make_shell(session, cells, commands):
     pretend("ipykernel", ("displayhook", "iostream", "ipkernel", "kernelapp", "zmqshell"), actions)
     _refuse_input()
     return shell
-
-
-def _leave_no_folder(shell):
-    """Where the home cannot be written to, IPython makes a folder of its own and forgets it."""
-    usual = os.environ.get("IPYTHONDIR") or os.path.join(os.path.expanduser("~"), ".ipython")
-    if not os.path.exists(usual) and os.path.isdir(shell.ipython_dir):
-        import atexit
-        import shutil
-
-        atexit.register(shutil.rmtree, shell.ipython_dir, ignore_errors=True)
 
 
 def _classes():

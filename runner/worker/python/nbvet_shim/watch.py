@@ -17,6 +17,8 @@ class Watch:
     def __init__(self, session, cells):
         self._session = session
         self._cells = cells
+        # The last cell is done: errors are told with the cell that they come from.
+        self.is_over = False
         self._recording = getattr(warnings, "_showwarnmsg_impl", None)
 
     def install(self):
@@ -81,7 +83,11 @@ class Watch:
         if self._session.forked:
             return
         try:
-            self._session.after_cell(origin, self.described(error, kind, lines))
+            described, cell = self.described(error, kind, lines), None
+            if self.is_over:
+                cell, line = self._cells.place_of_error(error)
+                described = (*described[:3], line)
+            self._session.after_cell(origin, described, cell)
         except Exception:
             # Told on stderr all the same, by the hook that was there before.
             return
