@@ -30,7 +30,11 @@ rule! {
     ///
     /// Left alone: what the notebook counts, fills or drops below (`isna`, `info`, `describe`, `count`, `fillna`,
     /// `dropna`, an imputer, an `assert`), and steps that leave gaps by their nature: `shift`, `rolling`,
-    /// `pct_change`, `resample`, `pivot`, `reindex`, `where`, an outer join.
+    /// `pct_change`, `resample`, `pivot`, `reindex`, `where`, an outer join. Both the number and the share of what is
+    /// missing must have grown: a step that only leaves rows out makes no gap.
+    ///
+    /// Where less than half of a column is missing, it counts one severity less: a few keys without a partner are
+    /// often known, a column that is mostly empty is not.
     ///
     /// ## Examples
     ///
@@ -117,7 +121,33 @@ const MAKE_GAPS: &[&str] = &[
 struct Gaps<'a> {
     column: Option<&'a str>,
     missing: ShareCount,
-    before: f64,
+    before: Most,
+}
+
+/// The most that was missing in any of several columns, as a number and as a share.
+#[derive(Clone, Copy, Default)]
+struct Most {
+    count: u64,
+    share: f64,
+}
+
+impl Most {
+    /// `None` of no columns.
+    fn of(columns: impl Iterator<Item = ShareCount>) -> Option<Self> {
+        columns
+            .map(|missing| Self {
+                count: missing.count,
+                share: share(missing),
+            })
+            .reduce(Self::or)
+    }
+
+    fn or(self, other: Self) -> Self {
+        Self {
+            count: self.count.max(other.count),
+            share: self.share.max(other.share),
+        }
+    }
 }
 
 impl RunRule for MissingGrown {
@@ -172,7 +202,7 @@ fn grown<'a>(model: &Model<'a>, change: &Change<'a>) -> Option<Gaps<'a>> {
     let columns = change.after.columns.iter();
     let grown = columns.filter_map(|column| {
         let missing = column.missing?;
-        let before = share_in_sources(change, &column.name)?;
+        let before = most_in_sources(change, &column.name)?;
         is_more(missing, before).then_some(Gaps {
             column: Some(&column.name),
             missing,
@@ -183,7 +213,7 @@ fn grown<'a>(model: &Model<'a>, change: &Change<'a>) -> Option<Gaps<'a>> {
 }
 
 fn of_column<'a>(change: &Change<'a>, column: Option<&'a str>, missing: ShareCount) -> Option<Gaps<'a>> {
-    let before = share_before(change, column)?;
+    let before = most_before(change, column)?;
     is_more(missing, before).then_some(Gaps {
         column,
         missing,
@@ -191,9 +221,10 @@ fn of_column<'a>(change: &Change<'a>, column: Option<&'a str>, missing: ShareCou
     })
 }
 
-/// More than what a few rows more or less explain.
-fn is_more(missing: ShareCount, before: f64) -> bool {
-    missing.count > 0 && share(missing) > before + 0.001
+/// More than what a few rows more or less explain. Where only rows went, the number has not grown; where rows came
+/// more than once, the share has not.
+fn is_more(missing: ShareCount, before: Most) -> bool {
+    missing.count > before.count && share(missing) > before.share + 0.001
 }
 
 #[expect(clippy::cast_precision_loss, reason = "numbers of rows")]
@@ -209,27 +240,28 @@ fn column_share(table: &ValueFacts, column: &str) -> Option<ShareCount> {
     table.columns.iter().find(|one| one.name == column)?.missing
 }
 
-/// The largest share that is missing in the columns that the value is made of; of tables without columns that are
-/// named there, in any of theirs.
-fn share_before(change: &Change<'_>, column: Option<&str>) -> Option<f64> {
+/// What is missing in the columns that the value is made of; of tables without columns that are named there, in any
+/// of theirs.
+fn most_before(change: &Change<'_>, column: Option<&str>) -> Option<Most> {
     let named = strings(change.value);
-    let mut most = None;
+    let mut most: Option<Most> = None;
     for (name, table) in change.sources() {
         let is_only_target = name == change.name && !names(change.value).contains(&name);
         let of_table = if table.columns.is_empty() {
-            table.nan.map(share)
+            Most::of(table.nan.into_iter())
         } else if is_only_target {
-            column.and_then(|column| column_share(table, column)).map(share)
+            Most::of(column.and_then(|column| column_share(table, column)).into_iter())
         } else {
             let columns = table.columns.iter();
             let wanted = |label: &str| named.is_empty() || named.contains(&label);
-            let shares = columns
-                .filter(|one| wanted(&one.name))
-                .filter_map(|one| one.missing.map(share));
-            shares.max_by(f64::total_cmp)
+            Most::of(
+                columns
+                    .filter(|one| wanted(&one.name))
+                    .filter_map(|one| one.missing),
+            )
         };
         most = match (most, of_table) {
-            (Some(one), Some(other)) => Some(f64::max(one, other)),
+            (Some(one), Some(other)) => Some(one.or(other)),
             (one, other) => one.or(other),
         };
     }
@@ -237,15 +269,15 @@ fn share_before(change: &Change<'_>, column: Option<&str>) -> Option<f64> {
 }
 
 /// What was missing in a column of this name in the tables that were joined.
-fn share_in_sources(change: &Change<'_>, column: &str) -> Option<f64> {
+fn most_in_sources(change: &Change<'_>, column: &str) -> Option<Most> {
     let plain = column
         .strip_suffix("_x")
         .or_else(|| column.strip_suffix("_y"))
         .unwrap_or(column);
-    let shares = change
+    let columns = change
         .sources()
         .filter_map(|(_, table)| column_share(table, column).or_else(|| column_share(table, plain)));
-    shares.map(share).max_by(f64::total_cmp)
+    Most::of(columns)
 }
 
 fn coerces(value: &Expr) -> bool {
@@ -288,7 +320,7 @@ fn finding(model: &Model<'_>, change: &Change<'_>, gaps: &Gaps<'_>) -> Finding {
         (1, _) => format!("1 of {of} values of {what} is missing"),
         _ => format!("{count} of {of} values of {what} are missing"),
     };
-    let earlier = if before > 0.0 {
+    let earlier = if before.count > 0 {
         "more than before this step"
     } else {
         "and none was before this step"
