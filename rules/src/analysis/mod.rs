@@ -15,6 +15,7 @@ pub(crate) mod expectations;
 pub(crate) mod fallback;
 pub(crate) mod handlers;
 pub(crate) mod harm;
+pub(crate) mod headline;
 pub(crate) mod history;
 pub(crate) mod inspection;
 pub(crate) mod learning;

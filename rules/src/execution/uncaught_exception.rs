@@ -3,7 +3,7 @@
 use nbvet_engine::{Check, Finding, Row, Run, RunContext, RunRule};
 use nbvet_report::{CellError, CellRun, RunEnd};
 
-use crate::macros::rule;
+use crate::{analysis::headline, macros::rule};
 
 rule! {
     /// A cell that raised an exception which nothing caught.
@@ -79,7 +79,8 @@ impl RunRule for UncaughtException {
             return;
         };
         let at = cx.at_line(cell.cell, error.line);
-        let value = without_file(error.value.lines().next().unwrap_or_default());
+        let value = headline::of(&error.value);
+        let value = without_file(&value);
         let message = if value.is_empty() {
             format!("this cell raised {}", error.name)
         } else {

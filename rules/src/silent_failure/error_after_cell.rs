@@ -3,7 +3,7 @@
 use nbvet_engine::{Check, Finding, Row, Run, RunContext, RunRule};
 use nbvet_report::{AfterCellOrigin, Fact};
 
-use crate::macros::rule;
+use crate::{analysis::headline, macros::rule};
 
 rule! {
     /// An error in a thread, a task or the drawing of a figure, which the cell itself does not see.
@@ -12,6 +12,9 @@ rule! {
     ///
     /// Such an error is printed and forgotten: the cell has ended, or ends, as if nothing had happened, and what the
     /// thread or task was to do is not done.
+    ///
+    /// What fails in a `__del__`, or when the process ends, counts one severity less: the cells have their results by
+    /// then, and mostly only something that was to be closed stays open.
     ///
     /// ## Examples
     ///
@@ -77,7 +80,7 @@ impl RunRule for ErrorAfterCell {
                 let Fact::AfterCell { origin, error } = fact else {
                     continue;
                 };
-                let value = error.value.lines().next().unwrap_or_default();
+                let value = headline::of(&error.value);
                 let how = match origin {
                     AfterCellOrigin::Thread => "raised in a thread",
                     AfterCellOrigin::Task => "raised in a task",
@@ -88,7 +91,7 @@ impl RunRule for ErrorAfterCell {
                 };
                 let told = if *origin == AfterCellOrigin::Exit {
                     // What is told is no exception.
-                    value.to_owned()
+                    value.into_owned()
                 } else {
                     format!("{}: {value}, {how}", error.name)
                 };

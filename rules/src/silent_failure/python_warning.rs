@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use nbvet_engine::{Check, Finding, Row, Run, RunContext, RunRule};
 use nbvet_report::{Fact, Severity};
 
-use crate::macros::rule;
+use crate::{analysis::headline, macros::rule};
 
 rule! {
     /// A Python warning that was issued while a cell ran.
@@ -63,14 +63,14 @@ impl RunRule for PythonWarning {
                 }
                 let deprecation = is_deprecation(category) || bases.iter().any(|base| is_deprecation(base));
                 let at = cx.at_line(cell.cell, *line);
-                let text = message.lines().next().unwrap_or_default();
+                let text = headline::of(message);
                 let times = if *count > 1 {
                     format!(" ({count} times)")
                 } else {
                     String::new()
                 };
                 let finding = Finding::new(at, format!("{category}: {text}{times}"))
-                    .because(meaning(category, text))
+                    .because(meaning(category, &text))
                     .lowered_if(deprecation);
                 cx.report(if deprecation {
                     finding.at_most(Severity::Warning)
