@@ -29,6 +29,7 @@ pub(crate) mod responses;
 pub(crate) mod retries;
 pub(crate) mod sessions;
 pub(crate) mod steps;
+pub(crate) mod summed;
 pub(crate) mod table_steps;
 pub(crate) mod tables;
 pub(crate) mod tested;

@@ -6,6 +6,7 @@ use crate::{
     analysis::{
         inspection::{Inspection, Look},
         steps::root,
+        summed,
         table_steps::{self, How, Join, Step, rows_of},
         tables::{self, Change},
         tested,
@@ -26,6 +27,10 @@ rule! {
     /// lose all, and when a filter that kept nothing is used below. Left alone: what the notebook tests (`if
     /// late.empty`, `assert len(full)`), and filters whose name says that they look for what is wrong (`duplicates`,
     /// `missing`).
+    ///
+    /// Two counts one severity less: a filter that kept nothing and of which no figure is made (`late["v"].sum()` is
+    /// one), since nothing may fit one day; and a join that lost half of the rows or more but not all, since a table of
+    /// a few keys may choose on purpose.
     ///
     /// ## Examples
     ///
@@ -150,10 +155,18 @@ fn judge<'a>(
     let finding = Finding::new(model.location(change.cell, change.value.range()), message)
         .because("What is computed from here on is computed from what is left, and nothing says so.")
         .help(help(step, name, of))
-        // A filter may keep nothing one day, and a table of a few keys may choose on purpose.
-        .lowered_if(matches!(step, Step::Filter { .. }) || (matches!(step, Step::Join(_)) && !emptied))
+        .lowered_if(may_be_so(model, change, step, emptied))
         .about(format!("rows:{name}"));
     Some(finding)
+}
+
+/// A filter may keep nothing one day, unless figures are made of it; a table of a few keys may choose on purpose.
+fn may_be_so(model: &Model<'_>, change: &Change<'_>, step: &Step<'_>, emptied: bool) -> bool {
+    match step {
+        Step::Filter { .. } => !summed::is_summed_up(model, change.name, change.end()),
+        Step::Join(_) => !emptied,
+        Step::DropGaps { .. } => false,
+    }
 }
 
 fn joined(change: &Change<'_>, join: &Join<'_>, left: &str, (before, after): (u64, u64)) -> Option<String> {
