@@ -121,6 +121,38 @@ fn s2_a_command_that_ended_well_makes_the_static_finding_a_note() {
 }
 
 #[test]
+fn s2_a_bash_cell_whose_commands_all_ended_well_makes_the_static_finding_a_note() {
+    let severity = |script: &str, statuses: &[i32]| {
+        let of = |status| Fact::Command {
+            command: "make all".to_owned(),
+            how: CommandKind::ScriptCell,
+            status,
+            line: Some(3),
+            hidden: status != 0,
+        };
+        let facts = statuses.iter().copied().map(of).collect();
+        let found = judge(&[script], vec![facts], &Settings::default());
+        let found = found.iter().find(|found| found.rule.id == "NB209");
+        found.map(|found| found.severity)
+    };
+    let bash = "%%bash\nmake all\nmake tools\necho done";
+    assert_eq!(severity(bash, &[]), Some(Severity::Warning), "it did not run");
+    assert_eq!(severity(bash, &[0]), Some(Severity::Note));
+    assert_eq!(
+        severity(bash, &[2, 0]),
+        Some(Severity::Warning),
+        "another one failed"
+    );
+    let unwatched = [
+        "%%sh\nmake all\necho done",
+        "%%bash\nmake all && cp all b\necho done",
+    ];
+    for script in unwatched {
+        assert_eq!(severity(script, &[0]), Some(Severity::Warning), "{script}");
+    }
+}
+
+#[test]
 fn s2_a_status_that_nobody_reads_stays_an_error_where_explicit_exit_codes_are_required() {
     let mut settings = Settings::default();
     settings.flags.require_explicit_exit_codes = true;

@@ -19,6 +19,9 @@ rule! {
     /// Commands before the last that only show something, make folders or install packages do not count, nor those
     /// that say what is to happen when they fail (`|| exit 1`, `|| true`, a question for `$?` below).
     ///
+    /// After a run in which every command of a `%%bash` cell ended well this is a note. Of `%%sh` cells, and of
+    /// commands that are joined by `&&`, a run does not see it.
+    ///
     /// ## Examples
     ///
     /// ```python bad

@@ -1,9 +1,12 @@
 //! NB212 command-failed.
 
 use nbvet_engine::{Check, Finding, Row, Run, RunContext, RunRule};
-use nbvet_report::{CommandKind, Fact};
+use nbvet_report::{CellRun, CommandKind, Fact};
 
-use crate::{analysis::commands, macros::rule};
+use crate::{
+    analysis::commands::{self, script},
+    macros::rule,
+};
 
 rule! {
     /// A command that failed while its cell went on.
@@ -46,6 +49,9 @@ impl RunRule for CommandFailed {
         let read = commands::status_is_read(cx.model());
         for cell in run.cells {
             let meant = cx.cell(cell).is_some_and(nbvet_engine::ParsedCell::may_raise);
+            for subject in commands_that_ended_well(cx, cell) {
+                cx.all_well(cell.cell, subject);
+            }
             for fact in &cell.facts {
                 let Fact::Command {
                     command,
@@ -80,6 +86,33 @@ impl RunRule for CommandFailed {
             }
         }
     }
+}
+
+/// The commands of a `%%bash` cell, where all are known to have ended well: each that fails is told by a trap. Other
+/// shells have none, nor has bash for the first command of `a && b`, nor any where the worker cannot be told.
+fn commands_that_ended_well(cx: &RunContext<'_, '_>, run: &CellRun) -> Vec<String> {
+    let statuses = run.facts.iter().filter_map(|fact| match fact {
+        Fact::Command {
+            how: CommandKind::ScriptCell,
+            status,
+            ..
+        } => Some(*status),
+        _ => None,
+    });
+    let (told, all_well) = statuses.fold((false, true), |(_, well), status| (true, well && status == 0));
+    let script = cx.cell(run).and_then(script::of_cell);
+    let Some(script) = script.filter(|script| told && all_well && script.is_watched()) else {
+        return Vec::new();
+    };
+    let commands = script.commands();
+    if commands.iter().any(|command| command.text.contains("&&")) {
+        return Vec::new();
+    }
+    let notebook = cx.model().parsed().notebook();
+    commands
+        .into_iter()
+        .map(|command| format!("line:{}", notebook.location(run.cell, command.span).line))
+        .collect()
 }
 
 fn finding(

@@ -8,6 +8,7 @@ use nbvet_engine::ParsedCell;
 pub(crate) struct Script<'a> {
     source: &'a str,
     arguments: &'a str,
+    is_bash: bool,
     magic: Range<usize>,
     /// Where it begins, in bytes of the cell's source.
     pub(crate) body_start: usize,
@@ -32,6 +33,7 @@ pub(crate) fn of_cell<'a>(cell: &'a ParsedCell<'a>) -> Option<Script<'a>> {
     Some(Script {
         source: cell.cell.source.as_str(),
         arguments: magic.arguments.as_str(),
+        is_bash: magic.name.as_str() == "bash",
         magic: magic.span.clone(),
         body_start,
     })
@@ -41,6 +43,11 @@ impl Script<'_> {
     /// The line of the magic.
     pub(crate) fn magic_line(&self) -> Range<usize> {
         self.magic.clone()
+    }
+
+    /// A run tells of each command that fails: bash can, on Linux.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.is_bash && cfg!(target_os = "linux")
     }
 
     /// `set -e` in any of its forms, `-e` for the shell itself, or a trap for errors; also where IPython is told not
@@ -157,6 +164,7 @@ mod tests {
         let script = Script {
             source: body,
             arguments: "",
+            is_bash: true,
             magic: 0..0,
             body_start: 0,
         };
@@ -196,6 +204,7 @@ mod tests {
             ("--no-raise-error", ""),
         ] {
             let script = Script {
+                is_bash: true,
                 source: body,
                 arguments,
                 magic: 0..0,
