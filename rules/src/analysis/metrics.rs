@@ -7,6 +7,8 @@ use nbvet_engine::{
     model::{Binding, BindingKind, summarize},
 };
 
+use super::{calls, inspection::WARM_UP, steps};
+
 /// How many names and functions are followed from an expression.
 const MAX_STEPS: u32 = 3;
 
@@ -36,6 +38,132 @@ const REDUCTIONS: &[&str] = &[
 
 /// Ends of the names of functions that give a figure: `r2_score`, `mean_squared_error`, `log_loss`.
 const ENDS: &[&str] = &["_score", "_error", "_loss", "accuracy", "rmse", "_auc", "_coef"];
+
+/// Scores of several rounds, NaN where one has failed.
+const ROUNDS: &[&str] = &[
+    "cross_val_score",
+    "cross_validate",
+    "learning_curve",
+    "validation_curve",
+    "permutation_test_score",
+];
+
+/// Tests and fits that give several figures under names of their own.
+const TESTS: &[&str] = &[
+    "pearsonr",
+    "spearmanr",
+    "kendalltau",
+    "pointbiserialr",
+    "linregress",
+    "theilslopes",
+    "mannwhitneyu",
+    "wilcoxon",
+    "kruskal",
+    "shapiro",
+    "levene",
+    "bartlett",
+    "fligner",
+    "f_oneway",
+    "chisquare",
+    "chi2_contingency",
+    "fisher_exact",
+    "friedmanchisquare",
+    "ks_2samp",
+    "kstest",
+    "jarque_bera",
+    "ranksums",
+];
+
+/// What fitted models and tests call their figures, and what is no name of a column.
+const FIGURES: &[&str] = &[
+    "pvalue",
+    "rvalue",
+    "rsquared",
+    "rsquared_adj",
+    "fvalue",
+    "f_pvalue",
+    "best_score_",
+    "oob_score_",
+];
+
+/// The expression takes a figure out of what was computed: `np.corrcoef(a, b)[0, 1]`, `test.pvalue`.
+pub(crate) fn is_taken_from_figures<'a>(model: &Model<'a>, value: &'a Expr) -> bool {
+    let has_name = matches!(value, Expr::Attribute(part) if FIGURES.contains(&part.attr.as_str()));
+    match taken_from(value) {
+        Expr::Call(call) => has_name || gives_figures(call),
+        Expr::Name(name) => {
+            let Some([id]) = model.certain_bindings(name) else {
+                return false;
+            };
+            matches!(model.binding(*id).kind, BindingKind::Value(Expr::Call(call)) if has_name || is_test(call))
+        }
+        _ => false,
+    }
+}
+
+/// The expression is a call that scores, or a part of what it gives.
+pub(crate) fn gives_scores(value: &Expr) -> bool {
+    matches!(taken_from(value), Expr::Call(call) if {
+        let name = calls::name(call);
+        ROUNDS.contains(&name) || name.ends_with("_score")
+    })
+}
+
+/// What parts are taken from by brackets, attributes and `get` or `item`.
+fn taken_from(mut value: &Expr) -> &Expr {
+    loop {
+        value = match value {
+            Expr::Subscript(part) => &part.value,
+            Expr::Attribute(part) => &part.value,
+            Expr::Call(call) => match &*call.func {
+                Expr::Attribute(method) if matches!(method.attr.as_str(), "get" | "item" | "squeeze") => {
+                    &method.value
+                }
+                _ => return value,
+            },
+            _ => return value,
+        };
+    }
+}
+
+/// The call computes several figures at once. The first rows of a rolling mean are NaN by their nature.
+fn gives_figures(call: &ExprCall) -> bool {
+    let name = calls::name(call);
+    let sums_up = match name {
+        "agg" | "aggregate" => is_agg_of_figures(call),
+        "corrcoef" => true,
+        _ => is_reduction(name) || ROUNDS.contains(&name) || is_test(call),
+    };
+    let warms_up =
+        matches!(&*call.func, Expr::Attribute(method) if steps::has_method(&method.value, WARM_UP));
+    sums_up && is_whole(call) && !warms_up
+}
+
+/// `agg({"v": "mean"})`, and not `agg("first")`.
+fn is_agg_of_figures(call: &ExprCall) -> bool {
+    let given = call.arguments.args.iter();
+    let mut given = given.chain(call.arguments.keywords.iter().map(|keyword| &keyword.value));
+    given.any(|given| {
+        let words = steps::strings(given);
+        words.iter().any(|word| REDUCTIONS.contains(word))
+            || matches!(given, Expr::Attribute(function) if REDUCTIONS.contains(&function.attr.as_str()))
+    })
+}
+
+fn is_test(call: &ExprCall) -> bool {
+    let name = calls::name(call);
+    TESTS.contains(&name) || name.starts_with("ttest_")
+}
+
+fn is_reduction(name: &str) -> bool {
+    REDUCTIONS.contains(&name) || ENDS.iter().any(|end| name.ends_with(end))
+}
+
+/// The call makes one number, not one for each row.
+fn is_whole(call: &ExprCall) -> bool {
+    let mut keywords = call.arguments.keywords.iter();
+    !keywords.any(|keyword| keyword.arg.as_ref().is_some_and(|name| name.as_str() == "axis"))
+}
 
 /// The expression is a list, tuple or dict of which some item is a figure.
 pub(crate) fn has_figures<'a>(model: &Model<'a>, value: &'a Expr) -> bool {
@@ -138,13 +266,7 @@ impl<'a> Search<'a, '_> {
             Expr::Attribute(method) => (method.attr.as_str(), Some(&*method.value)),
             _ => return false,
         };
-        let reduces = REDUCTIONS.contains(&name) || ENDS.iter().any(|end| name.ends_with(end));
-        let whole = !call
-            .arguments
-            .keywords
-            .iter()
-            .any(|keyword| keyword.arg.as_ref().is_some_and(|name| name.as_str() == "axis"));
-        if reduces && whole {
+        if is_reduction(name) && is_whole(call) {
             return true;
         }
         match name {

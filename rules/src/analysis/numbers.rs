@@ -27,6 +27,12 @@ pub(crate) fn check<'a>(run: &Run<'a>, cx: &mut RunContext<'a, '_>, wanted: Want
                     bound(cx.model(), position, name, wanted)
                 }
                 Fact::Result { value } if is_wanted(value, wanted) => shown(cx.model(), position, wanted),
+                Fact::Bound { name, value, .. } if is_all_missing(value, wanted) => {
+                    bound_scores(cx.model(), position, name, value)
+                }
+                Fact::Result { value } if is_all_missing(value, wanted) => {
+                    shown_scores(cx.model(), position, value)
+                }
                 Fact::Bound { name, value, .. } => items(value, wanted)
                     .and_then(|items| bound_items(cx.model(), position, name, items, wanted)),
                 Fact::Result { value } => {
@@ -51,6 +57,55 @@ fn is_wanted(value: &ValueFacts, wanted: Wanted) -> bool {
             )
     )
 }
+
+/// An array of which every number is NaN.
+fn is_all_missing(value: &ValueFacts, wanted: Wanted) -> bool {
+    let is_array = value.type_name == "numpy.ndarray" && wanted == Wanted::Missing;
+    is_array && value.nan.is_some_and(|nan| nan.count == nan.of && nan.of > 0)
+}
+
+/// All scores of a validation are NaN: each of its rounds has failed, and no error says so.
+fn bound_scores(model: &Model<'_>, position: usize, name: &str, value: &ValueFacts) -> Option<Finding> {
+    let last = bindings_in(model, position, name).pop()?;
+    let source = missing_values::source(last).filter(|source| metrics::gives_scores(source))?;
+    let meant = missing_values::is_made_of(model, source, Wanted::Missing);
+    if meant || name.starts_with('_') || missing_values::is_looked_at(model, name) {
+        return None;
+    }
+    let how_many = value.nan.map_or(0, |nan| nan.of);
+    let finding = Finding::new(
+        model.location_of(last.place),
+        format!("all {how_many} values of `{name}` are NaN, not numbers"),
+    )
+    .because(SCORES_FAILED)
+    .help(format!(
+        "let the error be raised (`error_score=\"raise\"`), and check: `assert np.isfinite({name}).all()`"
+    ))
+    .about(format!("name:{name}"));
+    Some(finding)
+}
+
+/// The same of the value of the cell's last line.
+fn shown_scores(model: &Model<'_>, position: usize, value: &ValueFacts) -> Option<Finding> {
+    let Some(Stmt::Expr(last)) = model.cell(position).body().last() else {
+        return None;
+    };
+    if !metrics::gives_scores(&last.value) || missing_values::is_made_of(model, &last.value, Wanted::Missing)
+    {
+        return None;
+    }
+    let how_many = value.nan.map_or(0, |nan| nan.of);
+    let finding = Finding::new(
+        model.location(position, last.value.range()),
+        format!("all {how_many} values of this come out as NaN, not numbers"),
+    )
+    .because(SCORES_FAILED)
+    .help("let the error be raised: `error_score=\"raise\"`");
+    Some(finding)
+}
+
+const SCORES_FAILED: &str =
+    "scikit-learn puts NaN where fitting or scoring failed, and goes on: every round of this has failed.";
 
 /// Such numbers among the items of a container.
 fn items(value: &ValueFacts, wanted: Wanted) -> Option<&ItemCount> {
@@ -133,7 +188,10 @@ fn bound(model: &Model<'_>, position: usize, name: &str, wanted: Wanted) -> Opti
     let meant = bindings
         .iter()
         .any(|binding| missing_values::binding_is_made_of(model, binding, wanted));
-    if meant || is_named_so(model, last, wanted) || missing_values::source(last).is_some_and(is_lookup) {
+    if meant
+        || is_named_so(model, last, wanted)
+        || missing_values::source(last).is_some_and(|source| is_data(model, source))
+    {
         return None;
     }
     let word = word(wanted);
@@ -164,7 +222,7 @@ fn shown(model: &Model<'_>, position: usize, wanted: Wanted) -> Option<Finding> 
     };
     let value = &*last.value;
     // A name that is NaN was reported where it was bound, and a cell of a table is data.
-    if value.is_name_expr() || is_lookup(value) || missing_values::is_made_of(model, value, wanted) {
+    if value.is_name_expr() || is_data(model, value) || missing_values::is_made_of(model, value, wanted) {
         return None;
     }
     let word = word(wanted);
@@ -175,6 +233,11 @@ fn shown(model: &Model<'_>, position: usize, wanted: Wanted) -> Option<Finding> 
     .because(meaning(wanted))
     .help("look at what it is computed from, and check that it is not empty or zero");
     Some(finding)
+}
+
+/// What is picked out of a table or container is data, unless it is a figure among others.
+fn is_data<'a>(model: &Model<'a>, expression: &'a Expr) -> bool {
+    is_lookup(expression) && !metrics::is_taken_from_figures(model, expression)
 }
 
 /// The expression only picks something out of a table or container.

@@ -16,9 +16,11 @@ rule! {
     /// It spreads through every further computation without an error, into reports and dashboards. This is seen when
     /// the notebook runs, so it is no guess: the number *was* NaN.
     ///
-    /// Single numbers count, and figures such as means and scores in a list, tuple or dict; not the entries of a
-    /// frame, and not what is taken out of data. Left alone: numbers made from a NaN that the author
-    /// wrote, and names that the notebook tests with `isnan`, `isna` or `isfinite`.
+    /// Single numbers count, also such as are taken out of what was computed (`np.corrcoef(a, b)[0, 1]`,
+    /// `test.pvalue`), figures such as means and scores in a list, tuple or dict, and the scores of a validation when
+    /// all are NaN; not the entries of a frame, and not what is taken out of data (`row.price`, `df["x"][0]`). Left
+    /// alone: numbers made from a NaN that the author wrote, and names that the notebook tests with `isnan`, `isna` or
+    /// `isfinite`.
     ///
     /// ## Examples
     ///
