@@ -1,6 +1,6 @@
 //! NB005 out-of-memory.
 
-use nbvet_engine::{Check, Finding, Row, Run, RunContext, RunRule};
+use nbvet_engine::{Check, Row, Run, RunContext, RunRule};
 use nbvet_report::RunEnd;
 
 use crate::macros::rule;
@@ -37,9 +37,8 @@ impl RunRule for OutOfMemory {
             .as_ref()
             .map_or_else(String::new, |peak| format!(", it held {}", size(peak)));
         let message = format!("the notebook ran out of memory{limit}{peak}");
-        let at = cell.map_or_else(nbvet_report::Location::file_start, |cell| cx.at_line(cell, None));
         cx.report(
-            Finding::new(at, message)
+            super::somewhere_in(cx, *cell, message)
                 .because("Its process was ended; the cells below did not run.")
                 .help("read less at once, delete what is not needed any more, or raise the limit"),
         );

@@ -1,6 +1,6 @@
 //! NB004 process-died.
 
-use nbvet_engine::{Check, Finding, Row, Run, RunContext, RunRule};
+use nbvet_engine::{Check, Row, Run, RunContext, RunRule};
 use nbvet_report::RunEnd;
 
 use crate::macros::rule;
@@ -36,9 +36,9 @@ impl RunRule for ProcessDied {
             (None, Some(status)) => format!("ended itself with status {status}"),
             (None, None) => "ended".to_owned(),
         };
-        let at = cell.map_or_else(nbvet_report::Location::file_start, |cell| cx.at_line(cell, None));
+        let message = format!("the notebook's process {how} while this cell ran");
         cx.report(
-            Finding::new(at, format!("the notebook's process {how} while this cell ran"))
+            super::somewhere_in(cx, *cell, message)
                 .because("The cells below did not run.")
                 .help(help(*signal)),
         );
