@@ -6,6 +6,8 @@ use std::fmt::Write as _;
 use nbvet_report::{Answer, Decimal, Expectation, Extreme, Literal, Shape};
 use serde_json::Value;
 
+use crate::{check, comment::is_name, types};
+
 /// Columns of a table that are named; of wider ones only the shape is expected.
 const MAX_COLUMNS: usize = 100;
 /// Numbers of equal runs may move by this share of their span.
@@ -56,12 +58,42 @@ pub fn propose(first: &[Seen], second: &[Seen], id_of: &dyn Fn(u32) -> Option<St
             .find(|other| other.cell == seen.cell && other.name == seen.name);
         one(seen, other, id_of)
     };
-    first.iter().filter_map(of).collect()
+    let mut proposals: Vec<(&Seen, Proposal)> =
+        first.iter().filter_map(|seen| Some((seen, of(seen)?))).collect();
+    leave_out_shown_names(&mut proposals);
+    proposals.into_iter().map(|(_, proposal)| proposal).collect()
+}
+
+/// A cell that ends with a name shows what the name holds: said once is enough.
+fn leave_out_shown_names(proposals: &mut Vec<(&Seen, Proposal)>) {
+    let says_the_same = |one: &Proposal, other: &Proposal| {
+        let (Some(result), Some(named)) = (&one.expectation, &other.expectation) else {
+            return one.expectation == other.expectation && one.unsteady == other.unsteady;
+        };
+        let named = Expectation {
+            name: None,
+            ..named.clone()
+        };
+        *result == named && one.unsteady == other.unsteady
+    };
+    let is_told = |seen: &Seen, proposal: &Proposal| {
+        proposals.iter().any(|(other, named)| {
+            other.cell == seen.cell && other.name.is_some() && says_the_same(proposal, named)
+        })
+    };
+    let kept: Vec<bool> = proposals
+        .iter()
+        .map(|(seen, proposal)| seen.name.is_some() || !is_told(seen, proposal))
+        .collect();
+    let mut kept = kept.into_iter();
+    proposals.retain(|_| kept.next().unwrap_or(true));
 }
 
 fn one(seen: &Seen, other: Option<&Seen>, id_of: &dyn Fn(u32) -> Option<String>) -> Option<Proposal> {
     let kind = seen.answer.types.first()?;
-    if TOOLS.contains(&kind.as_str()) || seen.name.as_deref().is_some_and(|name| name.starts_with('_')) {
+    // `globals()` takes names that nobody can write.
+    let is_left_alone = |name: &str| name.starts_with('_') || !is_name(name);
+    if TOOLS.contains(&kind.as_str()) || seen.name.as_deref().is_some_and(is_left_alone) {
         return None;
     }
     let value = seen
@@ -95,13 +127,16 @@ fn one(seen: &Seen, other: Option<&Seen>, id_of: &dyn Fn(u32) -> Option<String>)
         cell: id.is_none().then_some(seen.cell),
         cell_id: id,
         name: seen.name.clone(),
-        type_name: Some(short_type(kind)),
+        type_name: Some(short_type(kind)).filter(|name| types::is_name(name)),
         ..Expectation::default()
     };
     if kind != "NoneType" {
         both.fill(&mut expectation, &mut proposal.unsteady);
     }
-    proposal.expectation = Some(expectation);
+    // What would be refused when it is read is not written.
+    proposal.expectation = check(expectation, &|_| true)
+        .ok()
+        .map(|checked| checked.expectation().clone());
     Some(proposal)
 }
 
@@ -123,7 +158,7 @@ struct Both<'a> {
 
 impl Both<'_> {
     fn fill(&self, into: &mut Expectation, unsteady: &mut Vec<String>) {
-        if self.scalar(into, unsteady) {
+        if self.scalar(into, unsteady) || self.whole_numbers(into) {
             return;
         }
         self.sizes(into, unsteady);
@@ -156,6 +191,16 @@ impl Both<'_> {
             into.no_nan = Some(true);
         }
         true
+    }
+
+    /// A few whole numbers, such as a shape: a range would say little of them. Whether it is that.
+    fn whole_numbers(&self, into: &mut Expectation) -> bool {
+        let (first, second) = (whole_numbers(self.first), whole_numbers(self.second));
+        let same = first.is_some() && first == second;
+        if same {
+            into.equals = first.map(Literal::List);
+        }
+        same
     }
 
     fn sizes(&self, into: &mut Expectation, unsteady: &mut Vec<String>) {
@@ -246,6 +291,19 @@ impl Both<'_> {
     }
 }
 
+/// The numbers of a short list or tuple, of which the short form shows all.
+fn whole_numbers(answer: &Answer) -> Option<Vec<Literal>> {
+    let is_sequence = matches!(answer.types.first().map(String::as_str), Some("list" | "tuple"));
+    let shown = answer.shown.as_deref().filter(|_| is_sequence)?;
+    let inner = shown.strip_prefix(['(', '['])?.strip_suffix([')', ']'])?;
+    let numbers = inner.split(',').map(str::trim).filter(|item| !item.is_empty());
+    let numbers: Vec<Literal> = numbers
+        .map(|item| item.parse().ok().map(Literal::Whole))
+        .collect::<Option<_>>()?;
+    let all = u64::try_from(numbers.len()).ok();
+    (!numbers.is_empty() && all == answer.length).then_some(numbers)
+}
+
 fn shown(end: Extreme) -> String {
     end.value().to_string()
 }
@@ -271,7 +329,7 @@ fn rounded(number: f64, towards: fn(f64) -> f64) -> f64 {
 
 /// A file for these expectations, to lie beside the notebook.
 pub fn to_yaml(notebook: &str, expectations: &[Expectation]) -> String {
-    let name = notebook.replace(['\n', '\r'], " ");
+    let name = notebook.replace(acts, " ");
     let mut text = format!(
         "# What is expected of {name}: proposed by `nbvet expect`, checked by `nbvet validate`.\nexpectedOutputs:"
     );
@@ -303,12 +361,44 @@ fn spaced(value: &Value) -> String {
         Value::Object(members) => {
             let members: Vec<String> = members
                 .iter()
-                .map(|(key, value)| format!("{}: {}", Value::String(key.clone()), spaced(value)))
+                .map(|(key, value)| {
+                    let key = escaped(&Value::String(key.clone()).to_string());
+                    format!("{key}: {}", spaced(value))
+                })
                 .collect();
             format!("{{{}}}", members.join(", "))
         }
-        other => other.to_string(),
+        other => escaped(&other.to_string()),
     }
+}
+
+/// A quoted text in which nothing breaks a line, acts on a terminal or turns the direction of writing.
+fn escaped(quoted: &str) -> String {
+    let mut text = String::with_capacity(quoted.len());
+    for character in quoted.chars() {
+        if acts(character) {
+            let _ = write!(text, "\\u{:04x}", u32::from(character));
+        } else {
+            text.push(character);
+        }
+    }
+    text
+}
+
+/// All of them have four digits in hexadecimal.
+fn acts(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{61c}'
+                | '\u{200e}'
+                | '\u{200f}'
+                | '\u{2028}'
+                | '\u{2029}'
+                | '\u{202a}'..='\u{202e}'
+                | '\u{2066}'..='\u{2069}'
+                | '\u{feff}'
+        )
 }
 
 #[cfg(test)]
@@ -348,6 +438,71 @@ mod tests {
         assert_eq!(proposed(&result), 1, "a name that is None is told");
         result[0].name = None;
         assert_eq!(proposed(&result), 0);
+    }
+
+    #[test]
+    fn a_name_that_a_cell_shows_is_expected_once_and_one_that_nobody_can_write_never() {
+        let five = serde_json::json!({"found": true, "types": ["int", "object"], "scalar": 5});
+        let names = |cell: u32, names: &[Option<&str>]| -> Vec<Seen> {
+            let of = |name: Option<&str>| Seen {
+                cell,
+                name: name.map(str::to_owned),
+                answer: serde_json::from_value(five.clone()).unwrap(),
+            };
+            names.iter().copied().map(of).collect()
+        };
+        let proposed = |seen: &[Seen]| -> Vec<String> {
+            let proposals = propose(seen, seen, &|_| None);
+            proposals.into_iter().map(|proposal| proposal.subject).collect()
+        };
+        let shown = names(1, &[None, Some("mean"), Some("weird name: x")]);
+        assert_eq!(proposed(&shown), ["cell 1, `mean`"]);
+        let mut elsewhere = names(1, &[Some("mean")]);
+        elsewhere.extend(names(2, &[None]));
+        assert_eq!(proposed(&elsewhere), ["cell 1, `mean`", "cell 2, the result"]);
+    }
+
+    #[test]
+    fn a_few_whole_numbers_are_expected_as_they_are() {
+        let of = |kind: &str, shown: &str, length: u64| {
+            serde_json::json!({"found": true, "types": [kind, "object"], "shown": shown, "length": length,
+                "range": [3, 5], "missing": {"count": 0, "of": length}})
+        };
+        for (given, expected) in [
+            (of("tuple", "(5, 3)", 2), "type tuple, equals [5, 3]"),
+            (of("tuple", "(5,)", 1), "type tuple, equals [5]"),
+            (of("list", "[5, -3, 0]", 3), "type list, equals [5, -3, 0]"),
+            (
+                of("list", "[5, 3.5]", 2),
+                "type list, from 2.9 to 5.1, no NaN, length 2",
+            ),
+            (
+                of("list", "a list of 9", 9),
+                "type list, from 2.9 to 5.1, no NaN, length 9",
+            ),
+        ] {
+            check(given.clone(), given, expected, &[]);
+        }
+    }
+
+    #[test]
+    fn nothing_that_is_written_acts_on_who_reads_it() {
+        let odd = "a\u{202e}b\u{2028}c\u{7f}\u{85}\u{1b}[2J\n";
+        let text = serde_json::json!({"found": true, "types": ["str", "object"], "scalar": odd});
+        let proposals = propose(&seen(text.clone()), &seen(text), &|_| None);
+        let written: Vec<Expectation> = proposals.into_iter().filter_map(|one| one.expectation).collect();
+        let yaml_text = to_yaml("a\u{2028}b\u{202e}.ipynb", &written);
+        assert!(
+            yaml_text.contains(r#""a\u202eb\u2028c\u007f\u0085\u001b[2J\n""#),
+            "{yaml_text}"
+        );
+        let acting = |c: &char| *c != '\n' && acts(*c);
+        assert_eq!(yaml_text.chars().find(acting), None);
+        let read = sidecar(yaml(&yaml_text).unwrap(), &|_| true).unwrap();
+        assert_eq!(
+            read[0].1.expectation().equals,
+            Some(Literal::Text(odd.to_owned()))
+        );
     }
 
     #[test]

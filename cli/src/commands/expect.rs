@@ -10,6 +10,7 @@ use nbvet_expect::{Proposal, Seen, propose, to_yaml, words};
 use nbvet_host::{Asked, Job, Questions, RunOutcome};
 use nbvet_notebook::Notebook;
 use nbvet_protocol::Isolation;
+use nbvet_render::harmless;
 use nbvet_report::{ExitCode, Expectation, RunEnd};
 
 use crate::{
@@ -103,7 +104,8 @@ fn one(path: &Path, args: &ExpectArgs, agents: &Agents) -> Result<ExitCode, Usag
 }
 
 fn refuse(path: &Path, reason: &str, code: ExitCode) -> ExitCode {
-    output::print(&format!("{}: nothing to propose: {reason}\n", shown(path)));
+    let said = format!("{}: nothing to propose: {reason}", shown(path));
+    output::print(&(harmless(&said) + "\n"));
     code
 }
 
@@ -179,11 +181,8 @@ fn review(
         .iter()
         .filter(|proposal| !proposal.unsteady.is_empty())
         .map(|proposal| {
-            format!(
-                "? {}: not the same twice: {}\n",
-                proposal.subject,
-                proposal.unsteady.join("; ")
-            )
+            let differs = proposal.unsteady.join("; ");
+            harmless(&format!("? {}: not the same twice: {differs}", proposal.subject)) + "\n"
         })
         .collect();
     let new: Vec<Expectation> = proposals
@@ -191,8 +190,10 @@ fn review(
         .filter_map(|proposal| proposal.expectation)
         .filter(|expectation| !tells_a_secret(expectation))
         .collect();
-    let line =
-        |expectation: &Expectation| format!("{}: {}\n", address(expectation, notebook), words(expectation));
+    let line = |expectation: &Expectation| {
+        let told = format!("{}: {}", address(expectation, notebook), words(expectation));
+        harmless(&told) + "\n"
+    };
     let gone = old
         .iter()
         .filter(|one| !new.contains(one))
@@ -203,7 +204,8 @@ fn review(
         .map(|one| format!("+ {}", line(one)));
     let changes: Vec<String> = gone.chain(more).collect();
     let kept = new.iter().filter(|one| old.contains(one)).count();
-    let head = format!("{}\n{}{}", shown(&sidecar), changes.concat(), unsteady.concat());
+    let file = harmless(&shown(&sidecar));
+    let head = format!("{file}\n{}{}", changes.concat(), unsteady.concat());
     let tail = format!(
         "{} expectations, {kept} of them there already, {} values not the same twice\n",
         new.len(),
@@ -224,7 +226,7 @@ fn review(
         path: shown(&sidecar),
         source,
     })?;
-    output::print(&format!("written to {}\n", shown(&sidecar)));
+    output::print(&format!("written to {file}\n"));
     Ok(ExitCode::Passed)
 }
 

@@ -299,7 +299,7 @@ fn a_yaml_bomb_is_refused_in_no_time() {
         bomb = format!("{bomb}a{level}: &a{level} [{before}]\n");
     }
     let said = refused_text("a.expect.yaml", &bomb);
-    assert!(said.contains("a.expect.yaml: this is no YAML"), "{said}");
+    assert!(said.contains("the file holds too much"), "{said}");
 }
 
 #[test]
@@ -314,4 +314,31 @@ fn secrets_in_values_are_masked() {
         "{told}"
     );
     fs::remove_file(sandbox.path("a.ipynb")).unwrap();
+}
+
+#[test]
+fn what_is_proposed_can_be_read_again_and_acts_on_nobody() {
+    let Some(python) = python() else { return };
+    let cells = [
+        "globals()['weird name: x'] = 5\nmark = 'a\\u202eb\\u2028c\\n'",
+        "shape = (5, 3)\nmean = 4.5\nmean",
+    ];
+    let sandbox = Sandbox::new().file("a.ipynb", &notebook(&cells));
+    sandbox.check(
+        &["expect", "a.ipynb", "--accept", "--python", &python],
+        &expect![[r#"
+            exit 0
+            --- stdout
+            a.expect.yaml
+            + cell 0, `mark`: type str, equals 'a�b�c\n'
+            + cell 1, `shape`: type tuple, equals [5, 3]
+            + cell 1, `mean`: type float, equals 4.5 within 0.000001
+            3 expectations, 0 of them there already, 0 values not the same twice
+            written to a.expect.yaml
+        "#]],
+    );
+    let file = fs::read_to_string(sandbox.path("a.expect.yaml")).unwrap();
+    assert!(file.contains(r"a\u202eb\u2028c\n"), "{file}");
+    let call = ["validate", "a.ipynb", "--python", &python];
+    assert_eq!(sandbox.output(&call).status.code(), Some(0));
 }
