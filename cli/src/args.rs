@@ -230,7 +230,8 @@ pub(crate) struct Flags {
     /// `--detect-silent-failures=false` turns the rules on silent failures off
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
     pub(crate) detect_silent_failures: Option<bool>,
-    /// Every command whose exit status nobody looks at is an error, even when it succeeded
+    /// Every command whose exit status nobody looks at is an error, even when it succeeded; those that only show
+    /// (`ls`, `echo`) or install are left out
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
     pub(crate) require_explicit_exit_codes: Option<bool>,
     /// A notebook without assertions, or with ones that cannot fail, is an error
