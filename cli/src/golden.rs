@@ -65,10 +65,10 @@ impl Goldens {
         Ok(Self { by_notebook })
     }
 
-    /// The golden notebook of a notebook; `None` where nothing is compared.
-    pub(crate) fn open(&self, notebook: &Path) -> Result<Option<Golden>, RunFailure> {
+    /// The golden notebook of a notebook; `None` where nothing is compared. `runs`: it has cells to run.
+    pub(crate) fn open(&self, notebook: &Path, runs: bool) -> Result<Option<Golden>, RunFailure> {
         let planned = self.by_notebook.get(notebook);
-        planned.map(|planned| Golden::open(planned, notebook)).transpose()
+        planned.map_or(Ok(None), |planned| Golden::open(planned, notebook, runs))
     }
 }
 
@@ -138,7 +138,7 @@ pub(crate) struct Golden {
 }
 
 impl Golden {
-    fn open(planned: &Planned, notebook: &Path) -> Result<Self, RunFailure> {
+    fn open(planned: &Planned, notebook: &Path, runs: bool) -> Result<Option<Self>, RunFailure> {
         let existing = planned.candidates.iter().find(|path| path.exists());
         let path = existing.ok_or_else(|| missing(planned, notebook))?;
         let text = ordinary::read_to_string(path).map_err(|error| {
@@ -155,7 +155,12 @@ impl Golden {
                 help,
             )
         })?;
-        Side::golden(&golden).map_err(|error| {
+        let usable = Side::golden(&golden);
+        // Neither puts out anything: there is nothing to compare.
+        if !runs && matches!(usable, Err(GoldenUnusable::NoCells | GoldenUnusable::NeverRun)) {
+            return Ok(None);
+        }
+        usable.map_err(|error| {
             let hint = (error == GoldenUnusable::NeverRun).then(|| {
                 format!(
                     "run it and store its outputs: `nbvet run {0} -o {0}`",
@@ -165,11 +170,11 @@ impl Golden {
             let message = format!("the golden notebook {} cannot be used: {error}", shown(path));
             unusable(message, hint)
         })?;
-        Ok(Self {
+        Ok(Some(Self {
             notebook: golden,
             name: planned.name.map_or_else(|| shown(path), str::to_owned),
             options: Arc::clone(&planned.options),
-        })
+        }))
     }
 
     /// Holds the outputs of a run against those of this notebook.

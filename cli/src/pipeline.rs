@@ -312,7 +312,8 @@ fn run(
         });
     }
     // What there is to compare with is known before anything runs.
-    let golden = running.goldens.open(&item.path)?;
+    let runs = JobCell::all_of(notebook).iter().any(|cell| !cell.skip);
+    let golden = running.goldens.open(&item.path, runs)?;
     let agent = running.agents.get()?;
     let name = shown(&item.path);
     let place = (!running.parameters.is_empty()).then(|| parameters::place(notebook));
@@ -354,8 +355,9 @@ fn run(
         );
         outcome.failure.get_or_insert(interrupted(message));
     }
-    // Where no cell ran, as when there is no Python, there is nothing to write.
-    if let Some(destination) = running.destination.as_ref().filter(|_| !outcome.cells.is_empty()) {
+    // Where no cell ran though there are some, as when there is no Python, there is nothing to write.
+    let is_done = !outcome.cells.is_empty() || (job.cells.is_empty() && outcome.failure.is_none());
+    if let Some(destination) = running.destination.as_ref().filter(|_| is_done) {
         let file = destination.file(&item.path);
         let executed = with_outputs(notebook, &outcome, &running.parameters, place);
         if let Err(error) = executed::write(&file, &executed) {
@@ -485,7 +487,7 @@ fn with_outputs(
     if let Some(states) = outcome.outputs.widgets() {
         editor.set_widgets(states);
     }
-    if let Some(interpreter) = &outcome.interpreter {
+    if let Some(interpreter) = outcome.interpreter.as_ref().filter(|_| !outcome.cells.is_empty()) {
         editor.set_language_info(language_info(&interpreter.version));
     }
     editor.finish()

@@ -499,3 +499,27 @@ fn a_configuration_in_the_shape_of_the_custom_resource_acts() {
         assert!(text.contains(said), "{field}: {text}");
     }
 }
+
+#[test]
+fn a_notebook_without_code_is_written_as_it_is_and_has_nothing_to_compare() {
+    let Some(python) = python() else { return };
+    let text = r##"{"cells": [{"cell_type": "markdown", "metadata": {}, "source": ["# Text"]}], "metadata": {}, "nbformat": 4, "nbformat_minor": 4}"##;
+    let sandbox = Sandbox::new()
+        .file("n/text.ipynb", text)
+        .file("n/empty.ipynb", &notebook(&["", "# nothing yet"]))
+        .file("n/code.ipynb", &notebook(&["assert 1 < 2\nprint(1)"]));
+    let code = |call: &[&str]| {
+        let output = sandbox.output(&[call, &["--python", &python]].concat());
+        let told = String::from_utf8_lossy(&output.stdout).into_owned();
+        (output.status.code(), told)
+    };
+    let (run, told) = code(&["run", "n", "-o", "golden"]);
+    assert_eq!(run, Some(0), "{told}");
+    let written = fs::read_to_string(sandbox.path("golden/n/text.ipynb"));
+    assert_eq!(written.unwrap(), text);
+    let (compared, told) = code(&["validate", "n", "--golden", "golden"]);
+    assert_eq!(compared, Some(0), "{told}");
+    // A golden notebook without outputs is none for a notebook that has some.
+    let (compared, told) = code(&["validate", "n/code.ipynb", "--golden", "golden/n/text.ipynb"]);
+    assert_eq!(compared, Some(2), "{told}");
+}
