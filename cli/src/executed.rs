@@ -1,11 +1,17 @@
 //! Where executed notebooks go (`--output`), and writing them so that no reader ever sees half a file.
 
 use std::{
+    borrow::Cow,
     collections::HashMap,
     fs,
     io::{self, Write as _},
     path::{Component, Path, PathBuf},
 };
+
+use nbvet_host::RunOutcome;
+use nbvet_notebook::Output;
+use nbvet_render::bytes;
+use nbvet_report::CellRun;
 
 use crate::usage::{UsageError, shown};
 
@@ -110,6 +116,29 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.write_all(bytes)?;
     file.persist(path).map_err(|error| error.error)?;
     Ok(())
+}
+
+/// What a cell put out; where something was left out, that is its last line.
+pub(crate) fn outputs_of<'o>(outcome: &'o RunOutcome, run: &CellRun) -> Cow<'o, [Output]> {
+    let outputs = outcome.outputs.of(run.cell);
+    if run.output_bytes_cut == 0 {
+        return Cow::Borrowed(outputs);
+    }
+    let said = format!("[nbvet: {} of output left out]\n", bytes(run.output_bytes_cut));
+    let mut outputs = outputs.to_vec();
+    match outputs.last_mut() {
+        Some(Output::Stream { text, .. }) => {
+            if !text.ends_with('\n') {
+                text.push('\n');
+            }
+            text.push_str(&said);
+        }
+        _ => outputs.push(Output::Stream {
+            name: "stdout".to_owned(),
+            text: said,
+        }),
+    }
+    Cow::Owned(outputs)
 }
 
 #[cfg(test)]

@@ -12,13 +12,13 @@ use std::{
 use nbvet_engine::secrets;
 use nbvet_golden::{GoldenUnusable, Options, Side, compare};
 use nbvet_host::RunOutcome;
-use nbvet_notebook::Notebook;
+use nbvet_notebook::{Notebook, Output};
 use nbvet_report::{Comparison, FailureKind, RunFailure};
 
 use crate::{
     batch::Item,
     config::comparison::{ComparisonConfig, GoldenSource},
-    executed::Destination,
+    executed::{self, Destination},
     ordinary, paths,
     usage::{UsageError, shown},
 };
@@ -185,7 +185,15 @@ impl Golden {
     ) -> Result<Comparison, RunFailure> {
         let golden = Side::golden(&self.notebook)
             .map_err(|error| unusable(format!("the golden notebook cannot be used: {error}"), None))?;
-        let executed = Side::executed(notebook, &outcome.cells, |cell| outcome.outputs.of(cell));
+        // A golden notebook says where output was left out.
+        let cut = outcome.cells.iter().filter(|run| run.output_bytes_cut > 0);
+        let cut: HashMap<u32, Vec<Output>> = cut
+            .map(|run| (run.cell, executed::outputs_of(outcome, run).into_owned()))
+            .collect();
+        let executed = Side::executed(notebook, &outcome.cells, |cell| {
+            cut.get(&cell)
+                .map_or_else(|| outcome.outputs.of(cell), Vec::as_slice)
+        });
         let now = SystemTime::now().duration_since(UNIX_EPOCH).ok();
         let options = Options {
             now: now.and_then(|now| i64::try_from(now.as_secs()).ok()),

@@ -482,7 +482,7 @@ fn with_outputs(
         .iter()
         .filter(|run| run.outcome != CellOutcome::Skipped)
     {
-        editor.set_outputs(run.cell, outcome.outputs.of(run.cell), run.execution_count);
+        editor.set_outputs(run.cell, &executed::outputs_of(outcome, run), run.execution_count);
     }
     if let Some(states) = outcome.outputs.widgets() {
         editor.set_widgets(states);

@@ -24,3 +24,4 @@ pub use markdown::markdown;
 pub use sarif::sarif;
 pub use sources::{CellSource, NotebookSource, RuleInfo};
 pub use text::{Notes, TextOptions, notebook_text, summary, text};
+pub use words::bytes;

@@ -14,7 +14,7 @@ use nbvet_report::{Level, NotebookReport, Outcome, Report, RunEnd, RunFailure, S
 
 pub(crate) use self::golden::sums as golden_sums;
 use self::style::{BOLD, DIM, GREEN, RED, YELLOW, paint};
-use crate::{NotebookSource, harmless, harmless_block};
+use crate::{NotebookSource, bytes, harmless, harmless_block};
 
 /// How much is shown, and how wide.
 #[derive(Debug, Clone, Copy)]
@@ -76,6 +76,7 @@ pub fn notebook_text(
 ) -> String {
     let mut out = headline(notebook);
     out.extend(done_well(notebook));
+    out.extend(left_out(notebook));
     out.extend(golden::line(notebook));
     let failure = notebook
         .failure
@@ -134,6 +135,21 @@ fn strength(found: &Strength) -> String {
     let first = if found.count > 1 { "first in " } else { "" };
     let cell = found.first.cell.unwrap_or_default();
     format!("{} {noun} ({first}cell {cell})", found.count)
+}
+
+/// `output left out: cell 4 (21.4 MB)`.
+fn left_out(notebook: &NotebookReport) -> Option<String> {
+    let cut = notebook.cells.iter().filter(|cell| cell.output_bytes_cut > 0);
+    let cut: Vec<String> = cut
+        .map(|cell| format!("cell {} ({})", cell.cell, bytes(cell.output_bytes_cut)))
+        .collect();
+    (!cut.is_empty()).then(|| {
+        format!(
+            "  {}: {}: more than is kept of a cell\n",
+            paint(YELLOW, "output left out"),
+            cut.join(", ")
+        )
+    })
 }
 
 /// `5 cells ran in 1.2 s`, or `3 of 5 cells ran in 1.2 s`, or `not run`.

@@ -1,4 +1,4 @@
-//! Numbers and times in words.
+//! Numbers, times and sizes in words.
 
 /// `1 cell`, `2 cells`.
 pub(crate) fn count(number: u32, noun: &str) -> String {
@@ -17,6 +17,17 @@ pub(crate) fn seconds(seconds: f64) -> String {
     )]
     let whole = seconds.round() as u64;
     format!("{} min {} s", whole / 60, whole % 60)
+}
+
+/// `12 bytes`, `3.4 kB`, `21.4 MB`.
+pub fn bytes(number: u64) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "two digits are shown")]
+    let of = |unit: f64| number as f64 / unit;
+    match number {
+        0..1_000 => format!("{number} bytes"),
+        1_000..1_000_000 => format!("{:.1} kB", of(1e3)),
+        _ => format!("{:.1} MB", of(1e6)),
+    }
 }
 
 #[cfg(test)]

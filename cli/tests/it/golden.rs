@@ -523,3 +523,21 @@ fn a_notebook_without_code_is_written_as_it_is_and_has_nothing_to_compare() {
     let (compared, told) = code(&["validate", "n/code.ipynb", "--golden", "golden/n/text.ipynb"]);
     assert_eq!(compared, Some(2), "{told}");
 }
+
+#[test]
+fn output_over_the_limit_is_said_in_the_report_and_in_the_executed_notebook() {
+    let Some(python) = python() else { return };
+    let source = "for line in range(24):\n    print('x' * 999_999)\nassert line == 23";
+    let sandbox = Sandbox::new().file("a.ipynb", &notebook(&[source]));
+    let told = |call: &[&str]| {
+        let output = sandbox.output(&[call, &["--python", &python]].concat());
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let text = told(&["run", "a.ipynb", "-o", "done.ipynb"]);
+    assert!(text.contains("\n  output left out: cell 0 (3.0 MB)"), "{text}");
+    let done: Value = serde_json::from_slice(&fs::read(sandbox.path("done.ipynb")).unwrap()).unwrap();
+    let lines = done["cells"][0]["outputs"][0]["text"].as_array().unwrap();
+    assert_eq!(lines.last().unwrap(), "[nbvet: 3.0 MB of output left out]\n");
+    let text = told(&["validate", "a.ipynb", "--golden", "done.ipynb"]);
+    assert!(text.contains("1 of 1 cell equal"), "{text}");
+}

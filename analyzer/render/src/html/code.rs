@@ -91,13 +91,7 @@ pub(super) fn remark(sentence: &str) -> Markup {
 
 /// `3.4 MB`.
 pub(super) fn bytes(number: usize) -> String {
-    #[expect(clippy::cast_precision_loss, reason = "two digits are shown")]
-    let of = |unit: f64| number as f64 / unit;
-    match number {
-        0..1_000 => format!("{number} bytes"),
-        1_000..1_000_000 => format!("{:.1} kB", of(1e3)),
-        _ => format!("{:.1} MB", of(1e6)),
-    }
+    crate::bytes(u64::try_from(number).unwrap_or(u64::MAX))
 }
 
 /// At most so many bytes, and whole characters.

@@ -23,6 +23,23 @@ fn plain(text: &str) -> String {
 }
 
 #[test]
+fn output_that_was_left_out_is_said_under_the_headline() {
+    let mut cells = vec![cell_run(1, CellOutcome::Ok), cell_run(4, CellOutcome::Ok)];
+    cells[1].output_bytes_cut = 21_412_345;
+    let found = notebook("a.ipynb", Vec::new(), cells, Some(RunEnd::Completed), None);
+    check(
+        vec![found],
+        &[source()],
+        Notes::Folded,
+        &expect![[r#"
+        ✓ Passed a.ipynb  at development · 2 cells ran in 0.5 s · Python 3.11.2 (`.venv` beside the notebook)
+          output left out: cell 4 (21.4 MB): more than is kept of a cell
+        1 notebook: 1 passed · 0.4 s
+    "#]],
+    );
+}
+
+#[test]
 fn a_linted_notebook_shows_its_lines_and_folds_its_notes() {
     let found = notebook("work/a.ipynb", diagnostics(), Vec::new(), None, None);
     check(
