@@ -25,6 +25,9 @@ rule! {
     /// Left alone: `validate=` and `how="cross"`, products of all rows, joins of a table with itself, and whatever the
     /// notebook counts below.
     ///
+    /// A left join that gave more rows than its left table has, but not more than both have together, counts one
+    /// severity less: in the table that is looked up keys may stand more than once on purpose.
+    ///
     /// ## Examples
     ///
     /// ```python bad
