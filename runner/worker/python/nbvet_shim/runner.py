@@ -158,10 +158,10 @@ class Runner:
             transformed = shell.transform_cell(source)
         except Exception:
             transformed, problem = source, sys.exc_info()
-        awaits = shell.should_run_async(source, transformed_cell=transformed, preprocessing_exc_tuple=problem)
         if problem is None:
-            shell.read = (source, transformed, awaits)
-        if awaits:
+            shell.read = (source, transformed)
+        # Asked twice, as a kernel does: what compiling warns of is shown each time.
+        if shell.should_run_async(source, transformed_cell=transformed, preprocessing_exc_tuple=problem):
             self.loop.run(self._execute_async(source, transformed, problem))
         else:
             self.loop.call(lambda: self._execute_sync(source))

@@ -110,7 +110,7 @@ class ZMQInteractiveShell(InteractiveShell):
     # The message that a front end would have sent for the running cell.
     parent_header = Any()
     monitor = Any()
-    # What the worker learnt of the cell that it is about to have run: source, what IPython made of it, whether it awaits.
+    # The source of the cell that is about to run, and what IPython made of it: it asks twice.
     read = Any()
     # The statements at the top level of the running cell, how many of them have begun, and for each the names of
     # tables that it replaces.
@@ -174,13 +174,6 @@ class ZMQInteractiveShell(InteractiveShell):
         if self.cells is not None and raw_cell is self.cells.source:
             self.cells.current.transformed = transformed
         return transformed
-
-    def should_run_async(self, raw_cell, *, transformed_cell=None, preprocessing_exc_tuple=None):
-        if self.read is not None and raw_cell is self.read[0]:
-            return self.read[2]
-        return super().should_run_async(
-            raw_cell, transformed_cell=transformed_cell, preprocessing_exc_tuple=preprocessing_exc_tuple
-        )
 
     async def run_ast_nodes(self, nodelist, cell_name, *args, **keywords):
         self.read = None
