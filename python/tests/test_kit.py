@@ -1,6 +1,5 @@
 """The IPython kits: each runs cells on every Python of this machine that it is for, with nothing installed."""
 
-import shutil
 import subprocess
 import tarfile
 from pathlib import Path, PurePath
@@ -41,16 +40,6 @@ print("ran", len(cells), "cells")
 """
 
 
-def interpreter(version):
-    name = "python{}.{}".format(*version)
-    candidates = [shutil.which(name), *Path.home().glob(".pyenv/versions/{}.{}.*/bin/python".format(*version))]
-    for candidate in filter(None, candidates):
-        # A shim of pyenv is there and does not work.
-        if subprocess.run([candidate, "-c", ""], capture_output=True).returncode == 0:
-            return str(candidate)
-    pytest.skip(f"no {name} on this machine")
-
-
 @pytest.fixture(scope="session")
 def archive():
     with tarfile.open(ROOT / "target" / "nbvet-assets.tar.gz") as opened:
@@ -65,7 +54,7 @@ def assets(archive, tmp_path_factory):
 
 
 @pytest.mark.parametrize("version", VERSIONS, ids=lambda version: "python{}.{}".format(*version))
-def test_the_kit_runs_cells_where_nothing_is_installed(version, assets, tmp_path):
+def test_the_kit_runs_cells_where_nothing_is_installed(version, assets, tmp_path, interpreter):
     kit = assets / "kit" / KITS.get(version, NEWEST_KIT)
     python = interpreter(version)
     # A fresh environment, so that no IPython of the interpreter's own comes first.

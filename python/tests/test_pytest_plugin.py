@@ -8,28 +8,11 @@ import json
 import os
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("xdist", reason="pytest-xdist is not in .venv (make setup)")
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(scope="session")
-def installed(tmp_path_factory):
-    """What the wheel puts into site-packages, and its program."""
-    wheels = list((ROOT / "dist").glob("nbvet-*.whl"))
-    assert len(wheels) == 1, f"`cargo xtask dist` makes one wheel, not {wheels}"
-    folder = tmp_path_factory.mktemp("installed")
-    with zipfile.ZipFile(wheels[0]) as archive:
-        archive.extractall(folder)
-    [program] = folder.glob("*.data/scripts/nbvet")
-    program.chmod(0o755)
-    return folder, program
-
 
 @pytest.fixture
 def run(installed, tmp_path):
