@@ -122,3 +122,10 @@ def test_half_a_surrogate_pair_in_an_error_is_shown_escaped(worker, code):
 def test_a_text_as_exit_code_is_no_number(worker):
     cell = worker.run("import sys; sys.exit('0')")
     assert cell.status["code"] == "'0'"
+
+
+def test_a_cell_of_which_ipython_runs_nothing_is_no_success(worker):
+    worker.run("ip = get_ipython()\nasync def nothing(*args, **keywords):\n    return None\nip.run_ast_nodes = nothing")
+    cell = worker.run("raise ValueError('never')")
+    assert cell.kind == "raised" and "ran nothing of this cell" in cell.error["value"]
+    assert worker.run("# only a comment").kind == "ok"

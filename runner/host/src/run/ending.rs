@@ -10,6 +10,8 @@ use crate::{event::RunEvent, job::Limits, session::Next};
 
 /// Facts that one cell has at most, with what came up late.
 const MAX_FACTS: usize = 100_000;
+/// What the end of the process has at least, however little is left of the notebook's time.
+const LEAST: Duration = Duration::from_secs(1);
 /// Threads that are named.
 const MAX_THREADS: usize = 3;
 
@@ -47,7 +49,15 @@ impl Run<'_> {
         if self.session.is_over() {
             return;
         }
-        let Limits { end, silence, .. } = self.job.limits;
+        let Limits {
+            end,
+            silence,
+            notebook,
+            ..
+        } = self.job.limits;
+        // The notebook's own limit holds for its end too.
+        let left = notebook.map_or(end, |limit| limit.saturating_sub(self.begun.elapsed()).max(LEAST));
+        let end = end.min(left);
         let gently = matches!(
             stop,
             Stop::End(

@@ -81,6 +81,18 @@ fn threads_that_never_end_are_told_with_the_last_cell() {
 }
 
 #[test]
+fn the_end_of_a_process_counts_for_the_notebook_s_time() {
+    let mut bench =
+        Bench::new(&["import threading, time\nthreading.Thread(target=time.sleep, args=(1000,)).start()"]);
+    bench.job.limits.end = Duration::from_mins(5);
+    bench.job.limits.notebook = Some(Duration::from_secs(3));
+    let since = Instant::now();
+    let outcome = bench.run();
+    assert_eq!(outcome.end, Some(RunEnd::Completed));
+    assert!(since.elapsed() < Duration::from_mins(1), "{:?}", since.elapsed());
+}
+
+#[test]
 fn a_notebook_that_kills_its_parent_gets_no_verdict_and_leaves_nothing() {
     let code = "import os, signal, subprocess\nsubprocess.Popen(['sleep', '1000'], start_new_session=True)\n\
                 os.kill(os.getppid(), signal.SIGKILL)\nimport time; time.sleep(60)";

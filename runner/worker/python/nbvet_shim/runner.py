@@ -1,6 +1,7 @@
 """The worker's loop: takes cells from the agent, runs them on one event loop, tells how they ended. Between cells it
 answers questions about the values that they left."""
 
+import ast
 import json
 import os
 import signal
@@ -121,7 +122,7 @@ class Runner:
         self.cells.begin(index, source)
         self.commands.begin(shell, source)
         shell.shown, shell.assigned, shell.exit_request, shell.raised = [], [], None, None
-        shell.depth, shell.in_hook, shell.hides_result = 0, False, False
+        shell.depth, shell.in_hook, shell.hides_result, shell.statements = 0, False, False, None
         shell.displayhook.last = []
         self.interrupted = False
         count = shell.execution_count
@@ -138,6 +139,8 @@ class Runner:
             # What breaks once the cell has an outcome is the loop: the spin below makes a new one.
             stray = error if self.outcome is None else None
         error = stray if stray is not None else shell.raised or _error(self.outcome)
+        if error is None and shell.statements is None and _has_code(self.cells.current.transformed or source):
+            error = RuntimeError("IPython ran nothing of this cell: a function of its own was replaced")
         if self.session.forked:
             self._leave_child(error)
         if stray is not None:
@@ -285,6 +288,14 @@ def _error(outcome):
         # Somebody replaced IPython's own function: whether the cell ran, nobody can say.
         return RuntimeError("IPython gave no result for this cell: its run_cell was replaced")
     return outcome.error_before_exec or outcome.error_in_exec
+
+
+def _has_code(source):
+    try:
+        return bool(ast.parse(source).body)
+    except (SyntaxError, ValueError):
+        # What IPython took and Python does not is of a magic.
+        return False
 
 
 def _add_own_folder():
