@@ -83,7 +83,7 @@ def steps() -> list:
     clippy = ["cargo", "clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]
     found = [
         Step("fmt", ["cargo", "fmt", "--all", "--check"], 2, "lint"),
-        Step("ruff", [str(BIN / "ruff"), "check", "--no-cache", "tools", "python", "runner", "benches"], 2, "lint"),
+        Step("ruff", [str(BIN / "ruff"), "check", "--no-cache", "tools", "python", "runner", "benches", "environment"], 2, "lint"),
         Step("assets", ["cargo", "xtask", "assets"], 30),
         Step("clippy", clippy, 30, "lint"),
         Step("cargo-test", [*cargo_test, "--", "--show-output"], 45, count=count_cargo),

@@ -18,6 +18,7 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ),
     ("nbvet-render", &["nbvet-notebook", "nbvet-report"]),
     ("nbvet-golden", &["nbvet-notebook", "nbvet-report"]),
+    ("nbvet-deps", &[]),
     ("nbvet-protocol", &["nbvet-report"]),
     ("nbvet-agent", &["nbvet-protocol", "nbvet-report"]),
     ("nbvet-worker", &["nbvet-protocol", "nbvet-report"]),

@@ -1,0 +1,363 @@
+//! Requirements files by the grammar of pip's own reader (`pip/_internal/req/req_file.py`, 23.2 to 26.2), with the file
+//! and line of each entry and the files that led there. What a requirement says is not looked at here.
+
+mod decode;
+mod lines;
+mod options;
+mod words;
+
+use std::rc::Rc;
+
+pub use options::{Given, Opt};
+
+/// Files that include each other, one in another, at most.
+pub const MAX_DEPTH: usize = 10;
+/// Bytes of one file, at most.
+pub const MAX_BYTES: usize = 1 << 20;
+
+/// Where an entry stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The file, as it was asked for.
+    pub file: Rc<str>,
+    /// Its first line there, from 1.
+    pub line: usize,
+    /// What included the file.
+    pub included_by: Option<Rc<Self>>,
+}
+
+/// One entry: a logical line that is not empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Where it stands.
+    pub place: Place,
+    /// The file was included by `-c`, or is a file of constraints itself.
+    pub constraint: bool,
+    /// What it says.
+    pub kind: Kind,
+    /// Its options, in their order: those of a requirement, or a line of options alone.
+    pub options: Vec<Given>,
+}
+
+/// What an entry is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    /// A requirement, a URL or a path.
+    Requirement(String),
+    /// `-e`, with what follows it.
+    Editable(String),
+    /// Options for the whole installation.
+    Options,
+}
+
+/// Why a file cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// pip would refuse the line.
+    #[error("{file}:{line}: {message}")]
+    Line {
+        /// The file.
+        file: String,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// The file's bytes are no text.
+    #[error("{file}: {message}")]
+    Encoding {
+        /// The file.
+        file: String,
+        /// In which encoding it was read, and what is wrong.
+        message: String,
+    },
+    /// The file is not there, or may not be read.
+    #[error("{file} cannot be read: {message}")]
+    Missing {
+        /// The file.
+        file: String,
+        /// What the caller said.
+        message: String,
+    },
+    /// Files include each other, or too many one in another.
+    #[error(
+        "{file}:{line}: `{included}` includes itself, or files include each other more than {MAX_DEPTH} deep"
+    )]
+    Recursive {
+        /// The file with the line that includes.
+        file: String,
+        /// That line.
+        line: usize,
+        /// What it includes.
+        included: String,
+    },
+}
+
+/// How files and variables are come by.
+pub trait Source {
+    /// The bytes of a file, named relative to where reading began; an error says why there are none.
+    fn load(&mut self, file: &str) -> Result<Vec<u8>, String>;
+    /// A variable that `${NAME}` stands for.
+    fn variable(&self, name: &str) -> Option<String>;
+}
+
+/// Reads a requirements file, or one of constraints, with all that it includes, in pip's order.
+pub fn read(file: &str, constraint: bool, source: &mut dyn Source) -> Result<Vec<Entry>, Fault> {
+    let mut reader = Reader {
+        source,
+        entries: Vec::new(),
+    };
+    reader.file(&file.into(), constraint, None, 0)?;
+    Ok(reader.entries)
+}
+
+struct Reader<'s> {
+    source: &'s mut dyn Source,
+    entries: Vec<Entry>,
+}
+
+impl Reader<'_> {
+    fn file(
+        &mut self,
+        file: &Rc<str>,
+        constraint: bool,
+        included_by: Option<&Rc<Place>>,
+        depth: usize,
+    ) -> Result<(), Fault> {
+        let missing = |message: String| Fault::Missing {
+            file: file.to_string(),
+            message,
+        };
+        let bytes = self.source.load(file).map_err(missing)?;
+        if bytes.len() > MAX_BYTES {
+            return Err(missing(format!("it is larger than {} KiB", MAX_BYTES >> 10)));
+        }
+        let text = decode::decode(&bytes).map_err(|message| Fault::Encoding {
+            file: file.to_string(),
+            message,
+        })?;
+        for line in lines::logical(&text) {
+            let text = lines::expanded(&line.text, |name| self.source.variable(name));
+            let place = Place {
+                file: Rc::clone(file),
+                line: line.number,
+                included_by: included_by.cloned(),
+            };
+            let entry = entry(&text, place, constraint)?;
+            match included(&entry) {
+                Some((name, constraint)) => self.include(&entry.place, name, constraint, depth)?,
+                None => self.entries.push(entry),
+            }
+        }
+        Ok(())
+    }
+
+    fn include(&mut self, place: &Place, name: &str, constraint: bool, depth: usize) -> Result<(), Fault> {
+        let name = beside(&place.file, name);
+        if depth == MAX_DEPTH || is_within(place, &name) {
+            return Err(Fault::Recursive {
+                file: place.file.to_string(),
+                line: place.line,
+                included: name,
+            });
+        }
+        self.file(&name.into(), constraint, Some(&Rc::new(place.clone())), depth + 1)
+    }
+}
+
+/// The file is being read already.
+fn is_within(place: &Place, name: &str) -> bool {
+    let mut around = Some(place);
+    while let Some(place) = around {
+        if &*place.file == name {
+            return true;
+        }
+        around = place.included_by.as_deref();
+    }
+    false
+}
+
+/// The file that a line includes, and whether by `-c`: the first `-r`, else the first `-c`.
+fn included(entry: &Entry) -> Option<(&str, bool)> {
+    let first = |wanted: Opt| {
+        let found = entry.options.iter().find(|given| given.opt == wanted);
+        found.and_then(|given| given.value.as_deref())
+    };
+    if entry.kind != Kind::Options {
+        return None;
+    }
+    first(Opt::Requirement)
+        .map(|name| (name, false))
+        .or_else(|| first(Opt::Constraint).map(|name| (name, true)))
+}
+
+fn entry(text: &str, place: Place, constraint: bool) -> Result<Entry, Fault> {
+    let (requirement, rest) = options::split(text);
+    let fault = |message: String| Fault::Line {
+        file: place.file.to_string(),
+        line: place.line,
+        message,
+    };
+    let words = words::split(rest).map_err(|error| fault(error.to_owned()))?;
+    let options = options::parse(&words).map_err(fault)?;
+    let editable = options.iter().find(|given| given.opt == Opt::Editable);
+    let kind = match editable.and_then(|given| given.value.clone()) {
+        _ if !requirement.is_empty() => Kind::Requirement(requirement.to_owned()),
+        Some(editable) => Kind::Editable(editable),
+        None => Kind::Options,
+    };
+    Ok(Entry {
+        place,
+        constraint,
+        kind,
+        options,
+    })
+}
+
+/// A name as it stands in a file, seen from where reading began. URLs stay as they are.
+fn beside(file: &str, name: &str) -> String {
+    match file.rsplit_once('/') {
+        Some((folder, _)) if !name.starts_with('/') && !is_url(name) => format!("{folder}/{name}"),
+        _ => name.to_owned(),
+    }
+}
+
+fn is_url(name: &str) -> bool {
+    let scheme = name
+        .split_once(':')
+        .map(|(scheme, _)| scheme.to_ascii_lowercase());
+    scheme.is_some_and(|scheme| ["http", "https", "file"].contains(&&*scheme))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, fmt::Write as _};
+
+    use expect_test::{Expect, expect};
+
+    use super::*;
+
+    struct Files(BTreeMap<&'static str, Vec<u8>>);
+
+    impl Source for Files {
+        fn load(&mut self, file: &str) -> Result<Vec<u8>, String> {
+            self.0
+                .get(file)
+                .cloned()
+                .ok_or_else(|| "there is no such file".to_owned())
+        }
+
+        fn variable(&self, name: &str) -> Option<String> {
+            (name == "TOKEN").then(|| "secret".to_owned())
+        }
+    }
+
+    fn check(files: &[(&'static str, &str)], expected: &Expect) {
+        expected.assert_eq(&told(files));
+    }
+
+    fn told(files: &[(&'static str, &str)]) -> String {
+        let bytes = |text: &str| text.as_bytes().to_vec();
+        let mut files = Files(files.iter().map(|(name, text)| (*name, bytes(text))).collect());
+        let mut shown = String::new();
+        match read("a/requirements.txt", false, &mut files) {
+            Err(fault) => shown = format!("refused: {fault}\n"),
+            Ok(entries) => {
+                for Entry {
+                    place,
+                    constraint,
+                    kind,
+                    options,
+                } in entries
+                {
+                    let constraint = if constraint { " -c" } else { "" };
+                    let options: Vec<String> = options.iter().map(ToString::to_string).collect();
+                    let _ = writeln!(
+                        shown,
+                        "{}:{}{constraint} {kind:?} {}",
+                        place.file,
+                        place.line,
+                        options.join(" ")
+                    );
+                }
+            }
+        }
+        shown
+    }
+
+    #[test]
+    fn lines_are_joined_comments_left_out_and_variables_put_in() {
+        check(
+            &[(
+                "a/requirements.txt",
+                "# all\npandas==2.2.3 \\\n    --hash=sha256:aa \\\n    --hash sha256:bb  # why\n\nsix#egg\n-i https://${TOKEN}@x/${NOT}\n",
+            )],
+            &expect![[r#"
+                a/requirements.txt:2 Requirement("pandas==2.2.3    ") --hash=sha256:aa --hash=sha256:bb
+                a/requirements.txt:6 Requirement("six#egg") 
+                a/requirements.txt:7 Options --index-url=https://secret@x/${NOT}
+            "#]],
+        );
+    }
+
+    #[test]
+    fn included_files_are_read_where_they_are_named_and_constraints_stay_such() {
+        check(
+            &[
+                ("a/requirements.txt", "one\n-r sub/b.txt\n-c c.txt\nlast\n"),
+                ("a/sub/b.txt", "two\n-r ../c.txt\n"),
+                ("a/sub/../c.txt", "three\n"),
+                ("a/c.txt", "four==1\n-e ./here\n"),
+            ],
+            &expect![[r#"
+                a/requirements.txt:1 Requirement("one") 
+                a/sub/b.txt:1 Requirement("two") 
+                a/sub/../c.txt:1 Requirement("three") 
+                a/c.txt:1 -c Requirement("four==1") 
+                a/c.txt:2 -c Editable("./here") --editable=./here
+                a/requirements.txt:4 Requirement("last") 
+            "#]],
+        );
+    }
+
+    #[test]
+    fn files_that_include_each_other_are_refused_with_the_line() {
+        check(
+            &[
+                ("a/requirements.txt", "\n-r b.txt\n"),
+                ("a/b.txt", "-c requirements.txt\n"),
+            ],
+            &expect![[r#"
+                refused: a/b.txt:1: `a/requirements.txt` includes itself, or files include each other more than 10 deep
+            "#]],
+        );
+    }
+
+    #[test]
+    fn what_pip_refuses_is_refused_with_its_line() {
+        for (text, expected) in [
+            (
+                "six --nope",
+                "refused: a/requirements.txt:1: no such option: --nope\n",
+            ),
+            (
+                "\n-r",
+                "refused: a/requirements.txt:2: -r option requires 1 argument\n",
+            ),
+            (
+                "six --hash=md5:00",
+                "refused: a/requirements.txt:1: --hash must be one of sha256, sha384, sha512, not `md5`\n",
+            ),
+            (
+                "-i 'x",
+                "refused: a/requirements.txt:1: a quotation is not closed\n",
+            ),
+            (
+                "-r missing.txt",
+                "refused: a/missing.txt cannot be read: there is no such file\n",
+            ),
+        ] {
+            assert_eq!(told(&[("a/requirements.txt", text)]), expected);
+        }
+    }
+}
