@@ -9,6 +9,7 @@ mod fork_server;
 mod intact;
 mod interpreter;
 mod oom;
+mod output;
 mod processes;
 mod serve;
 mod session;

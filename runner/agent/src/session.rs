@@ -2,14 +2,13 @@
 //! happened. Everything that comes from it is hostile until checked. Decides nothing: it says what was.
 
 use std::{
-    collections::VecDeque,
     os::fd::OwnedFd,
     time::{Duration, Instant},
 };
 
 use nbvet_protocol::{
-    FromAgent, FromWorker, InstallPolicy, MAX_CELL_OUTPUT, PROTOCOL_VERSION, StartFailureKind, StreamName,
-    ToWorker, WorkerInfo,
+    FromAgent, FromWorker, InstallPolicy, PROTOCOL_VERSION, StartFailureKind, StreamName, ToWorker,
+    WorkerInfo,
 };
 use nbvet_report::{Interpreter, Question};
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process_group, pidfd_send_signal, waitpid};
@@ -19,6 +18,7 @@ use crate::{
     channel::{Channel, Read},
     interpreter::Found,
     oom::OomCount,
+    output::Output,
     processes::{Process, high_water},
     start::{StartFailure, Worker},
     stream::Stream,
@@ -34,8 +34,6 @@ const ENDING_GRACE: Duration = Duration::from_secs(5);
 const MAX_TEXT: usize = 64 * 1024;
 /// What is kept of the words of a worker that did not come up.
 const MAX_EARLY: usize = 64 * 1024;
-/// What is kept of output that was left out.
-const MAX_TAIL: usize = 4 * 1024;
 
 pub(crate) struct Session {
     number: u32,
@@ -74,14 +72,6 @@ enum State {
     },
     /// The host was told.
     Gone,
-}
-
-/// What the current cell has printed so far.
-#[derive(Default)]
-struct Output {
-    sent: u64,
-    cut: u64,
-    tail: VecDeque<u8>,
 }
 
 /// The way to the host.
@@ -404,9 +394,7 @@ impl Session {
 
     /// Says what was left out of the current cell's output.
     fn end_output<F: std::os::fd::AsFd>(&mut self, host: &mut Host<F>) {
-        if self.output.cut > 0 {
-            let (bytes, tail) = (self.output.cut, self.output.take_tail());
-            self.output.cut = 0;
+        if let Some((bytes, tail)) = self.output.take_cut() {
             self.say(
                 host,
                 &FromAgent::OutputCut {
@@ -417,23 +405,6 @@ impl Session {
                 },
             );
         }
-    }
-}
-
-impl Output {
-    /// How much of these bytes may still be sent; the rest is counted, and its end kept.
-    fn admit<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
-        let room = usize::try_from(MAX_CELL_OUTPUT.saturating_sub(self.sent)).unwrap_or(usize::MAX);
-        let (sent, cut) = bytes.split_at(bytes.len().min(room));
-        self.sent += sent.len() as u64;
-        self.cut += cut.len() as u64;
-        self.tail.extend(&cut[cut.len().saturating_sub(MAX_TAIL)..]);
-        self.tail.drain(..self.tail.len().saturating_sub(MAX_TAIL));
-        sent
-    }
-
-    fn take_tail(&mut self) -> String {
-        String::from_utf8_lossy(std::mem::take(&mut self.tail).make_contiguous()).into_owned()
     }
 }
 
@@ -604,25 +575,5 @@ fn name(message: &FromWorker) -> &'static str {
         FromWorker::CellDone { .. } => "cell-done",
         FromWorker::Answers { .. } => "answers",
         FromWorker::Leaving { .. } => "leaving",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn output_over_the_limit_is_counted_and_its_end_kept() {
-        let mut output = Output {
-            sent: MAX_CELL_OUTPUT - 3,
-            ..Output::default()
-        };
-        assert_eq!(output.admit(b"abcdef"), b"abc");
-        assert_eq!(output.admit(&[b'x'; 10_000]), b"");
-        assert_eq!(output.admit(b"the end"), b"");
-        assert_eq!(output.cut, 3 + 10_000 + 7);
-        let tail = output.take_tail();
-        assert_eq!(tail.len(), MAX_TAIL);
-        assert!(tail.ends_with("xxthe end"), "{tail}");
     }
 }
