@@ -2,7 +2,6 @@
 with an IPython of their own; made by venv and by uv, a prefix as conda makes it, one that a kernelspec names."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -96,8 +95,8 @@ def test_the_kernelspec_of_a_notebook_names_its_python(validate, tmp_path):
     argv = [str(tmp_path / "made/bin/python"), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     spec.write_text(json.dumps({"argv": argv, "display_name": "Mine", "language": "python"}))
     kernelspec = {"name": "mine", "display_name": "Mine", "language": "python"}
-    path = notebook(tmp_path / "n/good.ipynb", [*GOOD, "import sys\nsys.prefix"], kernelspec=kernelspec)
+    prefix = f"import sys\nassert sys.prefix == {str(tmp_path / 'made')!r}"
+    path = notebook(tmp_path / "n/good.ipynb", [*GOOD, prefix], kernelspec=kernelspec)
     [result] = validate(path, JUPYTER_PATH=str(tmp_path / "jupyter"))
     assert result["verdict"]["outcome"] == "Passed", result
     assert result["interpreter"]["chosen"] == "kernelspec `mine`"
-    assert os.path.samefile(result["interpreter"]["path"], tmp_path / "made/bin/python")

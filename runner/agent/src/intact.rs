@@ -1,8 +1,8 @@
 //! Whether unpacked assets are still what the binary carries. A notebook runs as the same user and may have written
 //! over them, and programs that clean caches delete files. What nbvet itself loads is compared byte for byte by its
 //! digest; the kit, where one is needed, which is other people's packages as those of the environment are, by the
-//! presence and size of its files. What Python compiles from them beside them is not looked at: whoever can write that can write into the
-//! interpreter's own packages too.
+//! presence and size of its files. What Python compiles from them beside them is not looked at: whoever can write
+//! that can write into the interpreter's own packages too.
 
 use std::{
     collections::HashMap,
@@ -45,11 +45,9 @@ fn listed(list: &str) -> impl Iterator<Item = Listed<'_>> {
 
 /// Whether the folder holds what the list says, of the kits the named one, and nobody else can write to it.
 pub(crate) fn is_intact(folder: &Path, list: &str, kit: Option<&str>) -> bool {
-    let own = listed(list).filter(|file| !file.name.starts_with("kit/"));
+    let mut own = listed(list).filter(|file| !file.name.starts_with("kit/"));
     is_private(folder)
-        && own
-            .into_iter()
-            .all(|file| has_digest(&folder.join(file.name), &file).unwrap_or(false))
+        && own.all(|file| has_digest(&folder.join(file.name), &file).unwrap_or(false))
         && kit.is_none_or(|kit| is_kit_intact(folder, list, &format!("kit/{kit}/")))
 }
 
@@ -70,10 +68,6 @@ fn is_ours(found: &Metadata) -> bool {
     found.uid() == geteuid().as_raw() && found.mode() & 0o022 == 0
 }
 
-fn stamp(found: &Metadata) -> Stamp {
-    (found.dev(), found.ino(), found.ctime(), found.ctime_nsec())
-}
-
 fn has_digest(path: &Path, listed: &Listed<'_>) -> io::Result<bool> {
     // A link could lead anywhere, and a pipe never answers.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
@@ -82,7 +76,7 @@ fn has_digest(path: &Path, listed: &Listed<'_>) -> io::Result<bool> {
     if !found.is_file() || !is_ours(&found) || found.len() != listed.size {
         return Ok(false);
     }
-    let stamp = stamp(&found);
+    let stamp = (found.dev(), found.ino(), found.ctime(), found.ctime_nsec());
     let key = format!("{} {}", listed.digest, path.display());
     let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
     let seen = seen.get_or_insert_default();

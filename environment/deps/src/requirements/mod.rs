@@ -12,6 +12,8 @@ pub use options::{Given, Opt};
 
 /// Files that include each other, one in another, at most.
 pub const MAX_DEPTH: usize = 10;
+/// Files that are read, each as often as it is included: two that include each other's lines often would never end.
+pub const MAX_FILES: usize = 1000;
 /// Bytes of one file, at most.
 pub const MAX_BYTES: usize = 1 << 20;
 
@@ -79,6 +81,12 @@ pub enum Fault {
         /// What the caller said.
         message: String,
     },
+    /// Files include others far too often.
+    #[error("{file}: more than {MAX_FILES} files would be read, each as often as it is included")]
+    TooMany {
+        /// The file that is one too many.
+        file: String,
+    },
     /// Files include each other, or too many one in another.
     #[error(
         "{file}:{line}: `{included}` includes itself, or files include each other more than {MAX_DEPTH} deep"
@@ -106,6 +114,7 @@ pub fn read(file: &str, constraint: bool, source: &mut dyn Source) -> Result<Vec
     let mut reader = Reader {
         source,
         entries: Vec::new(),
+        files: 0,
     };
     reader.file(&file.into(), constraint, None, 0)?;
     Ok(reader.entries)
@@ -114,6 +123,7 @@ pub fn read(file: &str, constraint: bool, source: &mut dyn Source) -> Result<Vec
 struct Reader<'s> {
     source: &'s mut dyn Source,
     entries: Vec<Entry>,
+    files: usize,
 }
 
 impl Reader<'_> {
@@ -124,6 +134,12 @@ impl Reader<'_> {
         included_by: Option<&Rc<Place>>,
         depth: usize,
     ) -> Result<(), Fault> {
+        self.files += 1;
+        if self.files > MAX_FILES {
+            return Err(Fault::TooMany {
+                file: file.to_string(),
+            });
+        }
         let missing = |message: String| Fault::Missing {
             file: file.to_string(),
             message,
@@ -329,6 +345,22 @@ mod tests {
             ],
             &expect![[r#"
                 refused: a/b.txt:1: `a/requirements.txt` includes itself, or files include each other more than 10 deep
+            "#]],
+        );
+    }
+
+    #[test]
+    fn files_that_include_others_without_end_are_refused() {
+        let many = "-r b.txt\n".repeat(100);
+        let more = "-r c.txt\n".repeat(100);
+        check(
+            &[
+                ("a/requirements.txt", &many),
+                ("a/b.txt", &more),
+                ("a/c.txt", "six\n"),
+            ],
+            &expect![[r#"
+                refused: a/c.txt: more than 1000 files would be read, each as often as it is included
             "#]],
         );
     }

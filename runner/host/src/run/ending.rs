@@ -12,6 +12,8 @@ use crate::{event::RunEvent, job::Limits, session::Next};
 const MAX_FACTS: usize = 100_000;
 /// What the end of the process has at least, however little is left of the notebook's time.
 const LEAST: Duration = Duration::from_secs(1);
+/// What a process may say of its end: twice is usual.
+const MAX_WORDS: u32 = 8;
 /// Threads that are named.
 const MAX_THREADS: usize = 3;
 
@@ -65,7 +67,9 @@ impl Run<'_> {
             )
         );
         let mut killed = !gently;
-        let mut waits_for = Vec::new();
+        let (mut waits_for, mut words) = (Vec::new(), 0);
+        // What was to be awaited further down is not missed where the notebook stopped before.
+        let is_whole = matches!(stop, Stop::End(RunEnd::Completed));
         let mut until = Instant::now() + if gently { end } else { silence };
         if gently {
             self.outputs.end();
@@ -99,8 +103,13 @@ impl Run<'_> {
                     }
                 }
                 Next::Said(FromAgent::Leaving { facts, threads, .. }) => {
-                    self.note_late(facts);
-                    waits_for = threads;
+                    words += 1;
+                    if words <= MAX_WORDS {
+                        self.note_late(facts, is_whole);
+                    }
+                    if !threads.is_empty() {
+                        waits_for = threads;
+                    }
                 }
                 // The verdict stands: what comes after it is output, or nothing.
                 Next::Said(message) => _ = self.put_out(message),
@@ -121,8 +130,19 @@ impl Run<'_> {
     }
 
     /// What came up after the last cell belongs to the cell that it comes from, else to the last that ran.
-    fn note_late(&mut self, facts: Vec<LateFact>) {
+    fn note_late(&mut self, facts: Vec<LateFact>, is_whole: bool) {
         for LateFact { cell, fact } in facts {
+            let waits = matches!(
+                fact,
+                Fact::Warning { .. }
+                    | Fact::AfterCell {
+                        origin: AfterCellOrigin::Task,
+                        ..
+                    }
+            );
+            if waits && !is_whole {
+                continue;
+            }
             let of = cell.filter(|of| self.cells.iter().any(|run| run.cell == *of && has_run(run)));
             if let Some(run) = self.last_run(of)
                 && run.facts.len() < MAX_FACTS

@@ -81,6 +81,18 @@ fn threads_that_never_end_are_told_with_the_last_cell() {
 }
 
 #[test]
+fn what_a_notebook_was_to_await_is_missed_only_where_it_came_to_its_end() {
+    let kept = "async def fetch():\n    pass\nkept = fetch()";
+    let missed = |cells: &[&str]| {
+        let outcome = Bench::new(cells).run();
+        let mut facts = outcome.cells.iter().flat_map(|cell| &cell.facts);
+        facts.any(|fact| matches!(fact, Fact::Warning { message, .. } if message.contains("never awaited")))
+    };
+    assert!(missed(&[kept, "1"]));
+    assert!(!missed(&[kept, "1 / 0", "await kept"]));
+}
+
+#[test]
 fn the_end_of_a_process_counts_for_the_notebook_s_time() {
     let mut bench =
         Bench::new(&["import threading, time\nthreading.Thread(target=time.sleep, args=(1000,)).start()"]);

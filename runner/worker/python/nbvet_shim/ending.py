@@ -12,6 +12,8 @@ from time import sleep
 
 from nbvet_worker import keep
 
+from nbvet_shim.watch import plain
+
 # Python ends these by itself, and with them what a notebook put there.
 _OTHERS = ("__main__", "builtins", "sys")
 # The error that was shown last.
@@ -20,6 +22,8 @@ _LAST = ("last_exc", "last_type", "last_value", "last_traceback")
 _LAYERS = (io.TextIOWrapper, io.BufferedRWPair, io.BufferedRandom, io.BufferedWriter)
 
 
+_MAX_THREADS = 10
+_MAX_NAME = 100
 # Hundredths of a second that the tracker may take: other processes of the notebook may keep it.
 _TRACKER_STEPS = 50
 
@@ -51,10 +55,22 @@ def remember():
 def begin(session):
     """The last cell is done: Python waits for threads, calls handlers, clears the notebook's names."""
     _Process.session = session
+    try:
+        threads = _waited_for()
+    except Exception:
+        # A thread of a class of the notebook's own that does not say its name.
+        threads = []
+    session.leaving(threads)
+
+
+def _waited_for():
+    """Names of threads that Python waits for; a few, and none long."""
     threading = sys.modules.get("threading")
-    main = threading.main_thread() if threading is not None else None
-    alive = threading.enumerate() if threading is not None else ()
-    session.leaving([str(thread.name) for thread in alive if thread is not main and not thread.daemon])
+    if threading is None:
+        return []
+    main = threading.main_thread()
+    alive = [thread for thread in threading.enumerate() if thread is not main and not thread.daemon]
+    return [plain(str(thread.name))[:_MAX_NAME] for thread in alive[:_MAX_THREADS]]
 
 
 def _leave():
@@ -70,8 +86,8 @@ def _leave():
         if _Process.is_last:
             _clear_modules()
         flush()
-        _end_tracker()
         session.leaving([])
+        _end_tracker()
         if _Process.is_last:
             keep(_Process.modules)
             for name, module, _size in _Process.modules:

@@ -84,7 +84,7 @@ class Watch:
             return
         try:
             described, cell = self.described(error, kind, lines), None
-            if self.is_over:
+            if self.is_over and isinstance(error, BaseException):
                 cell, line = self._cells.place_of_error(error)
                 described = (*described[:3], line)
             self._session.after_cell(origin, described, cell)
