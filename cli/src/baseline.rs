@@ -88,7 +88,7 @@ impl Known {
             catalogue::find(id).is_ok_and(|rule| {
                 // A run that ended early has not seen everything.
                 let ran = report.end == Some(RunEnd::Completed);
-                (ran || !matches!(rule.check, Check::Run(_))) && settings.is_on(rule)
+                (ran || !matches!(rule.check, Check::Run(_))) && settings.is_on(&rule.meta)
             })
         };
         known

@@ -139,7 +139,7 @@ impl<'a> Resolver<'a> {
                         .extend(by_order.map(|severity| (id.to_owned(), severity)));
                 }
                 // A switch of the command line asks for its rules itself.
-                Said::NotSelected if own.raise(rule) => {}
+                Said::NotSelected if own.raise(&rule.meta) => {}
                 Said::Off | Said::NotSelected => drop(engine.named.insert(id.to_owned(), Severity::Off)),
                 Said::Nothing => {
                     engine
@@ -258,5 +258,6 @@ fn engine_flags(flags: Flags, installs: InstallPolicy) -> EngineFlags {
         verify_assertions: flags.verify_assertions.unwrap_or_default(),
         check_output_types: flags.check_output_types.unwrap_or_default(),
         refuse_installs: installs == InstallPolicy::Refuse,
+        ..EngineFlags::default()
     }
 }

@@ -4,8 +4,8 @@ use std::{borrow::Cow, collections::HashMap};
 
 use nbvet_notebook::{Notebook, Problem, Reading};
 use nbvet_report::{
-    CellOutcome, CellRun, Comparison, Diagnostic, ExpectationResult, Fix, Label, Location, RuleRef, RunEnd,
-    Severity,
+    CellOutcome, CellRun, Comparison, Diagnostic, ExpectationResult, Fix, Label, Location, Row, RuleRef,
+    RunEnd, Severity,
 };
 
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
     parse::ParsedNotebook,
     rule::{Check, Finding, Rule, RunContext, StaticRule},
     secrets,
-    severity::{Row, Settings},
+    severity::Settings,
     suppression::{self, Named},
     unused::{Spoken, Unused},
     walk,
@@ -245,7 +245,7 @@ fn merge_twins(found: &mut Vec<Found>, rules: &[Rule], settings: &Settings) {
             let id = rules[*rule].meta.id;
             seen.iter().any(|(twins, cell, about)| {
                 twins.contains(&id) && *cell == finding.location.cell && about == subject
-            }) && settings.severity(&rules[*rule], finding.lowered, finding.calmed) != Severity::Off
+            }) && settings.severity(&rules[*rule].meta, finding.lowered, finding.calmed) != Severity::Off
         })
     };
     let (dropped, kept): (Vec<Found>, Vec<Found>) = std::mem::take(found).into_iter().partition(is_twin);
@@ -280,10 +280,10 @@ fn is_one(left: &Finding, right: &Finding) -> bool {
 }
 
 fn diagnostic(rule: &Rule, finding: Finding, settings: &Settings) -> Diagnostic {
-    let severity = if finding.only_asked && !settings.flags.raise(rule) {
+    let severity = if finding.only_asked && !settings.flags.raise(&rule.meta) {
         Severity::Off
     } else {
-        settings.severity(rule, finding.lowered, finding.calmed)
+        settings.severity(&rule.meta, finding.lowered, finding.calmed)
     };
     Diagnostic {
         rule: RuleRef {

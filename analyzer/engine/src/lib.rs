@@ -24,7 +24,7 @@ pub use mend::{Mended, mend, mended_lines};
 pub use model::Model;
 pub use names::nearest;
 pub use parse::{ParsedCell, ParsedNotebook, SyntaxError, is_expression};
-pub use rule::{
-    Check, Context, Escape, Finding, Group, Node, Rule, RuleMeta, RunContext, RunRule, StaticRule, Visits,
-};
-pub use severity::{Flag, Flags, Row, Settings, Standing};
+pub use rule::{Check, Context, Escape, Finding, Node, Rule, RunContext, RunRule, StaticRule, Visits};
+pub use severity::{Flags, Settings};
+
+pub use nbvet_report::{Flag, Group, Row, RuleMeta, Standing};

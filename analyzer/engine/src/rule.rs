@@ -3,18 +3,13 @@
 
 use bitflags::bitflags;
 use nbvet_notebook::ProblemKind;
-use nbvet_report::{CellRun, Edit, Fix, Label, Level, Location, Severity};
+use nbvet_report::{CellRun, Edit, Fix, Label, Location, RuleMeta, Severity};
 use ruff_python_ast::{
     ExprCall, ExprCompare, IpyEscapeKind, StmtAnnAssign, StmtAssign, StmtExpr, StmtFunctionDef, StmtTry,
 };
 use ruff_text_size::TextRange;
 
-use crate::{
-    check::Run,
-    model::Model,
-    parse::ParsedCell,
-    severity::{Flag, Row, Standing},
-};
+use crate::{check::Run, model::Model, parse::ParsedCell};
 
 /// One rule: what it is called and what it does.
 pub struct Rule {
@@ -22,52 +17,6 @@ pub struct Rule {
     pub meta: RuleMeta,
     /// What it does.
     pub check: Check,
-}
-
-/// Everything about a rule but what it does.
-#[derive(Debug, Clone, Copy)]
-pub struct RuleMeta {
-    /// `NB` and three digits, never reused.
-    pub id: &'static str,
-    /// The pattern that is reported, in words; reads after "allow".
-    pub name: &'static str,
-    /// The group, as the id's first digit.
-    pub group: Group,
-    /// The row of the severity table.
-    pub row: Row,
-    /// How high it may stand in its row.
-    pub standing: Standing,
-    /// The switch that makes it an error.
-    pub raised_by: Option<Flag>,
-    /// Ids of static rules that see the same fault before the notebook runs; one diagnostic is given for both.
-    pub twins: &'static [&'static str],
-    /// What it reports, when not lowered, surely raises: a run in which the cell ended well disproves it.
-    pub foresees_exception: bool,
-    /// The version that brought it.
-    pub since: &'static str,
-    /// Its page, in markdown: the first line says what it reports; the examples in it are its tests.
-    pub doc: &'static str,
-}
-
-impl RuleMeta {
-    /// The severities at learning, development, staging and production: those of its row, or lower.
-    pub fn severities(&self) -> [Severity; 4] {
-        let mut severities = self.row.severities();
-        for (severity, most) in severities.iter_mut().zip(self.standing.most()) {
-            *severity = most.min(*severity);
-        }
-        severities
-    }
-
-    /// The severity at one level.
-    pub fn severity_at(&self, level: Level) -> Severity {
-        self.severities()[level as usize]
-    }
-
-    /// The first line of the page.
-    pub fn summary(&self) -> &'static str {
-        self.doc.lines().next().unwrap_or_default().trim()
-    }
 }
 
 /// What a rule looks at.
@@ -80,49 +29,6 @@ pub enum Check {
     Problem(ProblemKind),
     /// The comments and tags that switch other rules off.
     Suppression,
-}
-
-/// The groups of rules; the digit is the first of their ids.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Group {
-    /// `NB0xx`: the notebook does not run.
-    Execution = 0,
-    /// `NB1xx`.
-    Verification = 1,
-    /// `NB2xx`.
-    SilentFailure = 2,
-    /// `NB3xx`.
-    DataQuality = 3,
-    /// `NB4xx`.
-    ApiMisuse = 4,
-    /// `NB5xx`.
-    Leakage = 5,
-    /// `NB6xx`.
-    State = 6,
-    /// `NB7xx`.
-    Hygiene = 7,
-    /// `NB8xx`.
-    Security = 8,
-    /// `NB9xx`: dependencies and structure.
-    Structure = 9,
-}
-
-impl Group {
-    /// The name in words.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Execution => "execution",
-            Self::Verification => "verification",
-            Self::SilentFailure => "silent-failure",
-            Self::DataQuality => "data-quality",
-            Self::ApiMisuse => "api-misuse",
-            Self::Leakage => "leakage",
-            Self::State => "state",
-            Self::Hygiene => "hygiene",
-            Self::Security => "security",
-            Self::Structure => "structure",
-        }
-    }
 }
 
 bitflags! {

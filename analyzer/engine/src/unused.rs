@@ -2,14 +2,14 @@
 //! only where its rule could have spoken.
 
 use nbvet_notebook::{Cell, CellKind};
-use nbvet_report::{CellOutcome, Label, Location};
+use nbvet_report::{CellOutcome, Label, Location, Row};
 
 use crate::{
     check::Run,
     names::nearest,
     parse::{ParsedCell, ParsedNotebook},
     rule::{Check, Finding, Rule},
-    severity::{Row, Settings},
+    severity::Settings,
     suppression::{self, Named},
 };
 
@@ -109,7 +109,7 @@ impl Unused<'_> {
             Check::Problem(_) => true,
             Check::Suppression => false,
         };
-        looked_at && self.settings.is_on(rule)
+        looked_at && self.settings.is_on(&rule.meta)
     }
 
     fn has_spoken(&self, rule: &Rule, cell: &Cell, named: &Named<'_>) -> bool {

@@ -6,7 +6,7 @@ mod lines;
 mod options;
 mod words;
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 pub use options::{Given, Opt};
 
@@ -21,11 +21,11 @@ pub const MAX_BYTES: usize = 1 << 20;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     /// The file, as it was asked for.
-    pub file: Rc<str>,
+    pub file: Arc<str>,
     /// Its first line there, from 1.
     pub line: usize,
     /// What included the file.
-    pub included_by: Option<Rc<Self>>,
+    pub included_by: Option<Arc<Self>>,
 }
 
 /// One entry: a logical line that is not empty.
@@ -129,9 +129,9 @@ struct Reader<'s> {
 impl Reader<'_> {
     fn file(
         &mut self,
-        file: &Rc<str>,
+        file: &Arc<str>,
         constraint: bool,
-        included_by: Option<&Rc<Place>>,
+        included_by: Option<&Arc<Place>>,
         depth: usize,
     ) -> Result<(), Fault> {
         self.files += 1;
@@ -155,7 +155,7 @@ impl Reader<'_> {
         for line in lines::logical(&text) {
             let text = lines::expanded(&line.text, |name| self.source.variable(name));
             let place = Place {
-                file: Rc::clone(file),
+                file: Arc::clone(file),
                 line: line.number,
                 included_by: included_by.cloned(),
             };
@@ -177,7 +177,12 @@ impl Reader<'_> {
                 included: name,
             });
         }
-        self.file(&name.into(), constraint, Some(&Rc::new(place.clone())), depth + 1)
+        self.file(
+            &name.into(),
+            constraint,
+            Some(&Arc::new(place.clone())),
+            depth + 1,
+        )
     }
 }
 

@@ -7,7 +7,7 @@ use cargo_metadata::{DependencyKind, Metadata, Package, PackageId};
 use crate::metadata;
 
 /// What each crate may be built from, of ours. A new crate gets its line here.
-const ARROWS: [(&str, &[&str]); 14] = [
+const ARROWS: [(&str, &[&str]); 16] = [
     ("nbvet-report", &[]),
     ("nbvet-notebook", &["nbvet-report"]),
     ("nbvet-engine", &["nbvet-notebook", "nbvet-report"]),
@@ -18,7 +18,9 @@ const ARROWS: [(&str, &[&str]); 14] = [
     ),
     ("nbvet-render", &["nbvet-notebook", "nbvet-report"]),
     ("nbvet-golden", &["nbvet-notebook", "nbvet-report"]),
-    ("nbvet-deps", &[]),
+    ("nbvet-deps", &["nbvet-report"]),
+    ("nbvet-image", &["nbvet-deps", "nbvet-report"]),
+    ("nbvet-testkit", &[]),
     ("nbvet-protocol", &["nbvet-report"]),
     ("nbvet-agent", &["nbvet-protocol", "nbvet-report"]),
     ("nbvet-worker", &["nbvet-protocol", "nbvet-report"]),
@@ -36,10 +38,12 @@ const ARROWS: [(&str, &[&str]); 14] = [
         "nbvet",
         &[
             "nbvet-agent",
+            "nbvet-deps",
             "nbvet-engine",
             "nbvet-expect",
             "nbvet-golden",
             "nbvet-host",
+            "nbvet-image",
             "nbvet-notebook",
             "nbvet-protocol",
             "nbvet-render",

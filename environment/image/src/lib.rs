@@ -1,0 +1,2 @@
+//! Images out of locked wheels, without a daemon, without root and without running anything of the packages: wheels
+//! become layers, and a registry appends them to a base image. Knows nothing of notebooks.
