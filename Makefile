@@ -11,7 +11,7 @@ demo: assets ## a good notebook and a broken one, as a user sees them
 	@tools/demo.sh
 
 test: setup ## everything that CI runs
-	@tools/setup.sh --browser
+	@tools/setup.sh --tests
 	@.venv/bin/python tools/run-tests.py
 
 lint: setup ## formatting, clippy, ruff

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Sets up a fresh Debian machine that has Rust (rustup), Python 3.11 or newer and a network: Debian's packages,
 # the toolchain's parts, and .venv with what tools/requirements-test.txt pins. Fast when nothing is to be done.
-# With --browser also Chromium, for the tests of the HTML page; where it cannot be had, these are skipped.
+# With --tests also what only some tests need, which are skipped where it cannot be had: Chromium for the HTML page;
+# a registry and container tools for images.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -89,7 +90,25 @@ browser() {
             chromium fonts-dejavu-core </dev/null; } || { say "no chromium: tests of the HTML page are skipped"; touch "$failed"; }
 }
 
+# A registry, runtimes and what makes base images. Nothing of them is left running, or set up outside of its package.
+image_tools() {
+    local failed=.venv/.nbvet-no-image-tools missing=() name
+    for name in docker-registry mmdebstrap podman buildah runc skopeo fuse-overlayfs openssl curl; do
+        PATH=$PATH:/usr/sbin:/sbin command -v "$name" >/dev/null || missing+=("$name")
+    done
+    command -v newuidmap >/dev/null || missing+=(uidmap)
+    [ ${#missing[@]} = 0 ] && return
+    [ -n "$(find "$failed" -mtime -1 2>/dev/null)" ] && return
+    say "installing ${missing[*]}"
+    # Debian's registry would start at once, on every address of the machine.
+    [[ " ${missing[*]} " != *" docker-registry "* ]] || ! [ -d /run/systemd/system ] ||
+        as_root systemctl mask --quiet docker-registry.service || true
+    { command -v apt-get >/dev/null && as_root apt-get update -qq &&
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+            "${missing[@]}" </dev/null; } || { say "no ${missing[*]}: tests of images are skipped"; touch "$failed"; }
+}
+
 debian_packages
 rust_toolchain
 python_packages
-[ "${1-}" != --browser ] || browser
+[ "${1-}" != --tests ] || { browser; image_tools; }
