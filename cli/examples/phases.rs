@@ -71,6 +71,7 @@ fn phases(path: &PathBuf) -> [Duration; 6] {
             .map(|cell| CellSource::new(cell.source.clone(), cell.execution_count))
             .collect(),
         file: None,
+        ..NotebookSource::default()
     };
     let report = NotebookReport {
         path: path.display().to_string(),

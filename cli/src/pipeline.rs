@@ -268,7 +268,11 @@ impl Opened {
         // Only a problem of the file itself points into its text.
         let file = (!self.reading.problems.is_empty())
             .then(|| secrets::masked(&String::from_utf8_lossy(&self.bytes)).into_owned());
-        NotebookSource { cells, file }
+        NotebookSource {
+            cells,
+            file,
+            ..NotebookSource::default()
+        }
     }
 
     /// As [`Self::shown_source`], with what cells are and what they put out.

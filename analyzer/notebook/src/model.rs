@@ -240,6 +240,7 @@ impl Notebook {
         let (line, column) = point(&cell.source, map, range.start);
         let (end_line, end_column) = point(&cell.source, map, range.end);
         Location {
+            file: None,
             cell: Some(cell.index),
             cell_id: cell.id.clone(),
             line,

@@ -53,7 +53,7 @@ fn command(notebook: &NotebookReport, diagnostic: &Diagnostic) -> String {
     }
     format!(
         "::{kind} file={},line={},endLine={},title={}::{}\n",
-        property(&notebook.path),
+        property(at.file.as_ref().unwrap_or(&notebook.path)),
         at.file_line,
         at.file_end_line.max(at.file_line),
         property(&title),

@@ -8,7 +8,7 @@ use nbvet_report::{CellOutcome, CellRun, Diagnostic, NotebookReport, Outcome, Re
 
 use crate::{
     NotebookSource, harmless, harmless_block,
-    place::{heading, source_line},
+    place::{beside, heading, source_line},
 };
 
 /// The report as JUnit XML. `sources` stand in the order of the report's notebooks.
@@ -158,7 +158,7 @@ impl Case {
     fn of_diagnostic(notebook: &NotebookReport, source: Option<&NotebookSource>, found: &Diagnostic) -> Self {
         let place = match found.location.cell {
             Some(cell) => format!(" in cell {cell}, line {}", found.location.line),
-            None => String::new(),
+            None => beside(&found.location).map_or_else(String::new, |place| format!(" in {place}")),
         };
         let (result, output) = if notebook.verdict.level.fails(found) {
             (

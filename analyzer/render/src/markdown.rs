@@ -7,7 +7,7 @@ use nbvet_report::{Diagnostic, NotebookReport, Outcome, Report, Severity};
 
 use crate::{
     NotebookSource, harmless,
-    place::{cell_name, diffs_of, source_line},
+    place::{beside, cell_name, diffs_of, source_line},
     text::golden_sums,
 };
 
@@ -175,7 +175,7 @@ fn item(notebook: &NotebookReport, source: Option<&NotebookSource>, found: &Diag
             text(&cell_name(notebook, source, cell)),
             found.location.line
         ),
-        None => String::new(),
+        None => beside(&found.location).map_or_else(String::new, |place| format!(", {}", text(&place))),
     };
     let mut item = format!(
         "- **{severity}** {} {}{place}: {}\n",

@@ -30,6 +30,9 @@ pub(crate) fn heading(
     source: Option<&NotebookSource>,
     location: &Location,
 ) -> String {
+    if let Some(file) = &location.file {
+        return format!("{}:{}", harmless(file), location.line);
+    }
     let path = harmless(&notebook.path);
     match location.cell {
         Some(cell) => format!(
@@ -45,6 +48,12 @@ pub(crate) fn heading(
 pub(crate) fn source_line<'a>(source: Option<&'a NotebookSource>, at: &Location) -> Option<&'a str> {
     let cell = source?.cells.get(usize::try_from(at.cell?).ok()?)?;
     cell.line(at.line)
+}
+
+/// Where a diagnostic stands that stands in no cell: a line of a file beside the notebook; `None`: the notebook.
+pub(crate) fn beside(location: &Location) -> Option<String> {
+    let file = location.file.as_ref()?;
+    Some(format!("{}, line {}", harmless(file), location.line))
 }
 
 /// The outputs that a diagnostic of the golden comparison tells of; none for any other diagnostic.

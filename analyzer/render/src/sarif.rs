@@ -208,7 +208,7 @@ fn location(notebook: &NotebookReport, source: Option<&NotebookSource>, at: &Loc
         region["snippet"] = json!({ "text": harmless(line) });
     }
     let mut location = json!({
-        "physicalLocation": { "artifactLocation": { "uri": uri(&notebook.path) }, "region": region },
+        "physicalLocation": { "artifactLocation": { "uri": uri(at.file.as_ref().unwrap_or(&notebook.path)) }, "region": region },
     });
     if let Some(cell) = at.cell {
         location["logicalLocations"] = json!([{

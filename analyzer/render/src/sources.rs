@@ -1,6 +1,6 @@
 //! What renderers need beside the report: the text of the cells, and what rules say about themselves.
 
-use std::sync::OnceLock;
+use std::{collections::BTreeMap, sync::OnceLock};
 
 use nbvet_notebook::{CellKind, Output};
 
@@ -11,6 +11,8 @@ pub struct NotebookSource {
     pub cells: Vec<CellSource>,
     /// The file's own text, for diagnostics that point at the file and not at a cell.
     pub file: Option<String>,
+    /// Files beside the notebook that diagnostics point into, by the names that the diagnostics give.
+    pub beside: BTreeMap<String, String>,
 }
 
 /// One cell.

@@ -1,4 +1,4 @@
-//! Where in a notebook something is.
+//! Where in a notebook, or in a file beside it, something is.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Location {
+    /// The file, where it is not the notebook: a dependency file, by the path that the user would give.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
     /// Index of the cell, 0-based over all cells, markdown too, as stored in the file. `None`: the whole file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cell: Option<u32>,
@@ -37,6 +40,7 @@ impl Location {
     /// A point in the file itself, outside any cell.
     pub fn in_file(line: u32, column: u32) -> Self {
         Self {
+            file: None,
             cell: None,
             cell_id: None,
             line,
@@ -45,6 +49,14 @@ impl Location {
             end_column: column,
             file_line: line,
             file_end_line: line,
+        }
+    }
+
+    /// A line of a file beside the notebook.
+    pub fn beside(file: impl Into<String>, line: u32) -> Self {
+        Self {
+            file: Some(file.into()),
+            ..Self::in_file(line, 1)
         }
     }
 }

@@ -190,6 +190,7 @@ mod tests {
 
     fn at(line: u32, column: u32, end_line: u32, end_column: u32) -> Location {
         Location {
+            file: None,
             cell: Some(0),
             line,
             column,

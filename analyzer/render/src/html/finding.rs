@@ -7,7 +7,10 @@ use super::{
     code::{self, beginning},
     markup::{Markup, link, paragraphs, prose, tag, text},
 };
-use crate::{NotebookSource, place::diffs_of};
+use crate::{
+    NotebookSource,
+    place::{beside, diffs_of},
+};
 
 /// Bytes of a message, an explanation or a help that are shown: they may quote the notebook.
 const LONGEST: usize = 4_000;
@@ -80,7 +83,8 @@ fn rule(found: &Diagnostic) -> Markup {
 /// `line 6`, as a link to it.
 fn place(at: &Location, anchors: &Anchors) -> Markup {
     let Some(cell) = at.cell else {
-        return tag("span", &[("class", "place")], text("the whole notebook"));
+        let place = beside(at).unwrap_or_else(|| "the whole notebook".to_owned());
+        return tag("span", &[("class", "place")], text(&place));
     };
     let inner = text(&format!("line {}", at.line));
     let anchor = format!("{}-l{}", anchors.cell(cell), at.line);
@@ -98,7 +102,7 @@ fn labels(found: &Diagnostic, anchors: &Anchors) -> Markup {
                 &anchors.cell(cell),
                 text(&format!("{}, line {}", anchors.name(cell), at.line)),
             ),
-            None => text("the file"),
+            None => text(&beside(at).unwrap_or_else(|| "the file".to_owned())),
         };
         let said = prose(beginning(&label.message, LONGEST));
         tag("li", &[], Markup::from([place, text(": "), said]))
@@ -209,6 +213,7 @@ mod tests {
             .iter()
             .map(|&(line, column, end_line, end_column, replacement)| Edit {
                 location: Location {
+                    file: None,
                     cell: Some(0),
                     line,
                     column,

@@ -13,6 +13,7 @@ use super::{
     markup::{Markup, link, paragraphs, prose, tag, text},
 };
 use crate::{
+    place::beside,
     text::golden_sums,
     words::{count, seconds},
 };
@@ -344,7 +345,7 @@ fn list(found: &[(usize, &Diagnostic)], anchors: &Anchors) -> Markup {
 fn item(position: usize, found: &Diagnostic, anchors: &Anchors) -> Markup {
     let place = match found.location.cell {
         Some(cell) => format!("{}, line {}", anchors.name(cell), found.location.line),
-        None => "the whole notebook".to_owned(),
+        None => beside(&found.location).unwrap_or_else(|| "the whole notebook".to_owned()),
     };
     let message = tag(
         "span",

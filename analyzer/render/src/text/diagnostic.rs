@@ -58,19 +58,24 @@ fn drawing(notebook: &NotebookReport, source: Option<&NotebookSource>, found: &D
         let places: Vec<&Location> = marks
             .iter()
             .map(|mark| mark.at)
-            .filter(|at| at.cell == mark.at.cell)
+            .filter(|at| shown_with(at) == shown_with(mark.at))
             .collect();
         let text = text_of(source?, mark.at).filter(|text| !text.is_empty());
         if let Some(text) = text {
             excerpts
-                .by_cell
-                .entry(mark.at.cell)
-                .or_insert_with(|| Drawn::new(text, &places, heading(notebook, source, mark.at)));
+                .by_text
+                .entry(shown_with(mark.at))
+                .or_insert_with(|| Drawn::new(text, &places, drawn_heading(notebook, source, mark.at)));
         } else if order == 0 && mark.primary {
             return None;
         }
     }
-    let span = |at: &Location| Some((at.cell, excerpts.by_cell.get(&at.cell)?.excerpt.span(at)));
+    let span = |at: &Location| {
+        Some((
+            shown_with(at),
+            excerpts.by_text.get(&shown_with(at))?.excerpt.span(at),
+        ))
+    };
     let head = format!("{}[{}]", found.severity, found.rule.id);
     let colour = colour(found.severity);
     let mut drawing = Drawing::build(ReportKind::Custom(&head, colour), span(&found.location)?)
@@ -108,7 +113,7 @@ struct Mark<'a> {
 fn marks(found: &Diagnostic) -> Vec<Mark<'_>> {
     let here = |at: &Location| (at.line, at.column, at.end_line, at.end_column);
     let own = found.labels.iter().find(|label| {
-        same_cell(label.location.cell, found) && here(&label.location) == here(&found.location)
+        is_shown_with(&label.location, found) && here(&label.location) == here(&found.location)
     });
     let name = harmless(&found.rule.name);
     let text = own.map_or_else(
@@ -133,8 +138,8 @@ fn marks(found: &Diagnostic) -> Vec<Mark<'_>> {
     );
     marks.sort_by_key(|mark| {
         (
-            !same_cell(mark.at.cell, found),
-            mark.at.cell,
+            !is_shown_with(mark.at, found),
+            shown_with(mark.at),
             mark.at.line,
             mark.at.column,
         )
@@ -142,8 +147,22 @@ fn marks(found: &Diagnostic) -> Vec<Mark<'_>> {
     marks
 }
 
-fn same_cell(cell: Option<u32>, found: &Diagnostic) -> bool {
-    cell == found.location.cell
+/// What one drawing shows: a cell, the notebook's file, or a file beside it.
+type Shown = (Option<String>, Option<u32>);
+
+fn shown_with(at: &Location) -> Shown {
+    (at.file.clone(), at.cell)
+}
+
+fn is_shown_with(at: &Location, found: &Diagnostic) -> bool {
+    shown_with(at) == shown_with(&found.location)
+}
+
+/// What a drawing is headed with; it puts line and column of a file behind it.
+fn drawn_heading(notebook: &NotebookReport, source: Option<&NotebookSource>, at: &Location) -> String {
+    at.file
+        .as_ref()
+        .map_or_else(|| heading(notebook, source, at), |file| harmless(file))
 }
 
 /// The text that a location points into: its cell's, or the file's own.
@@ -153,7 +172,10 @@ fn text_of<'a>(source: &'a NotebookSource, at: &Location) -> Option<&'a str> {
             .cells
             .get(usize::try_from(cell).ok()?)
             .map(|cell| cell.source.as_str()),
-        None => source.file.as_deref(),
+        None => match &at.file {
+            Some(file) => source.beside.get(file).map(String::as_str),
+            None => source.file.as_deref(),
+        },
     }
 }
 
@@ -168,6 +190,7 @@ fn undrawn(notebook: &NotebookReport, source: Option<&NotebookSource>, found: &D
     let at = &found.location;
     let place = match at.cell {
         Some(_) => format!("{}, line {}", heading(notebook, source, at), at.line),
+        None if at.file.is_some() => heading(notebook, source, at),
         None => format!("{}:{}:{}", heading(notebook, source, at), at.line, at.column),
     };
     let _ = writeln!(
@@ -177,11 +200,14 @@ fn undrawn(notebook: &NotebookReport, source: Option<&NotebookSource>, found: &D
         harmless(&found.rule.name)
     );
     for label in &found.labels {
-        let place = heading(notebook, source, &label.location);
+        let mut place = heading(notebook, source, &label.location);
+        if label.location.file.is_none() {
+            let _ = write!(place, ", line {}", label.location.line);
+        }
         let _ = writeln!(
             out,
             "  {} {}",
-            paint(DIM, &format!("{place}, line {}:", label.location.line)),
+            paint(DIM, &format!("{place}:")),
             harmless(&label.message)
         );
     }
@@ -196,10 +222,10 @@ fn colour(severity: Severity) -> Color {
     }
 }
 
-/// The cells that one drawing shows, by index.
+/// What one drawing shows.
 #[derive(Default)]
 struct Excerpts {
-    by_cell: BTreeMap<Option<u32>, Drawn>,
+    by_text: BTreeMap<Shown, Drawn>,
 }
 
 /// One cell of a drawing.
@@ -221,17 +247,17 @@ impl Drawn {
     }
 }
 
-impl Cache<Option<u32>> for &mut Excerpts {
+impl Cache<Shown> for &mut Excerpts {
     type Storage = String;
 
-    fn fetch(&mut self, id: &Option<u32>) -> Result<&Source<String>, impl std::fmt::Debug> {
-        self.by_cell
+    fn fetch(&mut self, id: &Shown) -> Result<&Source<String>, impl std::fmt::Debug> {
+        self.by_text
             .get(id)
             .map(|drawn| &drawn.source)
-            .ok_or("every marked cell was drawn")
+            .ok_or("every marked text was drawn")
     }
 
-    fn display<'a>(&self, id: &'a Option<u32>) -> Option<impl std::fmt::Display + 'a> {
-        self.by_cell.get(id).map(|drawn| drawn.heading.clone())
+    fn display<'a>(&self, id: &'a Shown) -> Option<impl std::fmt::Display + 'a> {
+        self.by_text.get(id).map(|drawn| drawn.heading.clone())
     }
 }

@@ -25,6 +25,7 @@ pub(crate) fn at(cell: u32, text: &str) -> Location {
     let ((line, column), (end_line, end_column)) = (point(start), point(start + text.len()));
     let file_line = 20 * cell + line;
     Location {
+        file: None,
         cell: Some(cell),
         cell_id: Some(format!("id{cell}")),
         line,
@@ -171,5 +172,6 @@ pub(crate) fn source() -> NotebookSource {
     NotebookSource {
         cells: cells.to_vec(),
         file: None,
+        ..NotebookSource::default()
     }
 }

@@ -147,7 +147,10 @@ fn many_large_notebooks_make_a_page_that_a_browser_opens() {
             cell
         })
         .collect();
-    let source = NotebookSource { cells, file: None };
+    let source = NotebookSource {
+        cells,
+        ..NotebookSource::default()
+    };
     let runs: Vec<_> = (0..300).map(|cell| cell_run(cell, CellOutcome::Ok)).collect();
     let one = notebook("a.ipynb", diagnostics(), runs, Some(RunEnd::Completed), None);
     let mut page = HtmlPage::new();

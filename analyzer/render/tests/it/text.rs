@@ -223,6 +223,7 @@ fn a_fault_of_the_file_shows_the_files_line() {
     let source = NotebookSource {
         cells: Vec::new(),
         file: Some("{\n \"cells\": x\n}\n".to_owned()),
+        ..NotebookSource::default()
     };
     let failed = notebook("a.ipynb", vec![fault], Vec::new(), None, None);
     check(
@@ -247,13 +248,71 @@ fn a_fault_of_the_file_shows_the_files_line() {
 }
 
 #[test]
+fn a_line_of_a_dependency_file_is_shown_with_its_file() {
+    let unpinned = |line: u32, end_column: u32| {
+        let location = Location {
+            end_column,
+            ..Location::beside("requirements.txt", line)
+        };
+        found(
+            "NB901",
+            "unpinned",
+            Severity::Error,
+            "`pandas>=2` is not pinned",
+            location,
+        )
+    };
+    let source = NotebookSource {
+        beside: [(
+            "requirements.txt".to_owned(),
+            "six==1.17.0\npandas>=2\n".to_owned(),
+        )]
+        .into(),
+        ..NotebookSource::default()
+    };
+    let mut without_text = unpinned(7, 1);
+    without_text.location.file = Some("base/constraints.txt".to_owned());
+    let failed = notebook(
+        "a.ipynb",
+        vec![unpinned(2, 10), without_text],
+        Vec::new(),
+        None,
+        None,
+    );
+    check(
+        vec![failed],
+        &[source],
+        Notes::Folded,
+        &expect![[r#"
+            ✗ Failed a.ipynb  at development · not run
+
+            error[NB901]: `pandas>=2` is not pinned
+               ╭─[ requirements.txt:2:1 ]
+               │
+             2 │ pandas>=2
+               │ ────┬────
+               │     ╰────── unpinned
+            ───╯
+
+            error[NB901]: `pandas>=2` is not pinned
+              at base/constraints.txt:7 · unpinned
+
+            1 notebook: 1 failed · 2 errors · 0.4 s
+            `nbvet explain NB901` tells more about a rule
+        "#]],
+    );
+}
+
+#[test]
 fn nothing_that_a_notebook_says_reaches_the_terminal_as_a_command() {
     let evil = "\u{1b}]0;owned\u{7}\u{9b}2J\u{202e}";
     let source = NotebookSource {
         cells: vec![CellSource::new(format!("x = '{evil}'\r\n{evil}\t1"), None)],
         file: Some(evil.to_owned()),
+        ..NotebookSource::default()
     };
     let place = Location {
+        file: None,
         cell: Some(0),
         line: 1,
         column: 3,
@@ -313,6 +372,7 @@ fn any_location_can_be_drawn() {
         for numbers in 0..256_u32 {
             let part = |shift: u32| numbers >> shift & 3;
             let place = Location {
+                file: None,
                 cell,
                 line: part(0),
                 column: part(2) * 9,
@@ -323,6 +383,7 @@ fn any_location_can_be_drawn() {
             let mut odd = found("NB001", "odd", Severity::Note, "m", place.clone());
             odd.labels = vec![Label {
                 location: Location {
+                    file: None,
                     cell: Some(1),
                     ..place
                 },
