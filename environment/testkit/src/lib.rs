@@ -1,12 +1,16 @@
 //! Real registries, base images and container runtimes for tests. Says what cannot run on a machine and why.
 
+mod bases;
 mod certificate;
 mod child;
 mod error;
 mod registry;
+mod runtime;
 
+pub use bases::{Base, Lock, layout};
 pub use error::{Error, Result};
 pub use registry::{PASSWORD, Registry, RegistryOptions, Request, USER};
+pub use runtime::{Pulled, Run, Runtime, skopeo};
 
 /// Whether a test can go on; if not, prints why in the words that `make test` counts as skipped.
 ///
