@@ -2,8 +2,12 @@
 //! pip's requirements files. Works on a tree of files that the caller gives; asks no index, no registry and no interpreter.
 
 mod declared;
+mod image_reference;
 mod masked;
 pub mod requirements;
+pub mod tree;
 
 pub use declared::{Artifact, Declared, Dependency, Format, Hash, Specifier, Unread, Wanted};
+pub use image_reference::{BadReference, Digest, ImageReference, PinnedImage};
 pub use masked::masked;
+pub use tree::Tree;
