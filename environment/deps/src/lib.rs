@@ -5,6 +5,7 @@ mod declared;
 mod image_reference;
 mod masked;
 pub mod requirements;
+pub mod target;
 pub mod tree;
 
 pub use declared::{Artifact, Declared, Dependency, Format, Hash, Specifier, Unread, Wanted};
