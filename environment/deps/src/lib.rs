@@ -1,9 +1,11 @@
-//! Dependency files, read as the tools that own them read them, with the place of everything that is said; so far
-//! pip's requirements files. Works on a tree of files that the caller gives; asks no index, no registry and no interpreter.
+//! Dependency files, read as the tools that own them read them, with the place of everything that is said. Works on a
+//! tree of files that the caller gives; asks no index, no registry and no interpreter.
 
 mod declared;
+pub mod formats;
 mod image_reference;
 mod masked;
+pub mod requirement;
 pub mod requirements;
 pub mod target;
 pub mod tree;

@@ -16,6 +16,8 @@ pub const MAX_DEPTH: usize = 10;
 pub const MAX_FILES: usize = 1000;
 /// Bytes of one file, at most.
 pub const MAX_BYTES: usize = 1 << 20;
+/// Entries of one file with all that it includes, at most.
+pub const MAX_ENTRIES: usize = 100_000;
 
 /// Where an entry stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,12 +76,20 @@ pub enum Fault {
         message: String,
     },
     /// The file is not there, or may not be read.
-    #[error("{file} cannot be read: {message}")]
+    #[error("{}{file} cannot be read: {message}", included_by.as_ref().map(|at| format!("{at}: ")).unwrap_or_default())]
     Missing {
         /// The file.
         file: String,
         /// What the caller said.
         message: String,
+        /// `FILE:LINE` of the line that includes it.
+        included_by: Option<String>,
+    },
+    /// More is asked for than any installation needs.
+    #[error("{file}: more than {MAX_ENTRIES} entries")]
+    TooManyEntries {
+        /// The file with the entry that is one too many.
+        file: String,
     },
     /// Files include others far too often.
     #[error("{file}: more than {MAX_FILES} files would be read, each as often as it is included")]
@@ -99,6 +109,17 @@ pub enum Fault {
         /// What it includes.
         included: String,
     },
+}
+
+impl Fault {
+    /// What is wrong at a place.
+    pub(crate) fn line(place: &Place, message: impl Into<String>) -> Self {
+        Self::Line {
+            file: place.file.to_string(),
+            line: place.line,
+            message: message.into(),
+        }
+    }
 }
 
 /// How files and variables are come by.
@@ -143,6 +164,7 @@ impl Reader<'_> {
         let missing = |message: String| Fault::Missing {
             file: file.to_string(),
             message,
+            included_by: included_by.map(|place| format!("{}:{}", place.file, place.line)),
         };
         let bytes = self.source.load(file).map_err(missing)?;
         if bytes.len() > MAX_BYTES {
@@ -162,6 +184,11 @@ impl Reader<'_> {
             let entry = entry(&text, place, constraint)?;
             match included(&entry) {
                 Some((name, constraint)) => self.include(&entry.place, name, constraint, depth)?,
+                None if self.entries.len() == MAX_ENTRIES => {
+                    return Err(Fault::TooManyEntries {
+                        file: file.to_string(),
+                    });
+                }
                 None => self.entries.push(entry),
             }
         }
@@ -214,11 +241,7 @@ fn included(entry: &Entry) -> Option<(&str, bool)> {
 
 fn entry(text: &str, place: Place, constraint: bool) -> Result<Entry, Fault> {
     let (requirement, rest) = options::split(text);
-    let fault = |message: String| Fault::Line {
-        file: place.file.to_string(),
-        line: place.line,
-        message,
-    };
+    let fault = |message: String| Fault::line(&place, message);
     let words = words::split(rest).map_err(|error| fault(error.to_owned()))?;
     let options = options::parse(&words).map_err(fault)?;
     let editable = options.iter().find(|given| given.opt == Opt::Editable);
@@ -391,7 +414,7 @@ mod tests {
             ),
             (
                 "-r missing.txt",
-                "refused: a/missing.txt cannot be read: there is no such file\n",
+                "refused: a/requirements.txt:1: a/missing.txt cannot be read: there is no such file\n",
             ),
         ] {
             assert_eq!(told(&[("a/requirements.txt", text)]), expected);

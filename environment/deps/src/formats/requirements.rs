@@ -1,0 +1,25 @@
+//! Requirements files: what pip's reader found, each entry taken apart.
+
+use super::nothing;
+use crate::{
+    declared::{Declared, Format},
+    requirement,
+    requirements::{self, Fault, Kind, Opt, Source},
+};
+
+pub(super) fn read(file: &str, source: &mut dyn Source) -> Result<Declared, Fault> {
+    let mut declared = nothing(Format::Requirements, file);
+    for entry in requirements::read(file, false, source)? {
+        let is_option = entry.kind == Kind::Options;
+        declared.entries.extend(requirement::dependency(&entry)?);
+        // Behind a requirement pip reads `--hash` and these two, and passes over the rest.
+        let told = entry
+            .options
+            .into_iter()
+            .filter(|given| is_option || matches!(given.opt, Opt::ConfigSettings | Opt::GlobalOption));
+        declared
+            .options
+            .extend(told.map(|given| (entry.place.clone(), given)));
+    }
+    Ok(declared)
+}

@@ -1,0 +1,359 @@
+//! Environment markers, as `packaging` (in pip from 24.1 on) reads and decides them, into the trees of `pep508_rs`. The
+//! grammar is read here: its own reader has no limits and passes over comparisons that it does not know.
+
+use std::collections::HashSet;
+
+use pep440_rs::{Version, VersionSpecifier};
+use pep508_rs::{
+    ExtraName, ExtraOperator, MarkerExpression, MarkerOperator, MarkerTree, MarkerValueExtra,
+    MarkerValueString, MarkerValueVersion,
+};
+
+use super::text::Text;
+
+/// Comparisons in one marker, at most. The trees can grow with the power of what is compared.
+pub(crate) const MAX_COMPARISONS: usize = 100;
+/// Different `in`, `not in` and `extra` comparisons in one marker, at most: each may double the tree.
+pub(crate) const MAX_CHOICES: usize = 16;
+const MAX_NESTING: usize = 32;
+/// Parts of a version beyond this are no Python's; `pep508_rs` adds one to them.
+const MAX_PART: u64 = u32::MAX as u64;
+
+/// What `extras` and `dependency_groups` stand for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Scope {
+    /// A requirement: they mean nothing there.
+    Requirement,
+}
+
+/// The whole text is a marker; an error says what is wrong.
+pub(crate) fn parse(text: &str, scope: Scope) -> Result<MarkerTree, String> {
+    let mut reader = Reader {
+        text: Text::new(text),
+        scope,
+        comparisons: 0,
+        choices: HashSet::new(),
+    };
+    let tree = reader.any(0)?;
+    if reader.text.is_at_end() {
+        Ok(tree)
+    } else {
+        Err(format!(
+            "the marker goes on with {} where `and`, `or` or its end was expected",
+            reader.text.shown()
+        ))
+    }
+}
+
+struct Reader<'t> {
+    text: Text<'t>,
+    scope: Scope,
+    comparisons: usize,
+    choices: HashSet<String>,
+}
+
+enum Operand {
+    Version(MarkerValueVersion),
+    Text(MarkerValueString),
+    Extra,
+    /// `extras`, `dependency_groups`.
+    Set(&'static str),
+    Quoted(String),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Operator {
+    In,
+    NotIn,
+    /// `==`, `<`, …
+    Sign(&'static str),
+}
+
+impl Reader<'_> {
+    /// Markers with `or` between them.
+    fn any(&mut self, depth: usize) -> Result<MarkerTree, String> {
+        let mut tree = self.all(depth)?;
+        while self.text.word("or") {
+            let next = self.all(depth)?;
+            tree.or(next);
+        }
+        Ok(tree)
+    }
+
+    fn all(&mut self, depth: usize) -> Result<MarkerTree, String> {
+        let mut tree = self.one(depth)?;
+        while self.text.word("and") {
+            let next = self.one(depth)?;
+            tree.and(next);
+        }
+        Ok(tree)
+    }
+
+    fn one(&mut self, depth: usize) -> Result<MarkerTree, String> {
+        self.text.blanks();
+        let tree = if self.text.take('(') {
+            if depth == MAX_NESTING {
+                return Err(format!(
+                    "the marker has more than {MAX_NESTING} parentheses within each other"
+                ));
+            }
+            let tree = self.any(depth + 1)?;
+            if !self.text.take(')') {
+                return Err("a parenthesis of the marker is not closed".to_owned());
+            }
+            tree
+        } else {
+            self.comparison()?
+        };
+        self.text.blanks();
+        Ok(tree)
+    }
+
+    fn comparison(&mut self) -> Result<MarkerTree, String> {
+        self.comparisons += 1;
+        if self.comparisons > MAX_COMPARISONS {
+            return Err(format!(
+                "the marker compares more than {MAX_COMPARISONS} times, which nbvet does not follow"
+            ));
+        }
+        let left = self.operand()?;
+        self.text.blanks();
+        let operator = self.operator()?;
+        self.text.blanks();
+        let right = self.operand()?;
+        match (left, right) {
+            (Operand::Version(key), Operand::Quoted(value)) => version(key, operator, &value, false),
+            (Operand::Quoted(value), Operand::Version(key)) => version(key, operator, &value, true),
+            (Operand::Text(key), Operand::Quoted(value)) => self.string(key, operator, value, false),
+            (Operand::Quoted(value), Operand::Text(key)) => self.string(key, operator, value, true),
+            (Operand::Extra, Operand::Quoted(value)) | (Operand::Quoted(value), Operand::Extra) => {
+                self.extra(operator, &value)
+            }
+            (Operand::Quoted(value), Operand::Set(name)) => self.member(name, operator, &value),
+            (Operand::Quoted(_), Operand::Quoted(_)) => Err(
+                "the marker compares two texts: one side must be a name such as `python_version`".to_owned(),
+            ),
+            _ => Err("the marker compares two names: one side must be a text in quotes".to_owned()),
+        }
+    }
+
+    fn operand(&mut self) -> Result<Operand, String> {
+        if let Some(quoted) = self.text.quoted() {
+            if quoted.contains('\\') {
+                return Err(
+                    "a text of the marker has a backslash in it, which nbvet does not follow".to_owned(),
+                );
+            }
+            return Ok(Operand::Quoted(quoted.to_owned()));
+        }
+        let before = self.text;
+        let name = self.text.identifier();
+        named(name).ok_or_else(|| {
+            format!(
+                "{} is no marker: write a name such as `python_version` or a text in quotes",
+                before.shown()
+            )
+        })
+    }
+
+    fn operator(&mut self) -> Result<Operator, String> {
+        const SIGNS: [&str; 8] = ["===", "==", "~=", "!=", "<=", ">=", "<", ">"];
+        if let Some(sign) = SIGNS.into_iter().find(|sign| self.text.take_text(sign)) {
+            return Ok(Operator::Sign(sign));
+        }
+        if self.text.word("in") {
+            return Ok(Operator::In);
+        }
+        if self.text.word("not") && self.text.blanks() && self.text.word("in") {
+            return Ok(Operator::NotIn);
+        }
+        Err(format!(
+            "{} is no comparison: write one of ==, !=, <, <=, >, >=, ~=, ===, in, not in",
+            self.text.shown()
+        ))
+    }
+
+    /// A name whose values are no versions: to `packaging` such are equal or not, never greater.
+    fn string(
+        &mut self,
+        key: MarkerValueString,
+        operator: Operator,
+        value: String,
+        inverted: bool,
+    ) -> Result<MarkerTree, String> {
+        let operator = match operator {
+            Operator::In | Operator::NotIn => {
+                self.choice(&format!("{inverted}{key}{value}"))?;
+                match (operator, inverted) {
+                    (Operator::In, false) => MarkerOperator::In,
+                    (Operator::In, true) => MarkerOperator::Contains,
+                    (_, false) => MarkerOperator::NotIn,
+                    (_, true) => MarkerOperator::NotContains,
+                }
+            }
+            Operator::Sign("!=") => MarkerOperator::NotEqual,
+            Operator::Sign("==") => MarkerOperator::Equal,
+            Operator::Sign(sign)
+                if key == MarkerValueString::PlatformRelease && value.parse::<Version>().is_ok() =>
+            {
+                return Err(format!(
+                    "the marker compares platform_release with `{sign}`: that is the kernel of the machine, which nbvet cannot know"
+                ));
+            }
+            Operator::Sign("<" | ">") => return Ok(MarkerTree::FALSE),
+            Operator::Sign("<=" | ">=") => MarkerOperator::Equal,
+            Operator::Sign(sign) => {
+                return Err(format!(
+                    "`{sign}` in the marker needs a version, which {key} is not"
+                ));
+            }
+        };
+        Ok(MarkerTree::expression(MarkerExpression::String {
+            key,
+            operator,
+            value,
+        }))
+    }
+
+    fn extra(&mut self, operator: Operator, value: &str) -> Result<MarkerTree, String> {
+        let operator = match operator {
+            Operator::Sign("==") => ExtraOperator::Equal,
+            Operator::Sign("!=") => ExtraOperator::NotEqual,
+            _ => return Err("the marker compares `extra` with other than == and !=".to_owned()),
+        };
+        let name = ExtraName::new(value.to_owned()).map_or_else(
+            |_| MarkerValueExtra::Arbitrary(value.to_owned()),
+            MarkerValueExtra::Extra,
+        );
+        self.choice(&format!("extra{name}"))?;
+        Ok(MarkerTree::expression(MarkerExpression::Extra { operator, name }))
+    }
+
+    fn member(&self, name: &str, operator: Operator, value: &str) -> Result<MarkerTree, String> {
+        let Scope::Requirement = self.scope;
+        let _ = (operator, value);
+        Err(format!(
+            "`{name}` in a marker means something in lock files alone"
+        ))
+    }
+
+    fn choice(&mut self, key: &str) -> Result<(), String> {
+        self.choices.insert(key.to_owned());
+        if self.choices.len() > MAX_CHOICES {
+            return Err(format!(
+                "the marker has more than {MAX_CHOICES} different `in` and `extra` comparisons, which nbvet does not follow"
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn named(name: &str) -> Option<Operand> {
+    use MarkerValueString as Text;
+    use MarkerValueVersion as Number;
+    Some(match name {
+        "python_version" => Operand::Version(Number::PythonVersion),
+        "python_full_version" => Operand::Version(Number::PythonFullVersion),
+        "implementation_version" => Operand::Version(Number::ImplementationVersion),
+        "os_name" | "os.name" => Operand::Text(Text::OsName),
+        "sys_platform" | "sys.platform" => Operand::Text(Text::SysPlatform),
+        "platform_release" => Operand::Text(Text::PlatformRelease),
+        "platform_system" => Operand::Text(Text::PlatformSystem),
+        "platform_version" | "platform.version" => Operand::Text(Text::PlatformVersion),
+        "platform_machine" | "platform.machine" => Operand::Text(Text::PlatformMachine),
+        "platform_python_implementation" | "platform.python_implementation" | "python_implementation" => {
+            Operand::Text(Text::PlatformPythonImplementation)
+        }
+        "implementation_name" => Operand::Text(Text::ImplementationName),
+        "extra" => Operand::Extra,
+        "extras" => Operand::Set("extras"),
+        "dependency_groups" => Operand::Set("dependency_groups"),
+        _ => return None,
+    })
+}
+
+/// A name whose values are versions. What is compared with it may be none: then it is text, and never greater.
+fn version(
+    key: MarkerValueVersion,
+    operator: Operator,
+    value: &str,
+    inverted: bool,
+) -> Result<MarkerTree, String> {
+    let sign = match operator {
+        Operator::In | Operator::NotIn => return contained(key, operator, value, inverted),
+        Operator::Sign(sign) => sign,
+    };
+    // `'3.9' < python_version` says what the value is to the name.
+    let sign = match (inverted, sign) {
+        (true, "<") => ">",
+        (true, "<=") => ">=",
+        (true, ">") => "<",
+        (true, ">=") => "<=",
+        (_, sign) => sign,
+    };
+    let known = format!("{}{value}", if sign == "===" { "==" } else { sign }).parse::<VersionSpecifier>();
+    match known {
+        Ok(specifier) if specifier.version().release().iter().any(|part| *part > MAX_PART) => {
+            Err(format!("`{value}` in the marker is no version of Python"))
+        }
+        Ok(_) if inverted && (sign == "~=" || value.ends_with('*')) => Err(format!(
+            "the marker compares `{value}` from the wrong side: write `{key} {sign} '{value}'`"
+        )),
+        Ok(specifier) => Ok(MarkerTree::expression(MarkerExpression::Version {
+            key,
+            specifier,
+        })),
+        Err(_) if sign == "!=" => Ok(MarkerTree::TRUE),
+        Err(_) if sign == "~=" => Err(format!("`{value}` in the marker cannot be compared with ~=")),
+        Err(_) => Ok(MarkerTree::FALSE),
+    }
+}
+
+/// `in` is about text: the Python versions there are, or may be, whose text fits.
+fn contained(
+    key: MarkerValueVersion,
+    operator: Operator,
+    value: &str,
+    inverted: bool,
+) -> Result<MarkerTree, String> {
+    let negated = operator == Operator::NotIn;
+    let versions = if key == MarkerValueVersion::PythonVersion {
+        let known = [(2, 6..=7), (3, 0..=99)];
+        let known = known
+            .into_iter()
+            .flat_map(|(major, minors)| minors.map(move |minor| (major, minor)));
+        known
+            .map(|(major, minor)| format!("{major}.{minor}"))
+            .filter(|known| {
+                if inverted {
+                    known.contains(value)
+                } else {
+                    value.contains(&**known)
+                }
+            })
+            .filter_map(|known| known.parse().ok())
+            .collect()
+    } else if inverted {
+        return Err(format!(
+            "the marker looks for `{value}` within {key}: compare with == '{value}.*'"
+        ));
+    } else {
+        let between = |c: char| c.is_whitespace() || c == ',' || c == '|' || c == ';';
+        let words = value.split(between).filter(|word| !word.is_empty());
+        words
+            .filter_map(|word| word.parse().ok())
+            .collect::<Vec<Version>>()
+    };
+    if versions.is_empty() {
+        return Ok(if negated {
+            MarkerTree::TRUE
+        } else {
+            MarkerTree::FALSE
+        });
+    }
+    Ok(MarkerTree::expression(MarkerExpression::VersionIn {
+        key,
+        versions,
+        negated,
+    }))
+}
