@@ -4,6 +4,7 @@
 mod declared;
 pub mod formats;
 mod image_reference;
+pub mod lock;
 mod masked;
 pub mod requirement;
 pub mod requirements;
@@ -12,5 +13,6 @@ pub mod tree;
 
 pub use declared::{Artifact, Declared, Dependency, Format, Hash, Specifier, Unread, Wanted};
 pub use image_reference::{BadReference, Digest, ImageReference, PinnedImage};
+pub use lock::Lock;
 pub use masked::masked;
 pub use tree::Tree;
