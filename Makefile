@@ -26,5 +26,5 @@ dist: setup ## the static binary and the wheel
 gen: ## write generated files anew
 	@cargo xtask gen
 
-lock: ## resolve tools/*.in and tools/kit/*.in again
+lock: ## resolve every .in file again
 	@tools/lock.sh

@@ -154,7 +154,7 @@ class Maker:
         layer = self.layer()
         layer.file("etc/stub", "an image of another architecture\n")
         stub = self.layout.image([layer.close(self.layout)], {"Env": [f"PATH={SYSTEM_PATH}"]}, other)
-        attestation = self.layout.image([], {}, "unknown")
+        attestation = self.layout.image([], {}, "unknown", "unknown")
         listed = [
             {**stub, "platform": {"architecture": other, "os": "linux"}},
             {**plain, "platform": {"architecture": self.architecture, "os": "linux"}},

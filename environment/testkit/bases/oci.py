@@ -60,11 +60,11 @@ class Layout:
         if not goal.exists():
             shutil.copyfile(blob, goal)
 
-    def image(self, layers: list, config: dict, architecture: str) -> dict:
+    def image(self, layers: list, config: dict, architecture: str, system: str = "linux") -> dict:
         """`layers` are pairs of descriptor and diff id."""
         whole = {
             "architecture": architecture,
-            "os": "linux",
+            "os": system,
             "created": "2023-11-14T22:13:20Z",
             "config": config,
             "rootfs": {"type": "layers", "diff_ids": [diff for _, diff in layers]},

@@ -3,11 +3,13 @@
 mod bases;
 mod certificate;
 mod child;
+mod crane;
 mod error;
 mod registry;
 mod runtime;
 
 pub use bases::{Base, Lock, layout};
+pub use crane::Crane;
 pub use error::{Error, Result};
 pub use registry::{PASSWORD, Registry, RegistryOptions, Request, USER};
 pub use runtime::{Pulled, Run, Runtime, skopeo};

@@ -179,6 +179,24 @@ impl Runtime {
         })
     }
 
+    /// Builds a folder's `Dockerfile` by buildah, as a cluster without privileges would, and pushes the image, which
+    /// stays in the storage only until the push is done.
+    pub fn build(&self, folder: &Path, reference: &str, options: &[&str]) -> Result<()> {
+        let mut build = self.buildah();
+        build
+            .args(["bud", "--isolation", "chroot", "--pull-never", "--tag", reference])
+            .args(options);
+        child::run(build.arg(folder), "buildah")?;
+        let mut push = self.buildah();
+        let pushed = child::run(
+            push.args(["push", "--quiet", "--tls-verify=false", reference]),
+            "buildah",
+        );
+        let mut remove = self.buildah();
+        child::run(remove.args(["rmi", reference]), "buildah")?;
+        pushed.map(drop)
+    }
+
     /// Runs a command in an image of the storage; its output, whatever its status.
     pub fn run(&self, image: &str, run: &Run<'_>, command: &[&str]) -> Result<Output> {
         let mut podman = self.podman();
@@ -272,7 +290,8 @@ fn without_proxy(command: &mut Command) {
     command.env("NO_PROXY", "*").env("no_proxy", "*");
 }
 
-fn cache() -> PathBuf {
+/// The folder for what is made once on a machine.
+pub(crate) fn cache() -> PathBuf {
     let home = || PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cache");
     let set = std::env::var_os("XDG_CACHE_HOME").filter(|path| !path.is_empty());
     set.map_or_else(home, PathBuf::from).join("nbvet")
