@@ -1,2 +1,6 @@
 //! Images out of locked wheels, without a daemon, without root and without running anything of the packages: wheels
 //! become layers, and a registry appends them to a base image. Knows nothing of notebooks.
+
+pub mod layer;
+pub mod layout;
+pub mod wheel;
