@@ -2,6 +2,7 @@
 //! tree of files that the caller gives; asks no index, no registry and no interpreter.
 
 mod declared;
+pub mod detection;
 pub mod formats;
 mod image_reference;
 pub mod lock;

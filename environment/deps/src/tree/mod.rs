@@ -128,11 +128,16 @@ impl Tree {
     /// Whether an ordinary file that may be read has this name; whatever stands in the way is an error, what is not
     /// there or is a folder is none.
     pub fn is_file(&self, name: &str) -> Result<bool, Fault> {
-        match self.open_file(name) {
-            Ok(_) => Ok(true),
+        match self.probe(name) {
+            Ok(()) => Ok(true),
             Err(Fault::Missing { .. } | Fault::Folder { .. }) => Ok(false),
             Err(fault) => Err(fault),
         }
+    }
+
+    /// Whether the file could be read.
+    pub fn probe(&self, name: &str) -> Result<(), Fault> {
+        self.open_file(name).map(drop)
     }
 
     /// What is in a folder (`""`: the root), sorted by name. Names that could not be read back are left out: those
@@ -207,7 +212,7 @@ impl Source for Tree {
 }
 
 /// Bytes that a file of this name may have.
-fn most_of(name: &str) -> usize {
+pub(crate) fn most_of(name: &str) -> usize {
     let name = name.rsplit('/').next().unwrap_or(name);
     let is_lock = Path::new(name)
         .extension()
@@ -237,12 +242,12 @@ fn git_root(folder: &Path) -> Option<&Path> {
 }
 
 /// Refuses names that mean no file here, or that would break a line of a report.
-fn check_name(name: &str) -> Result<(), Fault> {
+pub(crate) fn check_name(name: &str) -> Result<(), Fault> {
     let why = if name.is_empty() {
         "it is empty"
     } else if name.len() > MAX_NAME {
         "it is too long"
-    } else if name.contains(char::is_control) {
+    } else if name.contains(breaks_lines) {
         "it holds a line break or another control character"
     } else if name.starts_with('/') {
         "it is absolute; write it as seen from the root of the tree"
@@ -259,6 +264,12 @@ fn check_name(name: &str) -> Result<(), Fault> {
         name: crate::masked(&shown).escape_debug().to_string(),
         why,
     })
+}
+
+/// Control characters, and those of Unicode that break a line or turn its direction.
+fn breaks_lines(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// `https:`, `file:` and their like; a lone letter or a name with a colon inside is none.
@@ -279,6 +290,9 @@ const fn kind(found: FileType) -> Kind {
         _ => Kind::Other,
     }
 }
+
+#[cfg(test)]
+pub(crate) use tests::without_rights;
 
 #[cfg(test)]
 mod tests;

@@ -9,7 +9,6 @@ use expect_test::{Expect, expect};
 use rustix::{
     fs::{CWD, FileType, Mode, mknodat},
     io::Errno,
-    thread::{CapabilitySet, capabilities, set_capabilities},
 };
 use tempfile::TempDir;
 
@@ -48,17 +47,24 @@ fn mkfifo(path: &Path) {
 }
 
 /// Does it in a thread that may read no more than the owner's bits allow, for tests that run as root.
-fn without_rights(then: impl FnOnce() + Send) {
+pub(crate) fn without_rights(then: impl FnOnce() + Send) {
     std::thread::scope(|scope| {
         let thread = scope.spawn(|| {
-            if let Ok(mut sets) = capabilities(None) {
-                sets.effective = CapabilitySet::empty();
-                set_capabilities(None, sets).unwrap();
-            }
+            #[cfg(target_os = "linux")]
+            drop_capabilities();
             then();
         });
         thread.join().unwrap();
     });
+}
+
+#[cfg(target_os = "linux")]
+fn drop_capabilities() {
+    use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
+
+    let mut sets = capabilities(None).unwrap();
+    sets.effective = CapabilitySet::empty();
+    set_capabilities(None, sets).unwrap();
 }
 
 type Opener = fn(&OwnedFd, &str, OFlags) -> Result<OwnedFd, Errno>;
@@ -189,6 +195,7 @@ fn names_that_mean_no_file_are_refused() {
             "/etc/passwd",
             "a\nb.txt",
             "nul\0",
+            "a\u{202e}txt.b",
             "https://me:pw@host/r.txt",
             "file:///etc/passwd",
             "a/",
@@ -198,6 +205,7 @@ fn names_that_mean_no_file_are_refused() {
             `/etc/passwd` is no name of a file here: it is absolute; write it as seen from the root of the tree
             `a\nb.txt` is no name of a file here: it holds a line break or another control character
             `nul\0` is no name of a file here: it holds a line break or another control character
+            `a\u{202e}txt.b` is no name of a file here: it holds a line break or another control character
             `https://****@host/r.txt` is no name of a file here: it is a URL; only files of the tree are read
             `file:///etc/passwd` is no name of a file here: it is a URL; only files of the tree are read
             `a/` is no name of a file here: it names a folder
