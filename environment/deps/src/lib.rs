@@ -7,8 +7,10 @@ pub mod formats;
 mod image_reference;
 pub mod lock;
 mod masked;
+pub mod policy;
 pub mod requirement;
 pub mod requirements;
+pub mod rules;
 pub mod target;
 pub mod tree;
 

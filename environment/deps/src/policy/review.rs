@@ -1,0 +1,185 @@
+//! What the rules look at: a dependency file as it was read and what is known around it.
+
+use std::collections::BTreeMap;
+
+use pep440_rs::{Version, VersionSpecifiers};
+use pep508_rs::{PackageName, Requirement, VerbatimUrl};
+
+use crate::{
+    Declared, Dependency, Digest, Hash, ImageReference, Wanted,
+    requirements::{Opt, Place},
+    target::Target,
+};
+
+/// A dependency file and what is known around it. What is `None` is not known: rules that need it say nothing.
+#[derive(Clone, Copy)]
+pub struct Review<'a> {
+    /// The file, with the files that it includes.
+    pub declared: &'a Declared,
+    /// What the environment is made for.
+    pub target: Option<&'a Target>,
+    /// What the base image holds already.
+    pub base: Option<&'a [Installed]>,
+    /// The base image, as it was asked for.
+    pub base_image: Option<BaseImage<'a>>,
+    /// What the file was made from: the `requirements.in` beside it, the `pyproject.toml` of an `uv.lock`.
+    pub source: Option<&'a Declared>,
+    /// What the index, or a lock, tells of distributions.
+    pub releases: Option<&'a Releases>,
+    /// Indexes and hosts that a file may name.
+    pub allowed: &'a Allowed,
+    /// `verifyHashes`: every line needs a digest.
+    pub verify_hashes: bool,
+    /// Source distributions may be built.
+    pub allow_sdist: bool,
+}
+
+/// A distribution in the base image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Installed {
+    /// Its name.
+    pub name: PackageName,
+    /// Its version.
+    pub version: Version,
+}
+
+/// The base image as it was asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct BaseImage<'a> {
+    /// `quay.io/jupyter/scipy-notebook:2024-10-07`.
+    pub reference: &'a ImageReference,
+    /// Where that stands; `None`: not in a file.
+    pub place: Option<&'a Place>,
+    /// The digest that the tag has now, if it was looked up.
+    pub digest: Option<&'a Digest>,
+}
+
+/// Indexes and hosts that a file may name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Allowed {
+    /// Index URLs and places for `--find-links`.
+    pub indexes: Vec<String>,
+    /// Hosts for `--trusted-host`, with the port where there is one.
+    pub hosts: Vec<String>,
+}
+
+/// What is known of distributions, by name and version.
+pub type Releases = BTreeMap<(PackageName, Version), Release>;
+
+/// What is known of one version of a distribution.
+#[derive(Debug, Clone, Default)]
+pub struct Release {
+    /// The index does not have it.
+    pub absent: bool,
+    /// It was withdrawn, and why (may be empty).
+    pub yanked: Option<String>,
+    /// What it needs (`Requires-Dist`).
+    pub requires: Option<Vec<Requirement<VerbatimUrl>>>,
+    /// Which Pythons it is for (`Requires-Python`).
+    pub requires_python: Option<VersionSpecifiers>,
+    /// Names of its files.
+    pub files: Option<Vec<String>>,
+}
+
+impl<'a> Review<'a> {
+    /// A file of which nothing else is known.
+    pub const fn new(declared: &'a Declared, allowed: &'a Allowed) -> Self {
+        Self {
+            declared,
+            target: None,
+            base: None,
+            base_image: None,
+            source: None,
+            releases: None,
+            allowed,
+            verify_hashes: false,
+            allow_sdist: false,
+        }
+    }
+
+    /// What is to be installed: not what only limits versions.
+    pub(crate) fn requirements(&self) -> impl Iterator<Item = &'a Dependency> {
+        self.declared.entries.iter().filter(|entry| !entry.constraint)
+    }
+
+    /// Its marker holds where the environment is made for; without that: it may hold somewhere.
+    pub(crate) fn applies(&self, entry: &Dependency) -> bool {
+        match self.target {
+            Some(target) => entry.marker.evaluate(target.markers(), &[]),
+            None => !entry.marker.is_false(),
+        }
+    }
+
+    /// What is installed is written down with digests: pip then wants them of every line.
+    pub(crate) fn hash_mode(&self) -> bool {
+        let asked = |opt| self.declared.options.iter().any(|(_, given)| given.opt == opt);
+        asked(Opt::RequireHashes)
+            || self
+                .requirements()
+                // A digest behind a URL alone asks for no others.
+                .any(|entry| !matches!(entry.wanted, Wanted::Url(_)) && !entry.hashes.is_empty())
+    }
+
+    /// What is known of exactly this version.
+    pub(crate) fn release(&self, entry: &Dependency) -> Option<&'a Release> {
+        let key = (entry.name.clone()?, entry.pin()?.clone());
+        self.releases?.get(&key)
+    }
+}
+
+impl Dependency {
+    /// The one version that is asked for, if one is.
+    pub(crate) fn pin(&self) -> Option<&Version> {
+        let Wanted::Index(specifiers) = &self.wanted else {
+            return None;
+        };
+        specifiers.iter().find_map(crate::Specifier::pin)
+    }
+
+    /// A digest of sha256 or stronger says which file it is; for those that a lock names, of each.
+    pub(crate) fn is_promised(&self) -> bool {
+        let is_strong = |hashes: &[Hash]| hashes.iter().any(Hash::is_strong);
+        let of_files =
+            !self.artifacts.is_empty() && self.artifacts.iter().all(|file| is_strong(&file.hashes));
+        is_strong(&self.hashes) || of_files
+    }
+}
+
+impl crate::Specifier {
+    /// The version, where only one will do.
+    pub(crate) fn pin(&self) -> Option<&Version> {
+        match self {
+            Self::Version(version) if *version.operator() == pep440_rs::Operator::Equal => {
+                Some(version.version())
+            }
+            _ => None,
+        }
+    }
+
+    /// `==1.*`.
+    pub(crate) fn is_wildcard(&self) -> bool {
+        matches!(self, Self::Version(version) if *version.operator() == pep440_rs::Operator::EqualStar)
+    }
+
+    /// `===`.
+    pub(crate) const fn is_arbitrary(&self) -> bool {
+        matches!(self, Self::Arbitrary(_))
+    }
+}
+
+impl Hash {
+    /// One of those that nobody can forge.
+    pub(crate) fn is_strong(&self) -> bool {
+        self.length().is_some()
+    }
+
+    /// Of a strong one, how many hexadecimal digits it has.
+    pub(crate) fn length(&self) -> Option<usize> {
+        match &*self.algorithm {
+            "sha256" => Some(64),
+            "sha384" => Some(96),
+            "sha512" => Some(128),
+            _ => None,
+        }
+    }
+}
