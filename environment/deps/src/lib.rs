@@ -3,7 +3,9 @@
 
 mod declared;
 pub mod detection;
+pub mod dockerfile;
 pub mod formats;
+pub mod identity;
 mod image_reference;
 pub mod lock;
 mod masked;

@@ -1,10 +1,7 @@
 //! What is there in place of a file that is not.
 
 use super::{Refused, search};
-use crate::{
-    Tree,
-    tree::{Kind, is_pylock},
-};
+use crate::{Tree, tree::Kind};
 
 /// From here on, two names look alike.
 const ALIKE: f64 = 0.85;
@@ -59,6 +56,6 @@ fn is_known(field: &str, name: &str) -> bool {
     if field == "dockerfile" {
         name == "Dockerfile"
     } else {
-        is_pylock(name) || search::is_known(name)
+        name != "Dockerfile" && search::is_known(name)
     }
 }

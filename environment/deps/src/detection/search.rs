@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Note, Refused, Why, content};
 use crate::{
     Format, Tree,
-    tree::{Fault, Item, Kind, is_pylock},
+    tree::{Fault, Item, Kind},
 };
 
 /// A file or folder that was looked at.
@@ -216,7 +216,9 @@ impl Search<'_> {
 
     fn items(&mut self, folder: &str, items: &[Item]) {
         let before = self.places.len();
-        let pylocks = items.iter().filter(|item| is_pylock(&item.name));
+        let pylocks = items
+            .iter()
+            .filter(|item| Format::of(&item.name) == Some(Format::Pylock));
         // `pylock.toml` is the one that is meant where there are others for other purposes.
         let (plain, with_name): (Vec<&Item>, Vec<&Item>) =
             pylocks.partition(|item| item.name == "pylock.toml");
@@ -268,29 +270,17 @@ impl Search<'_> {
 
 /// A name that is looked for.
 pub(super) fn is_known(name: &str) -> bool {
-    NAMES.iter().any(|(known, _)| *known == name)
+    Format::of(name) == Some(Format::Pylock) || NAMES.iter().any(|(known, _)| *known == name)
 }
 
-/// How a file is read that somebody named.
+/// How a file is read that somebody named: pip's files may have any name, but those that look like something else.
 pub(super) fn format_by_name(file: &str) -> Option<Format> {
     let name = file.rsplit('/').next().unwrap_or(file);
-    if is_pylock(name) {
-        return Some(Format::Pylock);
-    }
-    if let Some((_, what)) = NAMES.iter().find(|(known, _)| *known == name) {
-        return match what {
-            What::Dependencies(format) => Some(*format),
-            What::Dockerfile | What::Folder => None,
-        };
-    }
     let lower = name.to_ascii_lowercase();
     let (stem, extension) = lower.rsplit_once('.').unwrap_or((&lower, ""));
-    match extension {
-        "yml" | "yaml" => Some(Format::CondaEnvironment),
-        "toml" | "json" | "py" | "cfg" | "dockerfile" | "ipynb" => None,
-        _ if ["dockerfile", "containerfile"].contains(&stem) => None,
-        _ => Some(Format::Requirements),
-    }
+    let is_other = ["toml", "json", "py", "cfg", "ipynb", "dockerfile"].contains(&extension)
+        || ["dockerfile", "containerfile"].contains(&stem);
+    Format::of(name).or_else(|| (!is_other).then_some(Format::Requirements))
 }
 
 /// The file that a lock was resolved from, if it stands beside it.

@@ -16,7 +16,10 @@ use rustix::fs::{Dir, FileType, Mode, OFlags, fstat};
 
 pub use fault::Fault;
 
-use crate::requirements::{MAX_BYTES, Source};
+use crate::{
+    Format,
+    requirements::{MAX_BYTES, Source},
+};
 
 /// Bytes of a lock file, at most; other files have [`MAX_BYTES`].
 pub const MAX_LOCK_BYTES: usize = 16 << 20;
@@ -214,23 +217,11 @@ impl Source for Tree {
 /// Bytes that a file of this name may have.
 pub(crate) fn most_of(name: &str) -> usize {
     let name = name.rsplit('/').next().unwrap_or(name);
-    let is_lock = Path::new(name)
-        .extension()
-        .is_some_and(|extension| extension == "lock");
-    if is_lock || is_pylock(name) {
+    if Format::of(name).is_some_and(Format::is_lock) {
         MAX_LOCK_BYTES
     } else {
         MAX_BYTES
     }
-}
-
-/// `pylock.toml` or `pylock.NAME.toml`, NAME without dots (PEP 751).
-pub(crate) fn is_pylock(name: &str) -> bool {
-    name == "pylock.toml"
-        || name
-            .strip_prefix("pylock.")
-            .and_then(|rest| rest.strip_suffix(".toml"))
-            .is_some_and(|middle| !middle.is_empty() && !middle.contains('.'))
 }
 
 /// The nearest folder upward that holds `.git`, a folder or (in worktrees and submodules) a file.
