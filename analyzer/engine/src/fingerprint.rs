@@ -49,6 +49,20 @@ pub(crate) fn assign(diagnostics: &mut [Diagnostic], notebook: Option<&Notebook>
     }
 }
 
+/// Gives each diagnostic that stands in a file beside the notebook its fingerprint, by the file and the lines that it
+/// stands in; `line_of` gives these. They stand in the order of their places.
+pub fn assign_beside(diagnostics: &mut [Diagnostic], line_of: impl Fn(&Location) -> String) {
+    let mut seen: HashMap<String, u32> = HashMap::new();
+    for diagnostic in diagnostics {
+        let at = &diagnostic.location;
+        let file = at.file.as_deref().unwrap_or_default();
+        let digest = digest(&diagnostic.rule.id, &[file, &normalised(&line_of(at))].join("\n"));
+        let number = seen.entry(digest.clone()).or_default();
+        *number += 1;
+        diagnostic.fingerprint = format!("{digest}:{number}");
+    }
+}
+
 fn digest(rule: &str, lines: &str) -> String {
     let digest = Sha256::digest([RECIPE, rule, lines].join("\0"));
     digest.iter().take(KEPT).fold(String::new(), |mut hex, byte| {

@@ -20,6 +20,7 @@ mod walk;
 pub use beside::Beside;
 pub use check::{Run, check, with_model};
 pub use early_imports::early_imports;
+pub use fingerprint::assign_beside;
 pub use mend::{Mended, mend, mended_lines};
 pub use model::Model;
 pub use names::nearest;

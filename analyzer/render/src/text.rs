@@ -1,6 +1,7 @@
 //! The report for a person at a terminal: per notebook a verdict, its diagnostics with the cell's own lines,
 //! and one summary line. Always coloured; the caller takes the colours out where they are not wanted.
 
+mod dependencies;
 mod diagnostic;
 mod excerpt;
 mod golden;
@@ -25,6 +26,8 @@ pub struct TextOptions {
     pub notes: Notes,
     /// Wall-clock seconds of the whole command, for the summary line.
     pub seconds: Option<f64>,
+    /// Whether what notebooks need is shown whole.
+    pub dependencies: bool,
 }
 
 /// What becomes of diagnostics of severity note.
@@ -42,6 +45,7 @@ impl Default for TextOptions {
             width: 100,
             notes: Notes::Folded,
             seconds: None,
+            dependencies: false,
         }
     }
 }
@@ -78,6 +82,8 @@ pub fn notebook_text(
     out.extend(done_well(notebook));
     out.extend(left_out(notebook));
     out.extend(golden::line(notebook));
+    let dependencies = notebook.dependencies.iter().filter(|_| options.dependencies);
+    out.extend(dependencies.map(|found| dependencies::section(found, options.width)));
     let failure = notebook
         .failure
         .iter()

@@ -7,6 +7,7 @@
 mod cell_run;
 mod comparison;
 mod comparison_config;
+mod dependencies;
 mod diagnostic;
 mod exit_code;
 mod expectation;
@@ -28,6 +29,9 @@ pub use comparison::{
     COMPARISON_RULE, Comparison, ComparisonResult, ComparisonStrategy, DiffType, NormalisedCount, OutputDiff,
 };
 pub use comparison_config::ComparisonConfig;
+pub use dependencies::{
+    Dependencies, DependencySource, DependencySourceKind, LookedAt, Need, NeedStatus, Requirement,
+};
 pub use diagnostic::{Diagnostic, Label, RuleRef, Suppression, SuppressionKind};
 pub use exit_code::ExitCode;
 pub use expectation::{Decimal, Expectation, ExpectationResult, ExpectationStatus, NoShape, Order, Shape};

@@ -3,7 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{CellRun, Comparison, Diagnostic, ExitCode, ExpectationResult, Level, RunEnd, Strength, Verdict};
+use crate::{
+    CellRun, Comparison, Dependencies, Diagnostic, ExitCode, ExpectationResult, Level, RunEnd, Strength,
+    Verdict,
+};
 
 /// Version of the JSON form. Fields may be added within a version; none changes its meaning or goes away.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -83,6 +86,9 @@ pub struct NotebookReport {
     /// What the comparison with a golden notebook found, where one was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comparison: Option<Comparison>,
+    /// What it needs and what its repository says about that, where it was looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dependencies: Option<Dependencies>,
 }
 
 /// The Python that ran a notebook.

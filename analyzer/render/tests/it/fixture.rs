@@ -142,6 +142,7 @@ pub(crate) fn notebook(
         end,
         failure,
         comparison: None,
+        dependencies: None,
     }
 }
 

@@ -52,8 +52,16 @@ pub struct Label {
 impl Finding {
     pub(crate) fn new(rule: &'static PolicyRule, place: &Place, message: impl Into<String>) -> Self {
         Self {
-            rule,
             place: Some(place.clone()),
+            ..Self::of_none(rule, message)
+        }
+    }
+
+    /// A finding that no line of a file is about.
+    pub(crate) fn of_none(rule: &'static PolicyRule, message: impl Into<String>) -> Self {
+        Self {
+            rule,
+            place: None,
             message: message.into(),
             explanation: String::new(),
             help: String::new(),

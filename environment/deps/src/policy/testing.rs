@@ -70,7 +70,7 @@ impl Case {
     pub(crate) fn found(&self) -> Vec<Finding> {
         let declared = match self.declared(&self.first) {
             Ok(declared) => declared,
-            Err(fault) => return vec![rules::of_fault(&fault).unwrap_or_else(|| panic!("{fault}"))],
+            Err(fault) => return vec![rules::of_fault(&fault)],
         };
         let source = self.files.contains_key("requirements.in").then(|| {
             self.declared("requirements.in")

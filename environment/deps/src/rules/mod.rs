@@ -16,18 +16,21 @@ mod pre_release;
 mod shadowed_package;
 mod stale_lock;
 mod unpinned_requirement;
+mod unreadable_dependencies;
 mod unsafe_option;
 mod url_without_hash;
 mod wildcard_pin;
 mod withdrawn_version;
 
 use crate::{
+    detection::Refused,
     policy::{Finding, PolicyRule, Review},
     requirements::Fault,
 };
 
 /// All rules of dependencies, by id.
 pub static ALL: &[PolicyRule] = &[
+    unreadable_dependencies::RULE,
     unpinned_requirement::RULE,
     wildcard_pin::RULE,
     arbitrary_equality::RULE,
@@ -55,9 +58,16 @@ pub fn review(cx: &Review<'_>) -> Vec<Finding> {
     ALL.iter().flat_map(|rule| (rule.check)(cx)).collect()
 }
 
-/// The finding for files that could not be read because they break a rule; `None`: no rule speaks of it.
-pub fn of_fault(fault: &Fault) -> Option<Finding> {
-    outside_repository::of_fault(fault).or_else(|| malformed_hash::of_fault(fault))
+/// The finding for files that could not be read.
+pub fn of_fault(fault: &Fault) -> Finding {
+    outside_repository::of_fault(fault)
+        .or_else(|| malformed_hash::of_fault(fault))
+        .unwrap_or_else(|| unreadable_dependencies::of_fault(fault))
+}
+
+/// The finding for a file that was asked for, or found first, and cannot be used.
+pub fn of_refused(refused: &Refused) -> Finding {
+    unreadable_dependencies::of_refused(refused)
 }
 
 /// The rule with this id or name.
