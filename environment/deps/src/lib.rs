@@ -7,6 +7,7 @@ pub mod dockerfile;
 pub mod formats;
 pub mod identity;
 mod image_reference;
+pub mod inference;
 pub mod lock;
 mod masked;
 pub mod policy;
