@@ -407,5 +407,5 @@ fn ten_thousand_lines_are_looked_at_in_no_time() {
     );
     let pairs = Case::new(&pairs).found();
     assert!(pairs.len() < 100, "{}", pairs.len());
-    assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
+    assert!(begun.elapsed().as_secs() < 120, "{:?}", begun.elapsed());
 }
