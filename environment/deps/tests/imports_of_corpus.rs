@@ -130,6 +130,8 @@ fn tally(root: &Path, files: &[PathBuf]) -> Tally {
         let repository = inside.iter().next().unwrap_or_default().to_string_lossy();
         let needs = notebooks::needs_of(&bytes, |_| None);
         let (imports, asked) = (imported(&needs), asked(&needs));
+        let whole = infer(&imports, &asked, &|_| false, &[], MINOR);
+        notebooks::read_back(&whole.proposal(&inside.to_string_lossy()));
         // Each import alone, so that each counts as often as it is written.
         let inference: Vec<Inference> = imports
             .iter()

@@ -45,7 +45,9 @@ fn inferred(cells: &str, base: &[InBase]) -> Inference {
 }
 
 fn check(cells: &str, base: &[InBase], expected: &Expect) {
-    expected.assert_eq(&inferred(cells, base).proposal("work/a.ipynb"));
+    let proposal = inferred(cells, base).proposal("work/a.ipynb");
+    notebooks::read_back(&proposal);
+    expected.assert_eq(&proposal);
 }
 
 #[test]
@@ -219,6 +221,7 @@ fn nothing_of_a_notebook_leaves_its_comment_and_no_credential_is_shown() {
     };
     let found = infer(&[import], &asked, &|_| false, &[], MINOR);
     let text = found.proposal("a\nevil");
+    notebooks::read_back(&text);
     for line in text.lines() {
         assert!(!line.starts_with("evil") && !line.contains("secret"), "{text}");
     }
@@ -254,4 +257,23 @@ fn the_repository_comes_before_the_table() {
     let found = infer(&imported(&needs), &[], &|module| module == "datasets", &[], MINOR);
     let origins: Vec<&Origin> = found.modules.iter().map(|module| &module.origin).collect();
     assert_eq!(origins, [&Origin::Local(None), &Origin::Unknown]);
+}
+
+#[test]
+fn what_a_file_asks_for_is_known_to_be_what_a_module_is_of() {
+    let found = inferred(
+        "import cv2, tensorflow, foo_bar, os, google.cloud.storage, sklearn\n",
+        &[],
+    );
+    let of = |name: &str| {
+        let name = PackageName::from_str(name).expect("it is a name");
+        let modules = found.modules.iter().filter(|module| module.may_be_of(&name));
+        modules.map(|module| module.module.as_str()).collect::<Vec<_>>()
+    };
+    assert_eq!(of("opencv-python"), ["cv2"]);
+    assert_eq!(of("tensorflow-cpu"), ["tensorflow"]);
+    assert_eq!(of("foo-bar"), ["foo_bar"]);
+    assert_eq!(of("google-cloud-storage"), ["google.cloud.storage"]);
+    assert_eq!(of("scikit-learn"), ["sklearn"]);
+    assert!(of("os").is_empty() && of("pandas").is_empty());
 }

@@ -114,6 +114,40 @@ pub struct Inferred {
     pub places: Vec<At>,
 }
 
+impl Inferred {
+    /// The distributions that have it, as far as is known, the one to take first. None of Python's own modules and of
+    /// the repository's.
+    pub fn distributions(&self) -> Vec<PackageName> {
+        let mut names = match &self.origin {
+            Origin::InBase { name, .. } | Origin::Distribution { name, .. } => vec![name.clone()],
+            Origin::StandardLibrary | Origin::Removed { .. } | Origin::Local(_) => return Vec::new(),
+            Origin::Ambiguous { .. } | Origin::Elsewhere(_) | Origin::Unknown => Vec::new(),
+        };
+        let known = table::longest(&self.module).map(|(_, known)| names_of(&known));
+        for name in known.unwrap_or_default() {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
+    }
+
+    /// Whether a distribution that a file asks for may be the one that the module is of: one of those that are known,
+    /// or one of the module's own name, which whoever wrote it there knows to be the right one.
+    pub fn may_be_of(&self, name: &PackageName) -> bool {
+        let is_outside = !matches!(
+            self.origin,
+            Origin::StandardLibrary | Origin::Removed { .. } | Origin::Local(_)
+        );
+        let own = [self.module.replace('.', "-"), top_of(&self.module).to_owned()];
+        self.distributions().contains(name)
+            || is_outside
+                && own
+                    .iter()
+                    .any(|own| table::normalised(own).as_ref() == Some(name))
+    }
+}
+
 /// Where a module comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {

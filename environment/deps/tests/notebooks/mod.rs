@@ -1,6 +1,9 @@
 //! Notebooks of tests, and what the engine reads of them, as the inference takes it.
 
-use nbvet_deps::inference::{Asked, At, Imported, Need, Request};
+use nbvet_deps::{
+    inference::{Asked, At, Imported, Need, Request},
+    requirements::{self, Kind, Source},
+};
 use nbvet_engine::{Needs, Tool, Wanted, When};
 
 pub(crate) fn needs_of(bytes: &[u8], mut load: impl FnMut(&str) -> Option<Vec<u8>>) -> Needs {
@@ -43,4 +46,32 @@ pub(crate) fn asked(needs: &Needs) -> Vec<Asked> {
         }
     }
     asked
+}
+
+struct Text<'t>(&'t str);
+
+impl Source for Text<'_> {
+    fn load(&mut self, _: &str) -> Result<Vec<u8>, String> {
+        Ok(self.0.as_bytes().to_vec())
+    }
+
+    fn variable(&self, _: &str) -> Option<String> {
+        None
+    }
+}
+
+/// A proposal is a requirements file: nothing in it but requirements.
+pub(crate) fn read_back(proposal: &str) {
+    let read = requirements::read("requirements.in", false, &mut Text(proposal));
+    let entries = read.unwrap_or_else(|fault| panic!("{fault}\n{proposal}"));
+    for entry in entries {
+        let Kind::Requirement(text) = &entry.kind else {
+            panic!("{entry:?}\n{proposal}");
+        };
+        let requirement: Result<pep508_rs::Requirement, _> = text.parse();
+        assert!(
+            requirement.is_ok() && entry.options.is_empty(),
+            "{text}\n{proposal}"
+        );
+    }
 }
