@@ -21,7 +21,9 @@ use ureq::tls::{RootCerts, TlsConfig};
 use url::{Host, Url};
 
 pub use self::error::{HttpError, Reason, shown_url};
+pub(crate) use self::error::{cleaned, cut};
 pub use self::proxy::Proxies;
+pub(crate) use self::redirect::is_same_server;
 pub use self::request::Request;
 pub use self::response::{BodyReader, Response};
 pub use self::retry::Retry;
@@ -142,6 +144,11 @@ impl Http {
     /// A PATCH request; never sent twice.
     pub fn patch(&self, url: &str) -> Request<'_> {
         Request::new(self, "PATCH", url)
+    }
+
+    /// A DELETE request.
+    pub fn delete(&self, url: &str) -> Request<'_> {
+        Request::new(self, "DELETE", url)
     }
 
     /// What has been sent and received so far.

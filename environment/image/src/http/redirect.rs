@@ -47,21 +47,8 @@ impl Way {
                 &format!("it is the redirect number {}", MOST + 1),
             ));
         }
-        if self.url.scheme() == "https" && to.scheme() != "https" {
-            return Err(refused(&shown, "it leaves https"));
-        }
-        if is_loopback(&to) && !is_loopback(&self.url) {
-            return Err(refused(
-                &shown,
-                "a server elsewhere has no business on this machine",
-            ));
-        }
-        if http.check_scheme(&to).is_err() {
-            return Err(refused(
-                &shown,
-                "it is neither https nor a host that plain http was allowed for",
-            ));
-        }
+        http.check_way(&self.url, &to)
+            .map_err(|why| refused(&shown, why))?;
         self.is_trusted &= is_same_server(&self.url, &to);
         self.url = to;
         self.followed += 1;
@@ -69,8 +56,22 @@ impl Way {
     }
 }
 
+impl Http {
+    /// Whether a server may send us from one place to another; if not, why.
+    pub(crate) fn check_way(&self, from: &Url, to: &Url) -> Result<(), &'static str> {
+        if from.scheme() == "https" && to.scheme() != "https" {
+            return Err("it leaves https");
+        }
+        if is_loopback(to) && !is_loopback(from) {
+            return Err("a server elsewhere has no business on this machine");
+        }
+        self.check_scheme(to)
+            .map_err(|_| "it is neither https nor a host that plain http was allowed for")
+    }
+}
+
 /// Scheme, host and port are equal.
-fn is_same_server(one: &Url, other: &Url) -> bool {
+pub(crate) fn is_same_server(one: &Url, other: &Url) -> bool {
     one.scheme() == other.scheme()
         && one.host_str() == other.host_str()
         && one.port_or_known_default() == other.port_or_known_default()

@@ -22,6 +22,7 @@ pub struct Request<'a> {
     authorization: Option<Secret>,
     body: Body<'a>,
     is_repeatable: bool,
+    attempts: u32,
     is_bulk: bool,
 }
 
@@ -29,7 +30,7 @@ enum Body<'a> {
     None,
     Bytes(Vec<u8>),
     /// Can be read once.
-    Stream(&'a mut dyn Read, u64),
+    Stream(Box<dyn Read + 'a>, u64),
 }
 
 impl<'a> Request<'a> {
@@ -46,6 +47,7 @@ impl<'a> Request<'a> {
             authorization,
             body: Body::None,
             is_repeatable: matches!(method, "GET" | "HEAD" | "PUT"),
+            attempts: http.retry().attempts,
             is_bulk: false,
         }
     }
@@ -69,8 +71,8 @@ impl<'a> Request<'a> {
     }
 
     /// A body that is read once: such a request is never repeated after something was sent.
-    pub fn stream(mut self, reader: &'a mut dyn Read, length: u64) -> Self {
-        self.body = Body::Stream(reader, length);
+    pub fn stream(mut self, reader: impl Read + 'a, length: u64) -> Self {
+        self.body = Body::Stream(Box::new(reader), length);
         self.is_repeatable = false;
         self.bulk()
     }
@@ -81,10 +83,21 @@ impl<'a> Request<'a> {
         self
     }
 
+    /// Says that it is tried once only.
+    pub fn once(mut self) -> Self {
+        self.attempts = 1;
+        self
+    }
+
     /// Says that the request or its answer is large: it gets the long limit of time.
     pub fn bulk(mut self) -> Self {
         self.is_bulk = true;
         self
+    }
+
+    /// Where it goes, when that is a URL at all.
+    pub fn url(&self) -> Option<&Url> {
+        self.url.as_ref().ok()
     }
 
     /// Sends it and follows redirects; any status is an answer.
@@ -123,7 +136,7 @@ impl<'a> Request<'a> {
                 Err(error) => (self.may_follow_failure(retry::failure(error)), None),
             };
             let wait = retry.wait(attempt, asked);
-            if !is_worth_it || attempt >= retry.attempts || Instant::now() + wait >= deadline {
+            if !is_worth_it || attempt >= self.attempts || Instant::now() + wait >= deadline {
                 return outcome.map_err(|error| self.transport(way, &error));
             }
             drop(outcome);
@@ -164,7 +177,7 @@ impl<'a> Request<'a> {
                 bytes.len() as u64,
                 deadline,
             ),
-            Body::Stream(reader, length) => run(agent, head, http, *reader, *length, deadline),
+            Body::Stream(reader, length) => run(agent, head, http, reader, *length, deadline),
         }?;
         let secrets = self.authorization.iter().cloned().collect();
         Ok(Response::new(

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use ureq::http;
 use url::Url;
 
-use super::error::{cut, excerpt};
+use super::error::excerpt;
 use super::redirect::is_redirect;
 use super::{Counters, Http, HttpError, Reason, Secret, shown_url};
 
@@ -140,10 +140,15 @@ impl Response {
     pub fn json<T: DeserializeOwned>(self, limit: u64) -> Result<T, HttpError> {
         let (method, url) = (self.method, shown_url(&self.url));
         let body = self.read_bounded(limit)?;
+        // The parser's own text may quote what it read, a token among it.
         serde_json::from_slice(&body).map_err(|error| HttpError::Malformed {
             method,
             url,
-            why: cut(&format!("the answer is not the JSON it should be: {error}"), 300),
+            why: format!(
+                "the answer is not the JSON it should be (line {}, column {})",
+                error.line(),
+                error.column()
+            ),
         })
     }
 

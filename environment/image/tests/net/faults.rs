@@ -31,17 +31,16 @@ impl Received {
 #[derive(Debug, Clone)]
 pub(crate) enum Act {
     Answer(Answer),
-    /// Closes the connection after so many bytes of the request's body.
+    /// Closes the connection after so many bytes of the request's body; what is behind gets as many.
     CutRequest(usize),
     /// Gives the request to the server behind this one.
-    #[expect(dead_code, reason = "for the registry client")]
     Forward,
     /// The same, but of the answer's body only so many bytes arrive.
-    #[expect(dead_code, reason = "for the registry client")]
     CutAnswer(usize),
     /// The same, with a byte of the answer's body flipped.
-    #[expect(dead_code, reason = "for the registry client")]
     FlipAnswer,
+    /// The same, and no answer arrives.
+    LoseAnswer,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -144,7 +143,10 @@ fn serve(
     reader.read_exact(&mut request.body).ok()?;
     log.lock().unwrap()[place].body.clone_from(&request.body);
     let answer = match act {
-        Act::CutRequest(_) => return None,
+        Act::CutRequest(_) => {
+            behind.map(|behind| forward(&request, behind));
+            return None;
+        }
         Act::Answer(answer) => answer,
         Act::Forward => forward(&request, behind.unwrap())?,
         Act::CutAnswer(after) => {
@@ -152,6 +154,10 @@ fn serve(
             answer.told_length = Some(answer.body.len());
             answer.body.truncate(after);
             answer
+        }
+        Act::LoseAnswer => {
+            forward(&request, behind.unwrap());
+            return None;
         }
         Act::FlipAnswer => {
             let mut answer = forward(&request, behind.unwrap())?;
@@ -199,6 +205,14 @@ fn forward(request: &Received, behind: SocketAddr) -> Option<Answer> {
     text.extend(b"connection: close\r\n\r\n");
     stream.write_all(&text).ok()?;
     stream.write_all(&request.body).ok()?;
+    if request
+        .header("content-length")
+        .is_some_and(|length| length != request.body.len().to_string())
+    {
+        // Cut off here; the server behind gets time to see the bytes before the end.
+        thread::sleep(Duration::from_millis(100));
+        return None;
+    }
     let mut reader = BufReader::new(stream);
     let answered = head(&mut reader)?;
     let length: Option<u64> = answered

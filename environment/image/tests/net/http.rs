@@ -129,7 +129,7 @@ fn what_cannot_be_repeated_is_sent_once() {
         .send_ok()
         .unwrap_err();
     http.put(&server.url("/y"))
-        .stream(&mut &b"abc"[..], 3)
+        .stream(&b"abc"[..], 3)
         .send_ok()
         .unwrap_err();
     assert_eq!(server.lines(), ["POST /x", "PUT /y"]);
@@ -207,7 +207,7 @@ fn a_source_that_ends_early_does_not_hang() {
     let server = Faults::start(|_, _| answer(200, &[], ""));
     let error = http()
         .put(&server.url("/x"))
-        .stream(&mut &b"abc"[..], 10)
+        .stream(&b"abc"[..], 10)
         .send()
         .unwrap_err();
     check(

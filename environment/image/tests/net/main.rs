@@ -4,3 +4,7 @@
 
 mod faults;
 mod http;
+mod image;
+mod lying;
+mod registry;
+mod tokens;
