@@ -39,7 +39,7 @@ pub const USER_AGENT: &str = concat!("nbvet/", env!("CARGO_PKG_VERSION"));
 pub struct Limits {
     /// Looking up a name and connecting, TLS included.
     pub connect: Duration,
-    /// No byte in either direction.
+    /// No byte in either direction. A registry that stores what it has just got says nothing for a while.
     pub idle: Duration,
     /// One request with its retries and its answer.
     pub overall: Duration,
@@ -51,7 +51,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(20),
-            idle: Duration::from_mins(1),
+            idle: Duration::from_mins(2),
             overall: Duration::from_mins(3),
             bulk: Duration::from_hours(1),
         }
@@ -237,7 +237,7 @@ fn agent(limits: &Limits, tls: &TlsConfig, proxy: Option<ureq::Proxy>) -> Agent 
 /// This machine itself, whatever a proxy or a name server says.
 fn is_loopback(url: &Url) -> bool {
     match url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => IpAddr::V4(address).is_loopback(),
         Some(Host::Ipv6(address)) => IpAddr::V6(address).is_loopback(),
         None => false,

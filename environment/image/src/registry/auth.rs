@@ -147,6 +147,23 @@ impl Registries {
         locked(&self.inner.sessions.tokens).insert(key, token);
     }
 
+    /// The place where a registry says that tokens are given: a password is sent there.
+    fn realm(&self, asked: &Asked<'_>, realm: &str) -> Result<Url, RegistryError> {
+        let refused = |why: &str| {
+            asked.denied(format!(
+                "the place where the registry has tokens given (`realm`) is not asked: {why}"
+            ))
+        };
+        let realm = Url::parse(realm).map_err(|_| refused("it is no URL"))?;
+        let registry = self
+            .endpoint(asked.registry)
+            .map_err(|error| asked.failed(error))?;
+        match self.http().check_way(&registry, &realm) {
+            Ok(()) => Ok(realm),
+            Err(why) => Err(refused(&format!("{}: {why}", shown_url(&realm)))),
+        }
+    }
+
     /// A token of the server that the registry names.
     fn token(
         &self,
@@ -155,7 +172,7 @@ impl Registries {
         service: Option<&str>,
         login: Option<&Login>,
     ) -> Result<(Secret, Duration), RegistryError> {
-        let realm = asked.realm(realm)?;
+        let realm = self.realm(asked, realm)?;
         let http = self.http();
         let sent = match login.map(|login| &login.kind) {
             Some(LoginKind::Identity(token)) => {
@@ -217,13 +234,6 @@ impl Asked<'_> {
 
     fn failed(&self, error: HttpError) -> RegistryError {
         RegistryError::of(self.image, "give a token", error)
-    }
-
-    fn realm(&self, realm: &str) -> Result<Url, RegistryError> {
-        let realm = Url::parse(realm).ok().filter(Url::has_host);
-        realm.ok_or_else(|| {
-            self.denied("the registry names no URL where tokens are given (`realm`)".to_owned())
-        })
     }
 
     /// The realm with what is asked of it.

@@ -27,6 +27,9 @@ pub(super) const ACCEPTED: &str = "application/vnd.oci.image.manifest.v1+json, \
 /// No manifest is larger; the limit that registries have themselves.
 pub(super) const LARGEST: u64 = 4 << 20;
 
+/// No image has as many layers, and no index as many images.
+const MOST_ENTRIES: usize = 1000;
+
 /// Names content: its type, digest and size.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -37,7 +40,7 @@ pub struct Descriptor {
     pub digest: Digest,
     /// How many bytes it has.
     pub size: u64,
-    /// Where else it may be had; content of others that registries do not keep.
+    /// Where else it may be had.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub urls: Vec<String>,
     /// What its author says of it.
@@ -64,6 +67,13 @@ impl Descriptor {
             annotations: BTreeMap::new(),
             platform: None,
         }
+    }
+}
+
+impl Descriptor {
+    /// Layers of others, by their types; registries do not keep them. That a place is named says nothing.
+    fn is_foreign(&self) -> bool {
+        self.media_type.contains(".foreign.") || self.media_type.contains(".nondistributable.")
     }
 }
 
@@ -150,7 +160,7 @@ impl Manifest {
     /// Everything that a registry must have before it has this.
     pub fn blobs(&self) -> impl Iterator<Item = &Descriptor> {
         let all = std::iter::once(&self.config).chain(&self.layers);
-        all.filter(|blob| blob.urls.is_empty())
+        all.filter(|blob| !blob.is_foreign())
     }
 }
 
@@ -278,10 +288,15 @@ pub(super) fn read(
             });
         }
     };
-    let version = match &document {
-        Document::Manifest(manifest) => manifest.schema_version,
-        Document::Index(index) => index.schema_version,
+    let (version, entries) = match &document {
+        Document::Manifest(manifest) => (manifest.schema_version, manifest.layers.len()),
+        Document::Index(index) => (index.schema_version, index.manifests.len()),
     };
+    if entries > MOST_ENTRIES {
+        return Err(unusable(format!(
+            "it has {entries} entries; at most {MOST_ENTRIES} are read"
+        )));
+    }
     if version == 2 {
         Ok((media_type, document))
     } else {

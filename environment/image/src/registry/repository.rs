@@ -156,6 +156,7 @@ impl Repository {
     }
 
     /// Puts a manifest in place, under its digest or a tag, after everything that it names is confirmed to be there.
+    /// Nothing is sent where it is in place.
     pub fn push_manifest(
         &self,
         reference: &str,
@@ -164,8 +165,12 @@ impl Repository {
     ) -> Result<Descriptor, RegistryError> {
         const ACTION: &str = "take the manifest";
         let (media_type, document) = manifest::read(&self.image_at(reference), Some(media_type), bytes)?;
-        self.check_complete(&document)?;
         let descriptor = Descriptor::of(&media_type, bytes);
+        let before = self.head_manifest(reference)?;
+        if before.is_some_and(|before| before.digest == descriptor.digest) {
+            return Ok(descriptor);
+        }
+        self.check_complete(&document)?;
         let url = self.manifest_url(reference)?;
         let scope = Scope::push(&self.name);
         let response = self.ask(&scope, ACTION, |http| {

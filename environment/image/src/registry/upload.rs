@@ -187,7 +187,14 @@ impl Repository {
             let read = source
                 .open(0)
                 .and_then(|reader| reader.take(SMALL + 1).read_to_end(&mut content));
-            read.map_err(|error| source_error(blob, error))?;
+            let read = read.map_err(|error| source_error(blob, error))?;
+            if read as u64 != blob.size {
+                let why = format!("it does not have {} bytes", blob.size);
+                return Err(source_error(
+                    blob,
+                    io::Error::new(io::ErrorKind::InvalidData, why),
+                ));
+            }
             return self.complete(upload, blob, &content);
         }
         while upload.offset < blob.size {

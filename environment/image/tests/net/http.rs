@@ -1,7 +1,9 @@
 //! The client of `http` by itself.
 
-use std::io::Read;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, OnceLock};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use expect_test::{Expect, expect};
@@ -139,10 +141,7 @@ fn what_cannot_be_repeated_is_sent_once() {
 
 #[test]
 fn a_server_that_is_not_there_is_named() {
-    let free = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let error = http().get(&format!("http://{free}/v2/")).send().unwrap_err();
     let text = error.to_string().replace(&free.to_string(), "SERVER");
     expect!["GET http://SERVER/v2/: Connection refused (os error 111)"].assert_eq(&text);
@@ -357,4 +356,57 @@ fn requests_go_through_the_proxy_unless_the_host_is_excepted() {
         GET https://registry.invalid/v2/: the host's name is not known; check its spelling and the network"#]]
     .assert_eq(&[through(""), through(".invalid")].join("\n"));
     assert_eq!(proxy.received()[0].line(), "CONNECT registry.invalid:443");
+}
+
+/// Takes one connection, expects `CONNECT`, and connects it with a server.
+fn tunnel(to: SocketAddr) -> (SocketAddr, JoinHandle<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let thread = thread::spawn(move || {
+        let (mut client, _) = listener.accept().unwrap();
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            let mut byte = [0];
+            client.read_exact(&mut byte).unwrap();
+            head.push(char::from(byte[0]));
+        }
+        client.write_all(b"HTTP/1.1 200 Connected\r\n\r\n").unwrap();
+        let mut server = TcpStream::connect(to).unwrap();
+        let (mut up_from, mut up_to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+        thread::spawn(move || std::io::copy(&mut up_from, &mut up_to));
+        std::io::copy(&mut server, &mut client).unwrap();
+        head
+    });
+    (address, thread)
+}
+
+#[test]
+fn a_proxy_is_told_its_own_password_alone() {
+    let server = Faults::start(|_, _| answer(200, &[], "behind"));
+    let (proxy, thread) = tunnel(server.address());
+    let proxies =
+        Proxies::read(move |name| (name == "HTTP_PROXY").then(|| format!("http://door:p%40ss@{proxy}")));
+    let http = Http::new(HttpOptions {
+        proxies,
+        insecure_hosts: vec!["registry.invalid".to_owned()],
+        ..options()
+    });
+    let authorization = Some(Secret::basic("me", &Secret::new("hunter2")));
+    let http = http.unwrap();
+    let response = http
+        .get("http://registry.invalid/x")
+        .authorization(authorization)
+        .send_ok()
+        .unwrap();
+    assert_eq!(response.read_bounded(10).unwrap(), b"behind");
+    let head = thread.join().unwrap().to_ascii_lowercase();
+    assert!(head.starts_with("connect registry.invalid:80 "), "{head}");
+    // `door:p@ss`.
+    assert!(head.contains("proxy-authorization: basic zg9vcjpwqhnz"), "{head}");
+    assert!(!head.contains("\r\nauthorization"), "{head}");
+    assert_eq!(
+        server.received()[0].header("authorization"),
+        Some("Basic bWU6aHVudGVyMg==")
+    );
+    assert_eq!(server.received()[0].header("proxy-authorization"), None);
 }

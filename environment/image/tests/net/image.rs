@@ -85,3 +85,12 @@ pub(crate) fn client(credentials: Credentials, authority: Option<&Path>) -> Regi
 pub(crate) fn repository(name: &str) -> Repository {
     client(Credentials::none(), None).repository(&name.parse().unwrap())
 }
+
+#[test]
+fn clients_may_be_shared_between_threads() {
+    fn check<T: Send + Sync>() {}
+    check::<Http>();
+    check::<Registries>();
+    check::<Repository>();
+    check::<nbvet_image::registry::BlobReader>();
+}

@@ -455,6 +455,11 @@ fn a_source_that_fails_is_not_blamed_on_the_registry() {
     let short = |_: u64| -> std::io::Result<Box<dyn Read>> { Ok(Box::new(&b"short"[..])) };
     let error = to.push_blob(&blob, None, &short).unwrap_err();
     assert!(matches!(error, RegistryError::Source { .. }), "{error}");
+    for other in ["ab", "abcd"] {
+        let small = Descriptor::of(LAYER, b"abc");
+        let error = to.push_blob(&small, None, other.as_bytes()).unwrap_err();
+        assert!(matches!(error, RegistryError::Source { .. }), "{error}");
+    }
     // Other content than was promised is refused by the registry itself.
     let other = noise(8, content().len());
     let error = to.push_blob(&blob, None, &other).unwrap_err();

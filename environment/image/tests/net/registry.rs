@@ -59,12 +59,12 @@ fn an_image_is_pushed_and_a_second_push_sends_nothing() {
 
     let again = client(Credentials::none(), None);
     let to = again.repository(&to.image().parse().unwrap());
-    image.push_blobs(&to).unwrap();
+    image.push(&to, "v1").unwrap();
     assert_eq!(
         again.traffic(),
         Traffic {
-            // One finds out that there is no TLS.
-            requests: 4,
+            // One finds out that there is no TLS, one looks for the tag.
+            requests: 5,
             blobs_skipped: 3,
             ..Traffic::default()
         }

@@ -168,10 +168,16 @@ fn a_token_server_that_gives_none_is_named_without_secrets() {
 }
 
 #[test]
-fn a_token_server_without_tls_elsewhere_is_not_asked() {
-    let tokens = Faults::start(|_, _| answer(500, &[], ""));
-    let guarded = guarded_at("http://tokens.invalid/token", tokens);
-    let error = guarded.ask(&guarded.client(Some(password()))).unwrap_err();
-    expect!["REGISTRY/org/a: http://tokens.invalid/token?…: plain http is refused; use https, or name `tokens.invalid` as an insecure host"].assert_eq(&error);
-    assert_eq!(guarded.tokens.lines(), Vec::<String>::new());
+fn a_password_is_not_sent_where_it_has_no_business() {
+    let asked = |realm: &str| {
+        let guarded = guarded_at(realm, Faults::start(|_, _| answer(500, &[], "")));
+        let error = guarded.ask(&guarded.client(Some(password()))).unwrap_err();
+        assert_eq!(guarded.tokens.lines(), Vec::<String>::new());
+        error
+    };
+    let texts = ["http://tokens.invalid/token?a=b", "file:///etc/passwd", "/token"].map(asked);
+    expect![[r#"
+        REGISTRY/org/a: no access: the place where the registry has tokens given (`realm`) is not asked: http://tokens.invalid/token?…: it is neither https nor a host that plain http was allowed for
+        REGISTRY/org/a: no access: the place where the registry has tokens given (`realm`) is not asked: file:///etc/passwd: it is neither https nor a host that plain http was allowed for
+        REGISTRY/org/a: no access: the place where the registry has tokens given (`realm`) is not asked: it is no URL"#]].assert_eq(&texts.join("\n"));
 }
