@@ -1,10 +1,9 @@
 //! NB608 unpinned-install.
 
-use std::collections::HashSet;
-
 use nbvet_engine::{
-    Check, Context, Finding, Model, Node, Row, StaticRule, Visits,
+    Check, Context, Finding, Model, Node, Row, StaticRule, Tool, Visits, Wanted,
     ast::{Expr, IpyEscapeKind, Stmt, StmtIpyEscapeCommand, TextRange, Visitor, visitor, with_stack},
+    requests,
 };
 use nbvet_report::Level;
 
@@ -44,26 +43,6 @@ rule! {
 
 struct UnpinnedInstall;
 
-/// Options of `pip install` that take the next word.
-const WITH_VALUE: &[&str] = &[
-    "-i",
-    "--index-url",
-    "--extra-index-url",
-    "-f",
-    "--find-links",
-    "-t",
-    "--target",
-    "--trusted-host",
-    "--prefix",
-    "--root",
-    "--python",
-    "--cache-dir",
-    "--timeout",
-    "--retries",
-    "--upgrade-strategy",
-    "--progress-bar",
-];
-
 /// What installs others; its own version hardly matters.
 const TOOLS: &[&str] = &["pip", "setuptools", "wheel", "uv", "build"];
 
@@ -102,7 +81,7 @@ impl StaticRule for UnpinnedInstall {
     }
 }
 
-fn listed(names: &[&str]) -> String {
+fn listed(names: &[String]) -> String {
     match names {
         [one] => format!("`{one}`"),
         [one, two] => format!("`{one}` and `{two}`"),
@@ -147,33 +126,28 @@ fn commands<'a>(model: &Model<'a>) -> Vec<(usize, TextRange, &'a str)> {
     all
 }
 
-/// The packages that a line installs with pip and without a version.
-fn unpinned(line: &str) -> Vec<&str> {
-    let command = line.split(['&', ';', '|', '#']).next().unwrap_or_default();
-    let mut words = command.split_whitespace().peekable();
-    let is_pip = |word: &str| {
-        let name = word.rsplit('/').next().unwrap_or(word);
-        name.starts_with("pip")
-            && name
-                .chars()
-                .skip(3)
-                .all(|letter| letter.is_ascii_digit() || letter == '.')
-    };
-    if !words.by_ref().take(5).any(is_pip) || words.next() != Some("install") {
+/// The packages that a line installs with pip and without a version. A file of requirements or of constraints may say
+/// which.
+fn unpinned(line: &str) -> Vec<String> {
+    let is_constraint = |word: &str| word == "-c" || word.starts_with("--constraint");
+    if line.split_whitespace().any(is_constraint) {
         return Vec::new();
     }
     let mut found = Vec::new();
-    let mut seen = HashSet::new();
-    while let Some(word) = words.next() {
-        let word = word.trim_matches(['"', '\'']);
-        match word {
-            "-r" | "--requirement" | "-c" | "--constraint" | "-e" | "--editable" => return Vec::new(),
-            _ if WITH_VALUE.contains(&word) => {
-                words.next();
+    for (tool, wanted) in requests(line) {
+        let names_alone = wanted
+            .iter()
+            .all(|wanted| matches!(wanted, Wanted::Requirement(_)));
+        if tool != Tool::Pip || !names_alone {
+            continue;
+        }
+        for wanted in wanted {
+            if let Wanted::Requirement(word) = wanted
+                && is_package(&word)
+                && !found.contains(&word)
+            {
+                found.push(word);
             }
-            _ if word.starts_with("-r") || word.starts_with("--requirement") => return Vec::new(),
-            _ if is_package(word) && seen.insert(word) => found.push(word),
-            _ => {}
         }
     }
     found
