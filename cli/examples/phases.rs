@@ -84,6 +84,7 @@ fn phases(path: &PathBuf) -> [Duration; 6] {
         end: None,
         failure: None,
         comparison: None,
+        dependencies: None,
     };
     let text = notebook_text(&report, Some(&source), &OPTIONS);
     std::hint::black_box(text);

@@ -6,11 +6,15 @@ use clap::{
     Args, Parser, Subcommand, ValueEnum,
     builder::{PossibleValuesParser, TypedValueParser},
 };
+use nbvet_deps::detection::Fallback;
 use nbvet_protocol::{InstallPolicy, Isolation};
 use nbvet_report::{ComparisonStrategy, Level, Severity};
 
 use crate::{
-    config::comparison::{self, ComparisonConfig, GoldenSource, Share},
+    config::{
+        comparison::{self, ComparisonConfig, GoldenSource, Share},
+        dependencies::{DependencyConfig, fallback},
+    },
     duration, size,
 };
 
@@ -43,6 +47,8 @@ pub(crate) enum Command {
     Report(Box<ReportArgs>),
     /// Propose what to expect of a good notebook's values: what two runs of it agree upon
     Expect(ExpectArgs),
+    /// Tell what notebooks need, where that was found, and what is missing, unpinned or contradicts itself
+    Deps(Box<DepsArgs>),
     /// Tell what a rule is about, why it matters and how to mend it
     Explain(ExplainArgs),
     /// List all rules with their severity at each level
@@ -96,6 +102,8 @@ pub(crate) struct ValidateArgs {
     #[command(flatten)]
     pub(crate) compare: CompareArgs,
     #[command(flatten)]
+    pub(crate) dependencies: DependencyArgs,
+    #[command(flatten)]
     pub(crate) run: RunArgs,
     #[command(flatten)]
     pub(crate) executed: ExecutedArgs,
@@ -124,6 +132,8 @@ pub(crate) struct ReportArgs {
     pub(crate) judge: JudgeArgs,
     #[command(flatten)]
     pub(crate) compare: CompareArgs,
+    #[command(flatten)]
+    pub(crate) dependencies: DependencyArgs,
     #[command(flatten)]
     pub(crate) run: RunArgs,
 }
@@ -322,6 +332,66 @@ impl CompareArgs {
     }
 }
 
+/// Where dependencies stand, and what may stand there.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Dependencies")]
+pub(crate) struct DependencyArgs {
+    /// The dependency file [default: looked for beside the notebook and in the folders above it]
+    #[arg(long, value_name = "FILE", conflicts_with = "dockerfile")]
+    requirements_file: Option<PathBuf>,
+    /// Dependency files to try before looking for others, the first that is there wins; may be repeated
+    #[arg(long = "requirements-source", value_name = "FILE")]
+    requirements_sources: Vec<PathBuf>,
+    /// The Dockerfile that makes the environment
+    #[arg(long, value_name = "FILE")]
+    dockerfile: Option<PathBuf>,
+    /// The stage of the Dockerfile
+    #[arg(long, value_name = "STAGE")]
+    target: Option<String>,
+    /// Where there are both, a Dockerfile wins over dependency files
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
+    prefer_dockerfile: Option<bool>,
+    /// Where there is no dependency file, take what the notebook imports
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
+    auto_generate_requirements: Option<bool>,
+    /// Where there is nothing: `warn` and take the base image alone (the default), `fail`, or `auto`, what the notebook
+    /// imports
+    #[arg(long, value_name = "STRATEGY", value_parser = fallback)]
+    fallback_strategy: Option<Fallback>,
+    /// Lines that do not say exactly what is installed are notes; =false: refused [default: by level]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
+    allow_unpinned: Option<bool>,
+    /// Lines without a hash are refused
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
+    verify_hashes: Option<bool>,
+    /// Lines that contradict each other are refused
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
+    fail_on_conflict: Option<bool>,
+    /// An index that dependency files may name; may be repeated
+    #[arg(long = "allow-index", value_name = "URL")]
+    allowed_indexes: Vec<String>,
+}
+
+impl DependencyArgs {
+    /// What is said, and nothing else.
+    pub(crate) fn config(&self) -> DependencyConfig {
+        DependencyConfig {
+            requirements_file: self.requirements_file.clone(),
+            requirements_sources: (!self.requirements_sources.is_empty())
+                .then(|| self.requirements_sources.clone()),
+            dockerfile: self.dockerfile.clone(),
+            target: self.target.clone(),
+            prefer_dockerfile: self.prefer_dockerfile,
+            auto_generate_requirements: self.auto_generate_requirements,
+            fallback_strategy: self.fallback_strategy,
+            allow_unpinned: self.allow_unpinned,
+            verify_hashes: self.verify_hashes,
+            fail_on_conflict: self.fail_on_conflict,
+            allowed_indexes: (!self.allowed_indexes.is_empty()).then(|| self.allowed_indexes.clone()),
+        }
+    }
+}
+
 /// How notebooks are run.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Running")]
@@ -394,6 +464,26 @@ pub(crate) struct ExpectArgs {
     pub(crate) accept: bool,
     #[command(flatten)]
     pub(crate) run: RunArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DepsArgs {
+    /// Notebooks, and folders to look for notebooks in
+    #[arg(value_name = "PATH", default_value = ".")]
+    pub(crate) paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) print: PrintArgs,
+    /// Write what the notebooks import, and no dependency file asks for, to a new `requirements.in` for review, and a
+    /// `requirements.txt` with versions and hashes made from it
+    #[arg(long)]
+    pub(crate) write: bool,
+    /// For this Python, such as 3.11 [default: that of the environment beside the notebook]
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) python_version: Option<String>,
+    #[command(flatten)]
+    pub(crate) dependencies: DependencyArgs,
+    #[command(flatten)]
+    pub(crate) judge: JudgeArgs,
 }
 
 #[derive(Debug, Args)]

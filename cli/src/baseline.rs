@@ -88,7 +88,8 @@ impl Known {
             catalogue::find(id).is_ok_and(|rule| {
                 // A run that ended early has not seen everything.
                 let ran = report.end == Some(RunEnd::Completed);
-                (ran || !matches!(rule.check, Check::Run(_))) && settings.is_on(&rule.meta)
+                (ran || !nbvet_rules::find(id).is_some_and(|rule| matches!(rule.check, Check::Run(_))))
+                    && settings.is_on(rule)
             })
         };
         known

@@ -21,15 +21,13 @@ use nbvet_report::{ExitCode, FailureKind, Level, NotebookReport, Report, RunFail
 use crate::{
     args::{Format, JudgeArgs, PrintArgs, RunArgs},
     baseline::{self, Baselines, Known},
-    catalogue, clock,
-    config::comparison::ComparisonConfig,
-    executed,
+    catalogue, clock, executed,
     fixing::{self, Fixes},
     guard,
     output::{self, Reader},
     paths,
     progress::Progress,
-    settings::{NotebookSettings, Resolver},
+    settings::{Further, NotebookSettings, Resolver},
     statistics,
     usage::{UsageError, shown},
 };
@@ -79,6 +77,8 @@ pub(crate) struct Batch {
     /// Where a page about all of them goes.
     page: Option<PathBuf>,
     pub(crate) printed: Printed,
+    /// What notebooks need is shown whole.
+    shows_dependencies: bool,
     /// Those that are to be written.
     baselines: Option<Baselines>,
     started: Instant,
@@ -92,7 +92,7 @@ impl Batch {
         print: PrintArgs,
         judge: Option<&JudgeArgs>,
         run: &RunArgs,
-        compare: ComparisonConfig,
+        further: Further,
     ) -> Result<Self, UsageError> {
         let is_judged = judge.is_some();
         let judge = judge.cloned().unwrap_or_default();
@@ -109,7 +109,7 @@ impl Batch {
                 "`--strict` is level production and wins over `--level {level}`"
             ));
         }
-        let mut resolver = Resolver::new(&judge, run, compare)?;
+        let mut resolver = Resolver::new(&judge, run, further)?;
         let mut baselines = Baselines::default();
         let items = found
             .notebooks
@@ -140,6 +140,7 @@ impl Batch {
             jobs: print.jobs,
             page: None,
             printed: Printed::Reports,
+            shows_dependencies: false,
             baselines: judge.write_baseline.then_some(baselines),
             started,
         })
@@ -151,6 +152,11 @@ impl Batch {
         for item in &mut self.items {
             item.is_shown_whole = true;
         }
+    }
+
+    /// Has what notebooks need shown whole.
+    pub(crate) fn show_dependencies(&mut self) {
+        self.shows_dependencies = true;
     }
 
     /// Does the work on each notebook with `jobs` threads, prints, and gives the highest exit code.
@@ -343,6 +349,7 @@ impl Batch {
             width: output::width(),
             notes: if shown { Notes::Shown } else { Notes::Folded },
             seconds: Some(self.started.elapsed().as_secs_f64()),
+            dependencies: self.shows_dependencies,
         }
     }
 }
@@ -422,6 +429,7 @@ pub(crate) fn without_verdict(path: &Path, level: Level, failure: RunFailure) ->
         end: None,
         failure: Some(failure),
         comparison: None,
+        dependencies: None,
     };
     Done {
         report,

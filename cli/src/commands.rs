@@ -1,6 +1,7 @@
 //! One file a subcommand.
 
 pub(crate) mod agent;
+pub(crate) mod deps;
 pub(crate) mod expect;
 pub(crate) mod explain;
 pub(crate) mod init;

@@ -10,6 +10,7 @@ mod catalogue;
 mod clock;
 mod commands;
 mod config;
+mod dependencies;
 mod duration;
 mod executed;
 mod expectations;
@@ -34,6 +35,7 @@ mod settings;
 mod size;
 mod statistics;
 mod usage;
+mod write_requirements;
 
 use clap::Parser as _;
 use nbvet_report::ExitCode;
@@ -86,6 +88,7 @@ fn run(command: &Command) -> Result<ExitCode, UsageError> {
         Command::Run(args) => commands::validate::run(args),
         Command::Report(args) => commands::report::report(args),
         Command::Expect(args) => Ok(commands::expect::expect(args)),
+        Command::Deps(args) => commands::deps::deps(args),
         Command::Explain(args) => commands::explain::explain(args),
         Command::Rules(args) => Ok(commands::rules::rules(args)),
         Command::Schema => Ok(commands::schema::schema()),

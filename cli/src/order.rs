@@ -133,7 +133,7 @@ fn rules(written: &BTreeMap<String, Severity>, prefix: &str) -> Result<BTreeMap<
                 message: format!("{name} tells what keeps a notebook from running; it has one severity"),
                 ..Fault::default()
             }),
-            Ok(rule) => Ok((rule.meta.id.to_owned(), *severity)),
+            Ok(rule) => Ok((rule.id.to_owned(), *severity)),
             Err(nearest) => Err(Fault {
                 path,
                 message: format!("there is no rule `{name}`"),

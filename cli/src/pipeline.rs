@@ -226,6 +226,7 @@ impl Opened {
             end,
             failure,
             comparison,
+            dependencies: None,
         };
         Done {
             report,
@@ -402,6 +403,15 @@ fn run(
         folder: job.spec.working_directory.or(job.spec.notebook_directory),
         comparison,
     })
+}
+
+/// The folder of a notebook cannot be looked into.
+pub(crate) fn unreadable_folder(message: &str) -> RunFailure {
+    RunFailure {
+        kind: FailureKind::Unreadable,
+        message: message.to_owned(),
+        hint: None,
+    }
 }
 
 fn interrupted(message: String) -> RunFailure {

@@ -3,8 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use nbvet_engine::{Row, Rule};
-use nbvet_report::Severity;
+use nbvet_report::{Row, RuleMeta, Severity};
 
 use crate::{catalogue, usage::nearest};
 
@@ -31,9 +30,9 @@ pub(crate) enum Refused {
 impl Selector {
     /// The rules that a word stands for.
     pub(crate) fn new(word: &str) -> Result<Self, Refused> {
-        let of = |rank, is: &dyn Fn(&Rule) -> bool| {
+        let of = |rank, is: &dyn Fn(&RuleMeta) -> bool| {
             let rules = catalogue::all().into_iter().filter(|rule| is(rule));
-            let ids: Vec<_> = rules.map(|rule| rule.meta.id).collect();
+            let ids: Vec<_> = rules.map(|rule| rule.id).collect();
             (!ids.is_empty()).then_some(Self { rank, ids })
         };
         let word = word.trim();
@@ -41,11 +40,11 @@ impl Selector {
         if upper == ALL || upper == "NB" {
             return of(0, &|_| true).ok_or(Refused::Unknown(Vec::new()));
         }
-        let whole = |rule: &Rule| rule.meta.id == upper || rule.meta.name == word;
-        let begins = |rule: &Rule| upper.starts_with("NB") && rule.meta.id.starts_with(&upper);
+        let whole = |rule: &RuleMeta| rule.id == upper || rule.name == word;
+        let begins = |rule: &RuleMeta| upper.starts_with("NB") && rule.id.starts_with(&upper);
         of(usize::MAX, &whole)
             .or_else(|| of(upper.len(), &begins))
-            .or_else(|| of(1, &|rule| rule.meta.group.as_str() == word))
+            .or_else(|| of(1, &|rule| rule.group.as_str() == word))
             .ok_or_else(|| Refused::Unknown(resembling(word)))
     }
 
@@ -68,13 +67,13 @@ fn resembling(word: &str) -> Vec<String> {
     let rules = catalogue::all();
     let names = rules
         .iter()
-        .flat_map(|rule| [rule.meta.id, rule.meta.name, rule.meta.group.as_str()]);
+        .flat_map(|rule| [rule.id, rule.name, rule.group.as_str()]);
     nearest(word, names)
 }
 
 /// A notebook that does not run has nothing to pass: nobody can say otherwise.
-pub(crate) fn is_fault(rule: &Rule) -> bool {
-    rule.meta.row == Row::Fault
+pub(crate) fn is_fault(rule: &RuleMeta) -> bool {
+    rule.row == Row::Fault
 }
 
 impl Refused {

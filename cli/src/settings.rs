@@ -14,7 +14,7 @@ use nbvet_report::{Level, Severity};
 use crate::{
     args::{Flags, JudgeArgs, RunArgs},
     catalogue,
-    config::{Config, Configs, comparison::ComparisonConfig},
+    config::{Config, Configs, comparison::ComparisonConfig, dependencies::DependencyConfig},
     expectations,
     order::Order,
     selection::{Refused, Said, Selection, Selector, is_fault},
@@ -60,6 +60,15 @@ pub(crate) struct NotebookSettings {
     pub(crate) exactness: Exactness,
     /// How outputs are held against a golden notebook's.
     pub(crate) comparison: ComparisonConfig,
+    /// Where dependencies stand, and what may stand there.
+    pub(crate) dependencies: DependencyConfig,
+}
+
+/// What the command line says about golden notebooks and about dependencies.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Further {
+    pub(crate) compare: ComparisonConfig,
+    pub(crate) dependencies: DependencyConfig,
 }
 
 /// Finds the settings of notebooks.
@@ -68,8 +77,7 @@ pub(crate) struct Resolver<'a> {
     run: &'a RunArgs,
     /// What the file of `--validation-config` says.
     order: Order,
-    /// What the command line says about golden notebooks.
-    compare: ComparisonConfig,
+    further: Further,
     /// What the command line says about rules.
     selection: Selection,
     configs: Configs,
@@ -77,11 +85,7 @@ pub(crate) struct Resolver<'a> {
 
 impl<'a> Resolver<'a> {
     /// Checks what the command line names.
-    pub(crate) fn new(
-        judge: &'a JudgeArgs,
-        run: &'a RunArgs,
-        compare: ComparisonConfig,
-    ) -> Result<Self, UsageError> {
+    pub(crate) fn new(judge: &'a JudgeArgs, run: &'a RunArgs, further: Further) -> Result<Self, UsageError> {
         Ok(Self {
             judge,
             run,
@@ -91,7 +95,7 @@ impl<'a> Resolver<'a> {
                 .map(Order::read)
                 .transpose()?
                 .unwrap_or_default(),
-            compare,
+            further,
             selection: selection(judge)?,
             configs: Configs::default(),
         })
@@ -119,14 +123,21 @@ impl<'a> Resolver<'a> {
         let ordered = judge.flags.over(order.flags);
         let flags = ordered.over(config.flags);
         let limited = |limit: Option<Duration>| limit.filter(|limit| !limit.is_zero());
+        let dependencies = self
+            .further
+            .dependencies
+            .clone()
+            .over(config.dependencies.clone());
         let mut engine = Settings {
             level: level(&config, order, judge),
             flags: engine_flags(flags, installs),
             ..Settings::default()
         };
-        let own = engine_flags(ordered, asked.unwrap_or_default());
-        for rule in nbvet_rules::ALL {
-            let id = rule.meta.id;
+        let mut own = engine_flags(ordered, asked.unwrap_or_default());
+        self.further.dependencies.switch(&mut own);
+        dependencies.switch(&mut engine.flags);
+        for rule in catalogue::all() {
+            let id = rule.id;
             let mut configured = configured(&config.selections, id);
             let by_order = order.rules.get(id).copied();
             match self.selection.says(id) {
@@ -139,7 +150,7 @@ impl<'a> Resolver<'a> {
                         .extend(by_order.map(|severity| (id.to_owned(), severity)));
                 }
                 // A switch of the command line asks for its rules itself.
-                Said::NotSelected if own.raise(&rule.meta) => {}
+                Said::NotSelected if own.raise(rule) => {}
                 Said::Off | Said::NotSelected => drop(engine.named.insert(id.to_owned(), Severity::Off)),
                 Said::Nothing => {
                     engine
@@ -177,10 +188,12 @@ impl<'a> Resolver<'a> {
                 Exactness::Subclasses
             },
             comparison: self
+                .further
                 .compare
                 .clone()
                 .over(order.comparison.clone())
                 .over(config.comparison),
+            dependencies,
         }
     }
 }
@@ -219,7 +232,7 @@ fn selection(judge: &JudgeArgs) -> Result<Selection, UsageError> {
         if is_fault(rule) {
             return Err(unselectable(Refused::NeverOff, name));
         }
-        rules.insert(rule.meta.id.to_owned(), *severity);
+        rules.insert(rule.id.to_owned(), *severity);
     }
     let select = all(&judge.select, Selector::new)?;
     Ok(Selection {

@@ -46,6 +46,12 @@ pub(crate) enum UsageError {
     NowhereForBaseline,
     #[error("{path} is there already")]
     Exists { path: String },
+    #[error("{path} is there already, and it may be somebody's work")]
+    WouldOverwrite { path: String },
+    #[error("`{version}` is no version of Python 3; write one such as 3.11")]
+    PythonVersion { version: String },
+    #[error("{message}")]
+    Image { message: String, hint: Option<String> },
     #[error("failed to write {path}: {source}")]
     Unwritable { path: String, source: io::Error },
     #[error("`--output {path}` is a file, and there is more than one notebook")]
@@ -100,6 +106,10 @@ impl UsageError {
                     .to_owned(),
             ),
             Self::Exists { .. } => Some("`--force` overwrites it".to_owned()),
+            Self::WouldOverwrite { .. } => {
+                Some("move it away, or take what is missing over by hand".to_owned())
+            }
+            Self::Image { hint, .. } => hint.clone(),
             Self::OutputIsFile { .. } | Self::OutputIsNotebook { .. } => {
                 Some("name a folder; each notebook keeps its name in it".to_owned())
             }
@@ -119,6 +129,7 @@ impl UsageError {
                     .to_owned(),
             ),
             Self::UnreadableSanitizer { .. }
+            | Self::PythonVersion { .. }
             | Self::NoBaseline { .. }
             | Self::UnreadableReport { .. }
             | Self::UnreadableBaseline { .. }

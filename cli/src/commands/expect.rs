@@ -18,7 +18,6 @@ use crate::{
     args::{ExpectArgs, JudgeArgs},
     baseline::Known,
     batch::Item,
-    config::comparison::ComparisonConfig,
     executed,
     expectations::{beside, sidecar_of},
     golden::Goldens,
@@ -26,7 +25,7 @@ use crate::{
     output,
     parameters::Parameters,
     pipeline::{self, Judged, Opened, Running},
-    settings::Resolver,
+    settings::{Further, Resolver},
     usage::{UsageError, shown},
 };
 
@@ -58,7 +57,7 @@ fn one(path: &Path, args: &ExpectArgs, agents: &Agents) -> Result<ExitCode, Usag
         });
     }
     let judge = JudgeArgs::default();
-    let settings = Resolver::new(&judge, &args.run, ComparisonConfig::default())?.for_notebook(path)?;
+    let settings = Resolver::new(&judge, &args.run, Further::default())?.for_notebook(path)?;
     let item = Item {
         path: path.to_owned(),
         settings,

@@ -11,17 +11,17 @@ pub(crate) fn explain(args: &ExplainArgs) -> Result<ExitCode, UsageError> {
     })?;
     let severities: Vec<String> = Level::ALL
         .iter()
-        .map(|&level| format!("{level}: {}", rule.meta.severity_at(level)))
+        .map(|&level| format!("{level}: {}", rule.severity_at(level)))
         .collect();
-    let lower = rule.meta.standing.until().map_or_else(String::new, |until| {
-        let row = rule.meta.row.severities().map(Severity::as_str).join(", ");
+    let lower = rule.standing.until().map_or_else(String::new, |until| {
+        let row = rule.row.severities().map(Severity::as_str).join(", ");
         format!(" It stands lower than its row ({row}) until {until}.")
     });
     let head = format!(
         "# {} {}\n\nGroup {}; {}.{lower}\n\n",
-        rule.meta.id,
-        rule.meta.name,
-        rule.meta.group.as_str(),
+        rule.id,
+        rule.name,
+        rule.group.as_str(),
         severities.join(", "),
     );
     output::print(&markdown::page(

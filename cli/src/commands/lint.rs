@@ -5,8 +5,8 @@ use nbvet_report::{Applicability, ExitCode};
 use crate::{
     args::{LintArgs, RunArgs},
     batch::{Batch, Printed},
-    config::comparison::ComparisonConfig,
     fixing, pipeline,
+    settings::Further,
     usage::UsageError,
 };
 
@@ -17,7 +17,7 @@ pub(crate) fn lint(args: &LintArgs) -> Result<ExitCode, UsageError> {
         args.input.print,
         Some(&args.judge),
         &RunArgs::default(),
-        ComparisonConfig::default(),
+        Further::default(),
     )?;
     let jobs = args.input.print.jobs.map_or(0, usize::from);
     let least = if args.fix.unsafe_fixes {

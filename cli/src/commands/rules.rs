@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use anstyle::Style;
-use nbvet_engine::{Check, Rule, RuleMeta, Standing};
-use nbvet_report::{ExitCode, Level, Severity};
+use nbvet_engine::Check;
+use nbvet_report::{ExitCode, Level, RuleMeta, Severity, Standing};
 use serde::Serialize;
 
 use crate::{
@@ -24,7 +24,8 @@ struct Entry {
     summary: &'static str,
     since: &'static str,
     severities: Severities,
-    /// `source`: found without running anything; `run`: found in what a run showed.
+    /// `source`: found without running anything; `run`: found in what a run showed; `dependencies`: found in
+    /// dependency files.
     reads: &'static str,
     /// What readers said of its hits in real notebooks.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -53,7 +54,7 @@ struct Severities {
 pub(crate) fn rules(args: &RulesArgs) -> ExitCode {
     let rules = catalogue::all();
     output::print(&match args.format {
-        ListFormat::Text => table(&rules.into_iter().map(|rule| &rule.meta).collect::<Vec<_>>()),
+        ListFormat::Text => table(&rules),
         ListFormat::Json => json(&rules),
     });
     ExitCode::Passed
@@ -87,26 +88,26 @@ fn table(rules: &[&RuleMeta]) -> String {
     out
 }
 
-fn json(rules: &[&Rule]) -> String {
+fn json(rules: &[&RuleMeta]) -> String {
     let entries: Vec<Entry> = rules.iter().map(|rule| entry(rule)).collect();
     #[expect(clippy::expect_used, reason = "plain data with string keys")]
     let text = serde_json::to_string_pretty(&entries).expect("rules serialize");
     text + "\n"
 }
 
-fn entry(rule: &Rule) -> Entry {
-    let reads = match rule.check {
-        Check::Run(_) => "run",
-        Check::Static(_) | Check::Problem(_) | Check::Suppression => "source",
+fn entry(rule: &RuleMeta) -> Entry {
+    let reads = match nbvet_rules::find(rule.id).map(|rule| &rule.check) {
+        Some(Check::Run(_)) => "run",
+        Some(Check::Static(_) | Check::Problem(_) | Check::Suppression) => "source",
+        None => "dependencies",
     };
-    let measured = nbvet_rules::measured(rule.meta.name).map(|figures| Figures {
+    let measured = nbvet_rules::measured(rule.name).map(|figures| Figures {
         severity: figures.severity,
         hits: figures.hits,
         labelled: figures.labelled,
         right: figures.right,
     });
     let measured = measured.collect();
-    let rule = &rule.meta;
     Entry {
         id: rule.id,
         name: rule.name,

@@ -9,12 +9,12 @@ use crate::{
     agents::Agents,
     args::{ReportArgs, RunArgs, RunOnlyArgs, ValidateArgs},
     batch::{Batch, Item},
-    config::comparison::ComparisonConfig,
     executed::Destination,
     golden::Goldens,
     parameters::Parameters,
     pipeline::{self, Judged, Running},
     preload,
+    settings::Further,
     usage::{UsageError, shown},
 };
 
@@ -25,7 +25,10 @@ pub(crate) fn validate(args: &ValidateArgs) -> Result<ExitCode, UsageError> {
         args.input.print,
         Some(&args.judge),
         &args.run,
-        args.compare.config(),
+        Further {
+            compare: args.compare.config(),
+            dependencies: args.dependencies.config(),
+        },
     )?;
     execute(
         batch,
@@ -38,8 +41,8 @@ pub(crate) fn validate(args: &ValidateArgs) -> Result<ExitCode, UsageError> {
 
 /// Only whether notebooks get to their end counts.
 pub(crate) fn run(args: &RunOnlyArgs) -> Result<ExitCode, UsageError> {
-    let compare = ComparisonConfig::default();
-    let batch = Batch::new(&args.input.paths, args.input.print, None, &args.run, compare)?;
+    let further = Further::default();
+    let batch = Batch::new(&args.input.paths, args.input.print, None, &args.run, further)?;
     execute(
         batch,
         &args.input.paths,
@@ -56,7 +59,10 @@ pub(crate) fn with_page(args: &ReportArgs) -> Result<ExitCode, UsageError> {
         args.print,
         Some(&args.judge),
         &args.run,
-        args.compare.config(),
+        Further {
+            compare: args.compare.config(),
+            dependencies: args.dependencies.config(),
+        },
     )?;
     batch.write_page(&args.output);
     execute(batch, &args.paths, &args.run, None, Judged::Everything)

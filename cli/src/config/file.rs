@@ -2,6 +2,7 @@
 //! to write instead.
 
 mod comparison;
+mod dependencies;
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -50,7 +51,7 @@ struct File {
 }
 
 /// What may stand in a file and in its `[[per-file]]` tables.
-const KEYS: [&str; 24] = [
+const KEYS: [&str; 25] = [
     "level",
     "strict",
     "fail-on-stderr",
@@ -70,6 +71,7 @@ const KEYS: [&str; 24] = [
     "installs",
     "baseline",
     "comparison",
+    "dependencies",
     "select",
     "extend-select",
     "ignore",
@@ -78,8 +80,9 @@ const KEYS: [&str; 24] = [
 ];
 
 /// Those of them that are read by themselves.
-const APART: [&str; 6] = [
+const APART: [&str; 7] = [
     "comparison",
+    "dependencies",
     "select",
     "extend-select",
     "ignore",
@@ -226,6 +229,7 @@ impl Place<'_> {
             stderr_allow: self.patterns(table)?,
             expectations: self.expectations(table)?,
             comparison: self.comparison(table)?,
+            dependencies: self.dependencies(table)?,
             extend: None,
             per_file: Vec::new(),
         })
@@ -375,7 +379,7 @@ impl Place<'_> {
                     let (message, nearest) = Refused::NeverOff.told(key.get_ref());
                     Err(self.error_near(key.span().start, message, nearest))
                 }
-                Ok(rule) => Ok(rule.meta.id.to_owned()),
+                Ok(rule) => Ok(rule.id.to_owned()),
                 Err(nearest) => {
                     let message = format!("there is no rule `{}`", key.get_ref());
                     Err(self.error_near(key.span().start, message, nearest))

@@ -2,6 +2,7 @@
 //! it extends and its tables for single notebooks. What is not set stays unset; `settings` says what wins.
 
 pub(crate) mod comparison;
+pub(crate) mod dependencies;
 mod file;
 
 use std::{
@@ -18,7 +19,7 @@ use nbvet_expect::Written;
 use nbvet_protocol::InstallPolicy;
 use nbvet_report::Level;
 
-use self::comparison::ComparisonConfig;
+use self::{comparison::ComparisonConfig, dependencies::DependencyConfig};
 use crate::{
     args::Flags,
     ordinary,
@@ -45,6 +46,7 @@ pub(crate) struct Config {
     /// What is expected of values; those of all places add up.
     pub(crate) expectations: Vec<Written>,
     pub(crate) comparison: ComparisonConfig,
+    pub(crate) dependencies: DependencyConfig,
     /// Another file, over which this one lies.
     extend: Option<Named>,
     per_file: Vec<PerFile>,
@@ -91,6 +93,7 @@ impl Config {
             stderr_allow,
             expectations,
             comparison: self.comparison.over(weaker.comparison),
+            dependencies: self.dependencies.over(weaker.dependencies),
             extend: self.extend,
             per_file,
         }

@@ -13,8 +13,7 @@ use super::{
 use crate::{
     args::{JudgeArgs, RunArgs},
     beside,
-    config::comparison::ComparisonConfig,
-    settings::Resolver,
+    settings::{Further, Resolver},
 };
 
 /// A document as it was judged.
@@ -177,8 +176,8 @@ fn file(metadata: Option<&Value>, cells: &[(Cell, Text)]) -> Vec<u8> {
 fn settings(uri: &str) -> (Settings, Option<String>) {
     let (judge, run) = (JudgeArgs::default(), RunArgs::default());
     let path = path(uri).unwrap_or_default();
-    let found = Resolver::new(&judge, &run, ComparisonConfig::default())
-        .and_then(|mut resolver| resolver.for_notebook(&path));
+    let found =
+        Resolver::new(&judge, &run, Further::default()).and_then(|mut resolver| resolver.for_notebook(&path));
     match found {
         Ok(settings) => (settings.engine, None),
         Err(error) => (Settings::default(), Some(error.to_string())),

@@ -416,11 +416,14 @@ mod tests {
     #[test]
     fn a_lock_without_packages_leaves_the_base_as_it_is() {
         let recipe = Recipe::new(recipe("python").base, Arch::X86_64, &Lock::default());
-        check(&recipe, &expect![[r##"
+        check(
+            &recipe,
+            &expect![[r##"
             # Written by nbvet from requirements.lock; changes here are lost.
             FROM --platform=linux/amd64 docker.io/library/python@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef AS notebook
             LABEL org.opencontainers.image.base.digest="sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
-        "##]]);
+        "##]],
+        );
     }
 
     #[test]

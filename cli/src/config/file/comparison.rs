@@ -1,7 +1,5 @@
 //! The table `[comparison]`: how outputs are held against a golden notebook's.
 
-use std::fmt::Write as _;
-
 use nbvet_report::ComparisonStrategy;
 use serde::Deserialize;
 use toml::{
@@ -12,7 +10,7 @@ use toml::{
 use super::{Place, Word, offset};
 use crate::{
     config::comparison::{ComparisonConfig, GoldenSource, Share, check_output_type, check_pattern},
-    usage::{UsageError, nearest},
+    usage::UsageError,
 };
 
 const KEYS: [&str; 10] = [
@@ -53,7 +51,7 @@ impl Place<'_> {
                 "write a table here: `[comparison]`".to_owned(),
             )
         })?;
-        self.check_comparison_keys(table)?;
+        self.check_table_keys("comparison", &KEYS, table)?;
         let is_list = |key: &str| {
             matches!(
                 key,
@@ -83,22 +81,6 @@ impl Place<'_> {
             custom_timestamp_patterns: self.checked(table, "custom-timestamp-patterns", check_pattern)?,
             ignore_output_types: self.checked(table, "ignore-output-types", check_output_type)?,
             sanitize: sanitize.map(|words| words.into_iter().map(beside).collect()),
-        })
-    }
-
-    fn check_comparison_keys(&self, table: &DeTable<'_>) -> Result<(), UsageError> {
-        let unknown = table.keys().find(|key| !KEYS.contains(&key.get_ref().as_ref()));
-        unknown.map_or(Ok(()), |key| {
-            let near = nearest(key.get_ref(), KEYS.iter().copied());
-            let mut message = format!("there is no setting `{}` in [comparison]", key.get_ref());
-            if near.is_empty() {
-                let _ = write!(
-                    message,
-                    "; there are {}",
-                    KEYS.map(|name| format!("`{name}`")).join(", ")
-                );
-            }
-            Err(self.error_near(key.span().start, message, near))
         })
     }
 
