@@ -4,12 +4,26 @@ use super::nothing;
 use crate::{
     declared::{Declared, Format},
     requirement,
-    requirements::{self, Fault, Kind, Opt, Source},
+    requirements::{self, Entry, Fault, Kind, Opt, Place, Source},
 };
 
 pub(super) fn read(file: &str, source: &mut dyn Source) -> Result<Declared, Fault> {
     let mut declared = nothing(Format::Requirements, file);
-    for entry in requirements::read(file, false, source)? {
+    take(requirements::read(file, false, source)?, &mut declared)?;
+    Ok(declared)
+}
+
+/// Lines for pip in a file of another kind.
+pub(super) fn of_lines(
+    lines: &[(Place, &str)],
+    source: &mut dyn Source,
+    declared: &mut Declared,
+) -> Result<(), Fault> {
+    take(requirements::read_lines(lines, source)?, declared)
+}
+
+fn take(entries: Vec<Entry>, declared: &mut Declared) -> Result<(), Fault> {
+    for entry in entries {
         let is_option = entry.kind == Kind::Options;
         declared.entries.extend(requirement::dependency(&entry)?);
         // Behind a requirement pip reads `--hash` and these two, and passes over the rest.
@@ -21,5 +35,5 @@ pub(super) fn read(file: &str, source: &mut dyn Source) -> Result<Declared, Faul
             .options
             .extend(told.map(|given| (entry.place.clone(), given)));
     }
-    Ok(declared)
+    Ok(())
 }

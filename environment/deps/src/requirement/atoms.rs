@@ -184,6 +184,17 @@ pub(crate) fn specifier(text: &str) -> Result<Specifier, String> {
         })
 }
 
+/// Versions alone, such as `requires-python`.
+pub(crate) fn specifiers_alone(text: &str) -> Result<Vec<Specifier>, String> {
+    let mut rest = Text::new(text.trim());
+    let found = specifiers(&mut rest)?;
+    if rest.is_at_end() {
+        Ok(found)
+    } else {
+        Err(unexpected(text, &rest))
+    }
+}
+
 fn one_line(text: &str) -> &str {
     text.lines().next().unwrap_or_default()
 }

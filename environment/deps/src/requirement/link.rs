@@ -32,10 +32,10 @@ const DIGESTS: [&str; 6] = ["sha512", "sha384", "sha256", "sha224", "sha1", "md5
 
 /// What a URL or a path tells.
 #[derive(Debug)]
-pub(super) struct Link {
-    pub(super) name: Option<PackageName>,
-    pub(super) wanted: Wanted,
-    pub(super) hashes: Vec<Hash>,
+pub(crate) struct Link {
+    pub(crate) name: Option<PackageName>,
+    pub(crate) wanted: Wanted,
+    pub(crate) hashes: Vec<Hash>,
 }
 
 /// The scheme, in lower case, if the text is a URL to Python's `urlsplit`.
@@ -58,7 +58,7 @@ fn repository(scheme: &str) -> Option<(&'static str, &str)> {
 }
 
 /// A URL, with what its fragment says.
-pub(super) fn url(text: &str) -> Result<Link, String> {
+pub(crate) fn url(text: &str) -> Result<Link, String> {
     let Some(scheme) = scheme(text) else {
         let (path, _) = text.split_once('#').unwrap_or((text, ""));
         return Ok(Link {
@@ -161,7 +161,7 @@ fn vcs(kind: &str, url: &str) -> Result<Wanted, String> {
 }
 
 /// `%40` and the like as the characters they stand for.
-fn unquoted(text: &str) -> String {
+pub(crate) fn unquoted(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [first, behind @ ..] = rest {

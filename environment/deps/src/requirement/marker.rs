@@ -1,38 +1,39 @@
 //! Environment markers, as `packaging` (in pip from 24.1 on) reads and decides them, into the trees of `pep508_rs`. The
 //! grammar is read here: its own reader has no limits and passes over comparisons that it does not know.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use pep440_rs::{Version, VersionSpecifier};
 use pep508_rs::{
-    ExtraName, ExtraOperator, MarkerExpression, MarkerOperator, MarkerTree, MarkerValueExtra,
+    ExtraName, ExtraOperator, MarkerExpression, MarkerOperator, MarkerTree, MarkerTreeKind, MarkerValueExtra,
     MarkerValueString, MarkerValueVersion,
 };
 
 use super::text::Text;
 
 /// Comparisons in one marker, at most. The trees can grow with the power of what is compared.
-pub(crate) const MAX_COMPARISONS: usize = 100;
-/// Different `in`, `not in` and `extra` comparisons in one marker, at most: each may double the tree.
-pub(crate) const MAX_CHOICES: usize = 16;
+const MAX_COMPARISONS: usize = 100;
+/// Ways through a marker's tree, at most: so many alternatives it has when it is written out.
+const MAX_WAYS: u64 = 1000;
 const MAX_NESTING: usize = 32;
 /// Parts of a version beyond this are no Python's; `pep508_rs` adds one to them.
 const MAX_PART: u64 = u32::MAX as u64;
 
 /// What `extras` and `dependency_groups` stand for.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Scope {
+pub(crate) enum Scope<'a> {
     /// A requirement: they mean nothing there.
     Requirement,
+    /// A lock file (PEP 751): no extra is chosen, and these groups are.
+    Lock(&'a [String]),
 }
 
 /// The whole text is a marker; an error says what is wrong.
-pub(crate) fn parse(text: &str, scope: Scope) -> Result<MarkerTree, String> {
+pub(crate) fn parse(text: &str, scope: Scope<'_>) -> Result<MarkerTree, String> {
     let mut reader = Reader {
         text: Text::new(text),
         scope,
         comparisons: 0,
-        choices: HashSet::new(),
     };
     let tree = reader.any(0)?;
     if reader.text.is_at_end() {
@@ -47,9 +48,8 @@ pub(crate) fn parse(text: &str, scope: Scope) -> Result<MarkerTree, String> {
 
 struct Reader<'t> {
     text: Text<'t>,
-    scope: Scope,
+    scope: Scope<'t>,
     comparisons: usize,
-    choices: HashSet<String>,
 }
 
 enum Operand {
@@ -76,6 +76,7 @@ impl Reader<'_> {
         while self.text.word("or") {
             let next = self.all(depth)?;
             tree.or(next);
+            small(&tree)?;
         }
         Ok(tree)
     }
@@ -85,6 +86,7 @@ impl Reader<'_> {
         while self.text.word("and") {
             let next = self.one(depth)?;
             tree.and(next);
+            small(&tree)?;
         }
         Ok(tree)
     }
@@ -124,10 +126,10 @@ impl Reader<'_> {
         match (left, right) {
             (Operand::Version(key), Operand::Quoted(value)) => version(key, operator, &value, false),
             (Operand::Quoted(value), Operand::Version(key)) => version(key, operator, &value, true),
-            (Operand::Text(key), Operand::Quoted(value)) => self.string(key, operator, value, false),
-            (Operand::Quoted(value), Operand::Text(key)) => self.string(key, operator, value, true),
+            (Operand::Text(key), Operand::Quoted(value)) => Self::string(key, operator, value, false),
+            (Operand::Quoted(value), Operand::Text(key)) => Self::string(key, operator, value, true),
             (Operand::Extra, Operand::Quoted(value)) | (Operand::Quoted(value), Operand::Extra) => {
-                self.extra(operator, &value)
+                Self::extra(operator, &value)
             }
             (Operand::Quoted(value), Operand::Set(name)) => self.member(name, operator, &value),
             (Operand::Quoted(_), Operand::Quoted(_)) => Err(
@@ -175,22 +177,18 @@ impl Reader<'_> {
 
     /// A name whose values are no versions: to `packaging` such are equal or not, never greater.
     fn string(
-        &mut self,
         key: MarkerValueString,
         operator: Operator,
         value: String,
         inverted: bool,
     ) -> Result<MarkerTree, String> {
         let operator = match operator {
-            Operator::In | Operator::NotIn => {
-                self.choice(&format!("{inverted}{key}{value}"))?;
-                match (operator, inverted) {
-                    (Operator::In, false) => MarkerOperator::In,
-                    (Operator::In, true) => MarkerOperator::Contains,
-                    (_, false) => MarkerOperator::NotIn,
-                    (_, true) => MarkerOperator::NotContains,
-                }
-            }
+            Operator::In | Operator::NotIn => match (operator, inverted) {
+                (Operator::In, false) => MarkerOperator::In,
+                (Operator::In, true) => MarkerOperator::Contains,
+                (_, false) => MarkerOperator::NotIn,
+                (_, true) => MarkerOperator::NotContains,
+            },
             Operator::Sign("!=") => MarkerOperator::NotEqual,
             Operator::Sign("==") => MarkerOperator::Equal,
             Operator::Sign(sign)
@@ -215,7 +213,7 @@ impl Reader<'_> {
         }))
     }
 
-    fn extra(&mut self, operator: Operator, value: &str) -> Result<MarkerTree, String> {
+    fn extra(operator: Operator, value: &str) -> Result<MarkerTree, String> {
         let operator = match operator {
             Operator::Sign("==") => ExtraOperator::Equal,
             Operator::Sign("!=") => ExtraOperator::NotEqual,
@@ -225,27 +223,62 @@ impl Reader<'_> {
             |_| MarkerValueExtra::Arbitrary(value.to_owned()),
             MarkerValueExtra::Extra,
         );
-        self.choice(&format!("extra{name}"))?;
         Ok(MarkerTree::expression(MarkerExpression::Extra { operator, name }))
     }
 
     fn member(&self, name: &str, operator: Operator, value: &str) -> Result<MarkerTree, String> {
-        let Scope::Requirement = self.scope;
-        let _ = (operator, value);
-        Err(format!(
-            "`{name}` in a marker means something in lock files alone"
-        ))
-    }
-
-    fn choice(&mut self, key: &str) -> Result<(), String> {
-        self.choices.insert(key.to_owned());
-        if self.choices.len() > MAX_CHOICES {
+        let Scope::Lock(groups) = self.scope else {
             return Err(format!(
-                "the marker has more than {MAX_CHOICES} different `in` and `extra` comparisons, which nbvet does not follow"
+                "`{name}` in a marker means something in lock files alone"
             ));
+        };
+        let chosen = name == "dependency_groups" && groups.iter().any(|group| group == value);
+        match operator {
+            Operator::In if chosen => Ok(MarkerTree::TRUE),
+            Operator::NotIn if !chosen => Ok(MarkerTree::TRUE),
+            Operator::In | Operator::NotIn => Ok(MarkerTree::FALSE),
+            Operator::Sign(sign) => Err(format!("`{name}` is asked with `in`, not with `{sign}`")),
         }
-        Ok(())
     }
+}
+
+fn small(tree: &MarkerTree) -> Result<(), String> {
+    if is_small(tree) {
+        return Ok(());
+    }
+    Err(format!(
+        "the marker has more than {MAX_WAYS} alternatives, which nbvet does not follow"
+    ))
+}
+
+/// The marker has few enough alternatives to work with.
+pub(crate) fn is_small(tree: &MarkerTree) -> bool {
+    ways(tree, &mut HashMap::new()) <= MAX_WAYS
+}
+
+/// Ways through the tree that end with true, as far as they are few.
+fn ways(tree: &MarkerTree, known: &mut HashMap<MarkerTree, u64>) -> u64 {
+    if let Some(count) = known.get(tree) {
+        return *count;
+    }
+    let below: Vec<MarkerTree> = match tree.kind() {
+        MarkerTreeKind::True => return 1,
+        MarkerTreeKind::False => return 0,
+        MarkerTreeKind::Version(node) => node.edges().map(|(_, below)| below).collect(),
+        MarkerTreeKind::String(node) => node.children().map(|(_, below)| below).collect(),
+        MarkerTreeKind::In(node) => node.children().map(|(_, below)| below).collect(),
+        MarkerTreeKind::Contains(node) => node.children().map(|(_, below)| below).collect(),
+        MarkerTreeKind::Extra(node) => node.children().map(|(_, below)| below).collect(),
+    };
+    let mut count: u64 = 0;
+    for below in below {
+        count = count.saturating_add(ways(&below, known));
+        if count > MAX_WAYS {
+            break;
+        }
+    }
+    known.insert(tree.clone(), count);
+    count
 }
 
 fn named(name: &str) -> Option<Operand> {

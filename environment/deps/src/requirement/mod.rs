@@ -10,7 +10,11 @@ mod text;
 
 use pep508_rs::MarkerTree;
 
-use self::marker::Scope;
+pub(crate) use self::{
+    atoms::specifiers_alone,
+    link::{Link, unquoted},
+    marker::{Scope, is_small},
+};
 use crate::{
     declared::{Dependency, Hash, Wanted},
     masked,
@@ -35,8 +39,24 @@ pub fn dependency(entry: &Entry) -> Result<Option<Dependency>, Fault> {
         .map_err(|message| Fault::line(&entry.place, message))
 }
 
+/// A requirement by PEP 508 alone, as other files than pip's hold them.
+pub(crate) fn pep508(text: &str, place: &Place) -> Result<Dependency, String> {
+    let atoms = atoms::parse(text)?;
+    let (link, marker) = (link_of(&atoms.which)?, atoms.marker.map(str::trim));
+    let mut found = blank(text, place);
+    found.marker = marked(marker)?;
+    (found.name, found.extras) = (Some(atoms.name), atoms.extras);
+    (found.wanted, found.hashes) = link;
+    Ok(found)
+}
+
+/// A marker by itself.
+pub(crate) fn marker(text: &str, scope: Scope<'_>) -> Result<MarkerTree, String> {
+    marker::parse(text, scope)
+}
+
 /// An entry of which nothing is known but its text.
-fn blank(text: &str, place: &Place) -> Dependency {
+pub(crate) fn blank(text: &str, place: &Place) -> Dependency {
     Dependency {
         place: place.clone(),
         text: text.to_owned(),
@@ -52,7 +72,7 @@ fn blank(text: &str, place: &Place) -> Dependency {
 }
 
 /// The beginning of a text as messages may show it.
-fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     const MOST: usize = 80;
     let text = masked(text);
     let mut characters = text.chars();
@@ -213,7 +233,7 @@ fn given_hashes(entry: &Entry) -> impl Iterator<Item = Hash> {
 }
 
 impl Dependency {
-    fn take(&mut self, link: link::Link) {
+    fn take(&mut self, link: Link) {
         (self.name, self.wanted, self.hashes) = (link.name, link.wanted, link.hashes);
     }
 }

@@ -141,6 +141,21 @@ pub fn read(file: &str, constraint: bool, source: &mut dyn Source) -> Result<Vec
     Ok(reader.entries)
 }
 
+/// Reads lines that stand in a file of another kind, each at its place, as if they were a requirements file there.
+pub(crate) fn read_lines(lines: &[(Place, &str)], source: &mut dyn Source) -> Result<Vec<Entry>, Fault> {
+    let mut reader = Reader {
+        source,
+        entries: Vec::new(),
+        files: 0,
+    };
+    for (place, text) in lines {
+        for line in lines::logical(text) {
+            reader.line(&line.text, place.clone(), false, 0)?;
+        }
+    }
+    Ok(reader.entries)
+}
+
 struct Reader<'s> {
     source: &'s mut dyn Source,
     entries: Vec<Entry>,
@@ -175,22 +190,27 @@ impl Reader<'_> {
             message,
         })?;
         for line in lines::logical(&text) {
-            let text = lines::expanded(&line.text, |name| self.source.variable(name));
             let place = Place {
                 file: Arc::clone(file),
                 line: line.number,
                 included_by: included_by.cloned(),
             };
-            let entry = entry(&text, place, constraint)?;
-            match included(&entry) {
-                Some((name, constraint)) => self.include(&entry.place, name, constraint, depth)?,
-                None if self.entries.len() == MAX_ENTRIES => {
-                    return Err(Fault::TooManyEntries {
-                        file: file.to_string(),
-                    });
-                }
-                None => self.entries.push(entry),
+            self.line(&line.text, place, constraint, depth)?;
+        }
+        Ok(())
+    }
+
+    fn line(&mut self, text: &str, place: Place, constraint: bool, depth: usize) -> Result<(), Fault> {
+        let text = lines::expanded(text, |name| self.source.variable(name));
+        let entry = entry(&text, place, constraint)?;
+        match included(&entry) {
+            Some((name, constraint)) => self.include(&entry.place, name, constraint, depth)?,
+            None if self.entries.len() == MAX_ENTRIES => {
+                return Err(Fault::TooManyEntries {
+                    file: entry.place.file.to_string(),
+                });
             }
+            None => self.entries.push(entry),
         }
         Ok(())
     }
