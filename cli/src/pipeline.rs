@@ -24,6 +24,7 @@ use crate::{
     agents::Agents,
     batch::{Done, Item, without_verdict},
     beside,
+    dependencies::{self, Gathered},
     executed::{self, Destination},
     fixing::Fixes,
     golden::Goldens,
@@ -89,13 +90,23 @@ pub(crate) fn validate(item: &Item, running: &Running<'_>, progress: &Progress) 
     if let Some(notebook) = &opened.reading.notebook {
         running.parameters.give(notebook, &mut opened.beside);
     }
-    let outcome = match &opened.reading.notebook {
+    let mut outcome = match &opened.reading.notebook {
         Some(notebook) => {
             let plan = opened.plan(item, notebook, running.judged);
             run(item, notebook, &plan, running, progress).unwrap_or_else(Ran::failed)
         }
         None => Ran::default(),
     };
+    if running.judged == Judged::Everything && opened.reading.notebook.is_some() {
+        let found = dependencies::gather(
+            &item.path,
+            &opened.reading,
+            &item.settings,
+            dependencies::Place::default(),
+        );
+        // Where the folder cannot be looked into, the run will have said so.
+        outcome.dependencies = found.ok();
+    }
     opened.report(item, outcome, running.judged)
 }
 
@@ -111,6 +122,8 @@ pub(crate) struct Ran {
     /// Where relative paths began.
     folder: Option<String>,
     comparison: Option<Comparison>,
+    /// What files say about what it needs.
+    dependencies: Option<Gathered>,
 }
 
 impl Ran {
@@ -172,6 +185,7 @@ impl Opened {
             interpreter,
             folder,
             comparison,
+            dependencies,
         } = ran;
         let run = end.as_ref().map(|end| Run {
             cells: &cells,
@@ -193,17 +207,22 @@ impl Opened {
         if judged == Judged::Faults {
             diagnostics.retain(|found| found.fault);
         }
+        let (dependencies, texts) = dependencies.map_or_else(Default::default, |found| {
+            diagnostics.extend(found.diagnostics);
+            (Some(found.told), found.texts)
+        });
         item.known.mark(&mut diagnostics);
         if settings.examples {
             give_examples(&mut diagnostics, &self.reading);
         }
-        let source = if item.is_shown_whole {
+        let mut source = if item.is_shown_whole {
             self.whole_source(outputs)
         } else if diagnostics.is_empty() {
             NotebookSource::default()
         } else {
             self.shown_source()
         };
+        source.beside = texts;
         let strengths = if settings.engine.level == Level::Learning && judged == Judged::Everything {
             nbvet_rules::strengths(&self.reading, &self.beside)
         } else {
@@ -226,7 +245,7 @@ impl Opened {
             end,
             failure,
             comparison,
-            dependencies: None,
+            dependencies,
         };
         Done {
             report,
@@ -402,6 +421,7 @@ fn run(
         interpreter,
         folder: job.spec.working_directory.or(job.spec.notebook_directory),
         comparison,
+        dependencies: None,
     })
 }
 

@@ -97,6 +97,14 @@ pub(crate) fn gather(
         .or(place.minor)
         .unwrap_or_else(|| needs::minor_of(reading));
     let inference = needs::infer(reading, &notebook, &tree, minor);
+    if let Some(Detection {
+        decision: Decision::BaseImageAlone,
+        ..
+    }) = &detection
+    {
+        let elsewhere = needs::from_elsewhere(&inference);
+        findings.extend((!elsewhere.is_empty()).then(|| rules::none_found(&elsewhere)));
+    }
     let mut texts = BTreeMap::new();
     let diagnostics = diagnose::diagnostics(&findings, &settings.engine, &names, &mut tree, &mut texts);
     let told = tell::told(detection.as_ref(), declared.as_ref(), &inference, &names);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use nbvet_deps::{
     Tree,
-    inference::{self, Asked, At, Imported, Inference, Need, Request},
+    inference::{self, Asked, At, Imported, Inference, Need, Origin, Request},
 };
 use nbvet_engine::{Import, Install, Tool, Wanted, When, needs};
 use nbvet_notebook::Reading;
@@ -35,6 +35,19 @@ pub(super) fn infer(reading: &Reading, notebook: &str, tree: &Tree, minor: u8) -
     let imports: Vec<Imported> = found.imports.iter().map(imported).collect();
     let asked: Vec<Asked> = found.installs.iter().flat_map(asked).collect();
     inference::infer(&imports, &asked, &|_| false, &[], minor)
+}
+
+/// The modules that neither Python nor the repository has, and that a run needs.
+pub(super) fn from_elsewhere(inference: &Inference) -> Vec<&str> {
+    let is_elsewhere = |origin: &Origin| {
+        !matches!(
+            origin,
+            Origin::StandardLibrary | Origin::Local(_) | Origin::InBase { .. }
+        )
+    };
+    let modules = inference.modules.iter();
+    let needed = modules.filter(|module| module.need == Need::Needed && is_elsewhere(&module.origin));
+    needed.map(|module| module.module.as_str()).collect()
 }
 
 fn imported(import: &Import) -> Imported {

@@ -10,6 +10,7 @@ mod local_path;
 mod malformed_hash;
 mod missing_hash;
 mod moving_revision;
+mod no_dependency_file;
 mod no_wheel;
 mod outside_repository;
 mod pre_release;
@@ -51,7 +52,10 @@ pub static ALL: &[PolicyRule] = &[
     shadowed_package::RULE,
     base_image_tag::RULE,
     stale_lock::RULE,
+    no_dependency_file::RULE,
 ];
+
+pub use no_dependency_file::none_found;
 
 /// What the rules find in a dependency file, by rule, each in the order of the file.
 pub fn review(cx: &Review<'_>) -> Vec<Finding> {
