@@ -1,6 +1,7 @@
 //! Images out of locked wheels, without a daemon, without root and without running anything of the packages: wheels
 //! become layers, and a registry appends them to a base image. Knows nothing of notebooks.
 
+pub mod bytecode;
 pub mod http;
 pub mod layer;
 pub mod layout;

@@ -6,32 +6,52 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::spool::PACKED;
-use crate::{layout, wheel::hex};
+use crate::{
+    bytecode::{self, Python},
+    layout,
+    wheel::hex,
+};
 
 /// Says what goes into a layer: two layers of one key have the same bytes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(String);
 
-impl Key {
-    /// Of the wheels with these digests, in the order in which they are laid down.
-    pub fn of_wheels<'a>(sha256: impl IntoIterator<Item = &'a str>) -> Self {
-        Self::of("wheel", "", sha256)
-    }
+/// What a layer holds of one wheel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Content<'a> {
+    /// The wheel's digest, in hexadecimal.
+    pub sha256: &'a str,
+    /// Its files.
+    pub files: bool,
+    /// Its byte-code, by this Python.
+    pub bytecode: Option<&'a Python>,
+}
 
-    /// Of what a kind of layer is made of. The digests are hexadecimal, so that no two lists read as one.
-    pub(crate) fn of<'a>(kind: &str, made_by: &str, sha256: impl IntoIterator<Item = &'a str>) -> Self {
+impl Key {
+    /// Of a layer that holds these, in the order in which they are laid down. Where it holds files of wheels its tag is
+    /// `wheel-…`, where it holds byte-code alone `bytecode-…`.
+    pub fn of(contents: &[Content<'_>]) -> Self {
         let mut hasher = Sha256::new();
-        hasher.update(format!(
-            "nbvet\nlayout {}\n{PACKED}\n{kind}\n{made_by}\n",
-            layout::VERSION
-        ));
-        for digest in sha256 {
-            hasher.update(format!("{}\n", digest.to_ascii_lowercase()));
+        hasher.update(format!("nbvet\nlayout {}\n{PACKED}\n", layout::VERSION));
+        for content in contents {
+            // Each part is of plain characters without spaces: no two lists read as one.
+            let files = if content.files { "files" } else { "-" };
+            hasher.update(format!("{} {files}", content.sha256.to_ascii_lowercase()));
+            if let Some(python) = content.bytecode {
+                let script = hex(&Sha256::digest(bytecode::SCRIPT));
+                hasher.update(format!(
+                    " {} {} {} {script}",
+                    python.tag, python.magic, python.version
+                ));
+            }
+            hasher.update("\n");
         }
+        let has_files = contents.iter().any(|content| content.files);
+        let kind = if has_files { "wheel" } else { "bytecode" };
         Self(format!("{kind}-{}", hex(&hasher.finalize())))
     }
 
-    /// The tag under which the layer is kept in a registry: `wheel-…`.
+    /// The tag under which the layer is kept in a registry.
     pub fn tag(&self) -> &str {
         &self.0
     }

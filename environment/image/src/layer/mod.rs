@@ -13,9 +13,10 @@ use std::{
 
 use tempfile::TempPath;
 
-pub use key::{Key, Stored};
+pub use key::{Content, Key, Stored};
 
 use crate::{
+    bytecode::Bytecode,
     layout,
     wheel::{Reason, Refused, Source, Wheel},
 };
@@ -57,6 +58,8 @@ pub struct Clash {
 pub enum Part<'a> {
     /// The files of a wheel.
     Wheel(&'a mut Wheel),
+    /// The byte-code of a wheel; it hides what the wheel itself may have brought.
+    Bytecode(&'a mut Bytecode),
     /// Files made by nbvet.
     Files(&'a [Made]),
 }
@@ -105,7 +108,7 @@ pub fn build(parts: &mut [Part<'_>], folder: &Path) -> Result<Layer, Error> {
             .file(&format!("{prefix}/{path}"), file.size, file.executable)
             .map_err(failed)?;
         match (&file.source, &mut parts[file.part]) {
-            (Source::Entry(index), Part::Wheel(wheel)) => {
+            (From::Wheel(index), Part::Wheel(wheel)) => {
                 wheel
                     .copy(*index, tarball.body())
                     .map_err(|refused| match refused.reason {
@@ -114,8 +117,11 @@ pub fn build(parts: &mut [Part<'_>], folder: &Path) -> Result<Layer, Error> {
                         reason => Error::Refused(Refused { reason, ..refused }),
                     })?;
             }
-            (Source::Bytes(bytes), _) => tarball.body().write_all(bytes).map_err(failed)?,
-            (Source::Entry(_), Part::Files(_)) => {}
+            (From::Bytecode(position), Part::Bytecode(bytecode)) => {
+                bytecode.copy(*position, tarball.body()).map_err(failed)?;
+            }
+            (From::Bytes(bytes), _) => tarball.body().write_all(bytes).map_err(failed)?,
+            (From::Wheel(_) | From::Bytecode(_), _) => {}
         }
         tarball.pad(file.size).map_err(failed)?;
     }
@@ -132,59 +138,89 @@ pub fn build(parts: &mut [Part<'_>], folder: &Path) -> Result<Layer, Error> {
     })
 }
 
-struct Planned {
+struct File {
     part: usize,
     size: u64,
     executable: bool,
-    source: Source,
+    source: From,
+}
+
+/// Where the bytes of a file come from, in its part.
+enum From {
+    Wheel(usize),
+    Bytecode(usize),
+    Bytes(Vec<u8>),
 }
 
 /// All files in the order of their paths.
-fn merged(parts: &[Part<'_>]) -> (BTreeMap<String, Planned>, Vec<Clash>) {
-    let mut files: BTreeMap<String, Planned> = BTreeMap::new();
+fn merged(parts: &[Part<'_>]) -> (BTreeMap<String, File>, Vec<Clash>) {
+    let mut files: BTreeMap<String, File> = BTreeMap::new();
     let mut clashes = Vec::new();
-    let mut add = |path: &str, planned: Planned| {
-        let part = planned.part;
-        if let Some(hidden) = files.insert(path.to_owned(), planned) {
-            clashes.push(Clash {
-                path: path.to_owned(),
-                hidden: label(&parts[hidden.part]),
-                shown: label(&parts[part]),
-            });
-        }
-    };
     for (part, of) in parts.iter().enumerate() {
-        match of {
-            Part::Wheel(wheel) => {
-                for item in wheel.items() {
-                    let planned = Planned {
-                        part,
-                        size: item.size,
-                        executable: item.executable,
-                        source: item.source.clone(),
-                    };
-                    add(&item.path, planned);
-                }
-            }
-            Part::Files(made) => {
-                for file in *made {
-                    let planned = Planned {
-                        part,
-                        size: file.bytes.len() as u64,
-                        executable: file.executable,
-                        source: Source::Bytes(file.bytes.clone()),
-                    };
-                    add(&file.path, planned);
-                }
+        for (path, file) in listed(part, of) {
+            let hides = digest(parts, &file);
+            let is_bytecode = matches!(file.source, From::Bytecode(_));
+            // Packages that share a folder may each bring the same file of it.
+            if let Some(hidden) = files.insert(path.clone(), file)
+                && !is_bytecode
+                && (hides.is_none() || hides != digest(parts, &hidden))
+            {
+                clashes.push(Clash {
+                    path,
+                    hidden: label(&parts[hidden.part]),
+                    shown: label(of),
+                });
             }
         }
     }
     (files, clashes)
 }
 
+fn digest(parts: &[Part<'_>], file: &File) -> Option<String> {
+    match (&file.source, &parts[file.part]) {
+        (From::Wheel(index), Part::Wheel(wheel)) => wheel.recorded(*index),
+        _ => None,
+    }
+}
+
+fn listed(part: usize, of: &Part<'_>) -> Vec<(String, File)> {
+    let file = |path: &str, size, executable, source| {
+        let file = File {
+            part,
+            size,
+            executable,
+            source,
+        };
+        (path.to_owned(), file)
+    };
+    match of {
+        Part::Wheel(wheel) => wheel
+            .items()
+            .iter()
+            .map(|item| {
+                let source = match &item.source {
+                    Source::Entry(index) => From::Wheel(*index),
+                    Source::Bytes(bytes) => From::Bytes(bytes.clone()),
+                };
+                file(&item.path, item.size, item.executable, source)
+            })
+            .collect(),
+        Part::Bytecode(bytecode) => (bytecode.files.iter().enumerate())
+            .map(|(position, of)| file(&of.path, of.size, false, From::Bytecode(position)))
+            .collect(),
+        Part::Files(made) => (made.iter())
+            .map(|made| {
+                let source = From::Bytes(made.bytes.clone());
+                file(&made.path, made.bytes.len() as u64, made.executable, source)
+            })
+            .collect(),
+    }
+}
+
 fn label(part: &Part<'_>) -> String {
     match part {
         Part::Wheel(wheel) => wheel.label().to_owned(),
+        Part::Bytecode(bytecode) => bytecode.label.clone(),
         Part::Files(_) => "nbvet".to_owned(),
     }
 }

@@ -118,6 +118,11 @@ impl Wheel {
         &self.items
     }
 
+    /// The digest that RECORD has of a file.
+    pub(crate) fn recorded(&self, index: usize) -> Option<String> {
+        self.recorded[index].as_ref().map(Recorded::text)
+    }
+
     /// Unpacks every file into nothing: they are what RECORD says.
     pub fn verify(&mut self) -> Result<(), Refused> {
         for index in 0..self.entries.len() {

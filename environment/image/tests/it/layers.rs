@@ -25,7 +25,7 @@ pub(crate) fn archive(layer: &Layer) -> tar::Archive<impl Read> {
     ))
 }
 
-fn listing(layer: &Layer) -> String {
+pub(crate) fn listing(layer: &Layer) -> String {
     let mut text = String::new();
     for entry in archive(layer).entries().unwrap() {
         let entry = entry.unwrap();

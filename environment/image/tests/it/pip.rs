@@ -7,9 +7,14 @@ use std::{
     path::{Path, PathBuf},
     process::Command,
     sync::LazyLock,
+    time::{Duration, Instant},
 };
 
-use nbvet_image::wheel::{Limits, Wheel};
+use nbvet_image::{
+    bytecode::{ARGUMENTS, Compiler},
+    layer::{self, Part},
+    wheel::{Limits, Wheel},
+};
 use tempfile::TempDir;
 
 use crate::layers::{archive, build};
@@ -25,7 +30,7 @@ const WHEELS: &[&str] = &[
     "greenlet==3.2.4",
 ];
 
-fn python() -> PathBuf {
+pub(crate) fn python() -> PathBuf {
     let venv = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.venv/bin/python");
     match env::var_os("NBVET_PYTHON") {
         Some(python) => python.into(),
@@ -44,7 +49,7 @@ fn run(command: &mut Command) {
 }
 
 /// The wheels, downloaded once.
-static DOWNLOADED: LazyLock<Vec<PathBuf>> = LazyLock::new(|| {
+pub(crate) static DOWNLOADED: LazyLock<Vec<PathBuf>> = LazyLock::new(|| {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("wheels");
     fs::create_dir_all(&folder).unwrap();
     let wheels = || -> Vec<PathBuf> {
@@ -70,7 +75,7 @@ static DOWNLOADED: LazyLock<Vec<PathBuf>> = LazyLock::new(|| {
     wheels()
 });
 
-fn open(path: &Path) -> Wheel {
+pub(crate) fn open(path: &Path) -> Wheel {
     let name = path.file_name().unwrap().to_str().unwrap();
     Wheel::open(path, name, None, &|_| false, &Limits::default()).unwrap()
 }
@@ -211,16 +216,30 @@ fn wheels_of_a_folder_are_taken() {
     let Some(folder) = env::var_os("NBVET_TEST_WHEELS") else {
         return;
     };
+    let spool = TempDir::new().unwrap();
+    let mut command = Command::new(python());
+    command.args(ARGUMENTS);
+    let mut compiler = Compiler::start(command, Duration::from_mins(5)).unwrap();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        let start = std::time::Instant::now();
-        let layer = build(&mut [open(&path)]);
+        let start = Instant::now();
+        let mut wheel = open(&path);
+        let layer = layer::build(&mut [Part::Wheel(&mut wheel)], spool.path()).unwrap();
+        let packed = start.elapsed();
+        let start = Instant::now();
+        let mut bytecode = compiler.compile(&mut wheel, spool.path()).unwrap();
+        let took = start.elapsed();
+        let second = layer::build(&mut [Part::Bytecode(&mut bytecode)], spool.path()).unwrap();
+        let (layer, second) = (&layer.stored, &second.stored);
         println!(
-            "{:?} {} {} {}",
-            start.elapsed(),
-            path.display(),
-            layer.stored.size,
-            layer.stored.uncompressed
+            "{} {} {} {} {} {} {packed:?} {took:?} {}",
+            wheel.filename().name,
+            fs::metadata(&path).unwrap().len(),
+            layer.size,
+            layer.uncompressed,
+            second.size,
+            second.uncompressed,
+            bytecode.left_out
         );
     }
 }
