@@ -168,6 +168,20 @@ fn installs_are_found_in_every_form() {
 }
 
 #[test]
+fn installs_by_a_list_of_words_are_found() {
+    check(
+        "subprocess.check_call([sys.executable, '-m', 'pip', 'install', 'six==1', package])\n\
+         subprocess.run(['pip', 'install', '-r', 'req.txt'], check=True)\n\
+         subprocess.run(['ls', 'install'])\nsubprocess.run(words)\nsubprocess.run([tool, 'install', 'six'])\n",
+        &[],
+        &expect![[r#"
+            0:1 Pip six==1
+            0:2 Pip -r req.txt
+        "#]],
+    );
+}
+
+#[test]
 fn modules_of_the_tree_are_found_as_the_notebook_finds_them_and_read_too() {
     check(
         "import sys\nsys.path.append('../lib')\nimport near, far, pandas\nfrom pkg import part\nfrom pkg.deep.leaf import x\n\

@@ -112,7 +112,7 @@ fn end(word: &mut Option<String>, commands: &mut [Vec<String>]) {
 }
 
 /// What the words of one command ask for; `None` if it installs nothing.
-fn request(words: &[String]) -> Option<(Tool, Vec<Wanted>)> {
+pub(super) fn request(words: &[String]) -> Option<(Tool, Vec<Wanted>)> {
     let mut words = words
         .iter()
         .map(String::as_str)

@@ -13,6 +13,8 @@ const MAX_FILES: usize = 500;
 const MAX_BYTES: usize = 1 << 20;
 /// Names that are looked for in the tree.
 const MAX_SOUGHT: usize = 2000;
+/// Names of one `from … import` that may be modules of the tree.
+const MAX_NAMES: usize = 100;
 
 /// Reads what the notebook's imports and `%run` lines name, and what that names.
 pub(super) fn follow(found: Found, file: &str, load: &mut dyn FnMut(&str) -> Option<Vec<u8>>) -> Needs {
@@ -81,6 +83,9 @@ impl Follower<'_> {
 
     /// The file that an import means; it and what else of the tree is taken from it are read later.
     fn local(&mut self, import: &Import, level: u32, folder: &str) -> Option<Arc<str>> {
+        if self.sought.len() >= MAX_SOUGHT {
+            return None;
+        }
         let roots = if level > 0 {
             vec![up(folder, level - 1)?]
         } else {
@@ -90,7 +95,7 @@ impl Follower<'_> {
         for root in roots {
             let base = joined(&root, &path)?;
             let mut found: Vec<Arc<str>> = self.module(&base).into_iter().collect();
-            for name in &import.names {
+            for name in import.names.iter().take(MAX_NAMES) {
                 found.extend(joined(&base, name).and_then(|base| self.module(&base)));
             }
             // `import a.b` reads `a/__init__.py` too.

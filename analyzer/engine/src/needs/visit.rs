@@ -8,7 +8,7 @@ use ruff_python_ast::{
 };
 use ruff_text_size::{Ranged, TextRange};
 
-use super::{Form, Import, Install, When, command};
+use super::{Form, Import, Install, Tool, Wanted, When, command};
 use crate::{ast::with_stack, beside::run_target, parse::ParsedCell};
 
 /// Extensions that IPython itself has.
@@ -78,14 +78,21 @@ impl Found {
 
     /// A command line of the shell.
     fn command(&mut self, line: &str, place: &Location) {
-        for (tool, wanted) in command::requests(line) {
-            self.installs.push(Install {
-                tool,
-                wanted,
-                file: None,
-                location: place.clone(),
-            });
+        for request in command::requests(line) {
+            self.take_command(Some(request), place);
         }
+    }
+
+    fn take_command(&mut self, request: Option<(Tool, Vec<Wanted>)>, place: &Location) {
+        let Some((tool, wanted)) = request.filter(|(_, wanted)| !wanted.is_empty()) else {
+            return;
+        };
+        self.installs.push(Install {
+            tool,
+            wanted,
+            file: None,
+            location: place.clone(),
+        });
     }
 }
 
@@ -202,6 +209,15 @@ impl<'a, 'f> Visit<'a, 'f> {
     fn call(&mut self, call: &ExprCall) {
         let Some(name) = dotted(&call.func) else { return };
         let texts: Vec<Option<&str>> = call.arguments.args.iter().map(text_of).collect();
+        if let ("subprocess", Some(Expr::List(words))) = (
+            name.split('.').next().unwrap_or_default(),
+            call.arguments.args.first(),
+        ) {
+            let words: Vec<String> = words.elts.iter().map(word_of).collect();
+            let place = self.place(call.range());
+            self.found.take_command(command::request(&words), &place);
+            return;
+        }
         match (name.as_str(), texts.as_slice()) {
             ("__import__" | "import_module" | "importlib.import_module", [Some(module), ..])
                 if is_module(module) =>
@@ -292,6 +308,16 @@ fn text_of(expression: &Expr) -> Option<&str> {
     expression
         .as_string_literal_expr()
         .map(|text| text.value.to_str())
+}
+
+/// A word of a command that is given as a list: `[sys.executable, "-m", "pip", "install", name]`. What only a run would
+/// tell is a variable.
+fn word_of(expression: &Expr) -> String {
+    match (text_of(expression), dotted(expression).as_deref()) {
+        (Some(text), _) => text.to_owned(),
+        (None, Some("sys.executable")) => "python".to_owned(),
+        (None, _) => "$".to_owned(),
+    }
 }
 
 fn is_type_checking(test: &Expr) -> bool {

@@ -8,7 +8,11 @@ mod standard;
 mod standard_library;
 mod table;
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+};
 
 use nbvet_report::Location;
 use pep508_rs::PackageName;
@@ -239,6 +243,7 @@ impl Inferring<'_> {
             let origin = match standing {
                 Standing::In => Origin::StandardLibrary,
                 Standing::Gone(since, instead) => Origin::Removed { since, instead },
+                Standing::NotYet(why) => Origin::Elsewhere(why),
             };
             // A file of the repository in its place is found by Python 3.
             if standing == Standing::In || import.local.is_none() {
@@ -336,30 +341,22 @@ fn top_of(module: &str) -> &str {
 }
 
 /// The names by which the table knows what an import takes: `from google.cloud import storage, bigquery` is two.
-fn keys(import: &Imported) -> Vec<String> {
-    let mut keys: Vec<String> = Vec::new();
-    let mut add = |key: &str| {
-        if !keys.iter().any(|known| known == key) {
-            keys.push(key.to_owned());
-        }
+fn keys(import: &Imported) -> BTreeSet<String> {
+    let top = top_of(&import.module);
+    let key = |whole: &str, shared: &str| match table::longest(whole) {
+        Some((key, _)) => key.to_owned(),
+        None if table::is_shared(&import.module) => shared.to_owned(),
+        None if table::is_shared(top) => import.module.clone(),
+        None => top.to_owned(),
     };
-    for name in &import.names {
-        let whole = format!("{}.{name}", import.module);
-        match table::longest(&whole) {
-            Some((key, _)) => add(key),
-            None if table::is_shared(&import.module) => add(&whole),
-            None if table::is_shared(top_of(&import.module)) => add(&import.module),
-            None => add(top_of(&import.module)),
-        }
-    }
     if import.names.is_empty() {
-        match table::longest(&import.module) {
-            Some((key, _)) => add(key),
-            None if table::is_shared(top_of(&import.module)) => add(&import.module),
-            None => add(top_of(&import.module)),
-        }
+        return BTreeSet::from([key(&import.module, &import.module)]);
     }
-    keys
+    let of_name = |name: &String| {
+        let whole = format!("{}.{name}", import.module);
+        key(&whole, &whole)
+    };
+    import.names.iter().map(of_name).collect()
 }
 
 fn names_of(known: &Known) -> Vec<PackageName> {

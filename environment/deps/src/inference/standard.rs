@@ -9,6 +9,8 @@ pub(super) enum Standing {
     In,
     /// It was in it until this version; what to use instead.
     Gone(&'static str, &'static str),
+    /// A later version has it; what there is to say.
+    NotYet(&'static str),
 }
 
 /// Modules that Python lost with what takes their place.
@@ -69,7 +71,13 @@ pub(super) fn standing(top: &str, minor: u8) -> Option<Standing> {
             let version = VERSIONS.get(usize::from(until)).copied().unwrap_or("3");
             return Some(Standing::Gone(version, instead(INSTEAD, top)));
         }
-        return (minor >= since).then_some(Standing::In);
+        return Some(match top {
+            _ if minor >= since => Standing::In,
+            "tomllib" => {
+                Standing::NotYet("Python has it from 3.11 on; before, the `tomli` distribution is the same")
+            }
+            _ => Standing::NotYet("a later version of Python has it"),
+        });
     }
     let old = PYTHON_2.iter().any(|(module, _)| *module == top);
     old.then(|| Standing::Gone("3.0", instead(PYTHON_2, top)))
@@ -89,7 +97,11 @@ mod tests {
         assert!(MODULES.is_sorted_by_key(|(module, ..)| *module));
         for (module, minor, expected) in [
             ("os", 9, Some(Standing::In)),
-            ("tomllib", 10, None),
+            (
+                "compression",
+                13,
+                Some(Standing::NotYet("a later version of Python has it")),
+            ),
             ("tomllib", 11, Some(Standing::In)),
             ("compression", 14, Some(Standing::In)),
             ("imp", 11, Some(Standing::In)),

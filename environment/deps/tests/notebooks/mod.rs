@@ -63,15 +63,15 @@ impl Source for Text<'_> {
 /// A proposal is a requirements file: nothing in it but requirements.
 pub(crate) fn read_back(proposal: &str) {
     let read = requirements::read("requirements.in", false, &mut Text(proposal));
-    let entries = read.unwrap_or_else(|fault| panic!("{fault}\n{proposal}"));
-    for entry in entries {
-        let Kind::Requirement(text) = &entry.kind else {
-            panic!("{entry:?}\n{proposal}");
+    for entry in read.expect("a proposal is a requirements file") {
+        let text = match &entry.kind {
+            Kind::Requirement(text) => text.as_str(),
+            Kind::Editable(_) | Kind::Options => "",
         };
         let requirement: Result<pep508_rs::Requirement, _> = text.parse();
         assert!(
             requirement.is_ok() && entry.options.is_empty(),
-            "{text}\n{proposal}"
+            "{entry:?}\n{proposal}"
         );
     }
 }
