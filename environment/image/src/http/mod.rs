@@ -104,7 +104,10 @@ impl Http {
     /// A client; reads certificates once.
     pub fn new(options: HttpOptions) -> Result<Self, HttpError> {
         let roots = trust::roots(&options.ca_files)?;
-        let tls = TlsConfig::builder().root_certs(RootCerts::from(roots)).build();
+        let tls = TlsConfig::builder()
+            .root_certs(RootCerts::from(roots))
+            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .build();
         let agent = |proxy| agent(&options.limits, &tls, proxy);
         let for_https = options.proxies.for_https()?.map(|proxy| agent(Some(proxy)));
         let for_http = options.proxies.for_http()?.map(|proxy| agent(Some(proxy)));

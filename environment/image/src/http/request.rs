@@ -24,6 +24,7 @@ pub struct Request<'a> {
     is_repeatable: bool,
     attempts: u32,
     is_bulk: bool,
+    buffered: Option<u64>,
 }
 
 enum Body<'a> {
@@ -49,6 +50,7 @@ impl<'a> Request<'a> {
             is_repeatable: matches!(method, "GET" | "HEAD" | "PUT"),
             attempts: http.retry().attempts,
             is_bulk: false,
+            buffered: None,
         }
     }
 
@@ -86,6 +88,12 @@ impl<'a> Request<'a> {
     /// Says that it is tried once only.
     pub fn once(mut self) -> Self {
         self.attempts = 1;
+        self
+    }
+
+    /// Says that an answer of at most so many bytes is read at once: where it breaks off, it is asked for again.
+    pub fn buffered(mut self, limit: u64) -> Self {
+        self.buffered = Some(limit);
         self
     }
 
@@ -180,14 +188,11 @@ impl<'a> Request<'a> {
             Body::Stream(reader, length) => run(agent, head, http, reader, *length, deadline),
         }?;
         let secrets = self.authorization.iter().cloned().collect();
-        Ok(Response::new(
-            http,
-            self.method,
-            way.url.clone(),
-            answer,
-            deadline,
-            secrets,
-        ))
+        let response = Response::new(http, self.method, way.url.clone(), answer, deadline, secrets);
+        match self.buffered {
+            Some(limit) if (200..300).contains(&response.status()) => response.buffered(limit),
+            _ => Ok(response),
+        }
     }
 
     fn head(&self, way: &Way) -> Result<http::Request<()>, ureq::Error> {

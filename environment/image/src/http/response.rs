@@ -23,6 +23,8 @@ pub struct Response {
     answer: http::Response<ureq::Body>,
     deadline: Instant,
     secrets: Vec<Secret>,
+    /// Whether the body was read, and counted, before.
+    is_buffered: bool,
 }
 
 impl Response {
@@ -41,6 +43,37 @@ impl Response {
             answer,
             deadline,
             secrets,
+            is_buffered: false,
+        }
+    }
+
+    /// The same with its body in memory. A body that is too long is left where it is, for the error that says so.
+    pub(super) fn buffered(mut self, limit: u64) -> Result<Self, ureq::Error> {
+        if self
+            .answer
+            .body()
+            .content_length()
+            .is_some_and(|length| length > limit)
+        {
+            return Ok(self);
+        }
+        let body = std::mem::replace(self.answer.body_mut(), ureq::Body::builder().data(Vec::new()));
+        let mut read = Vec::new();
+        let mut reader = self.reader_of(body);
+        reader
+            .by_ref()
+            .take(limit.saturating_add(1))
+            .read_to_end(&mut read)?;
+        *self.answer.body_mut() = ureq::Body::builder().data(read);
+        self.is_buffered = true;
+        Ok(self)
+    }
+
+    fn reader_of(&self, body: ureq::Body) -> BodyReader {
+        BodyReader {
+            reader: body.into_reader(),
+            counted: (!self.is_buffered).then(|| self.http.clone()),
+            deadline: self.deadline,
         }
     }
 
@@ -154,19 +187,17 @@ impl Response {
 
     /// The body as a stream. It ends with an error where it is shorter than it was said to be, stands still, or is
     /// still coming when the request's time is over.
-    pub fn into_reader(self) -> BodyReader {
-        BodyReader {
-            reader: self.answer.into_body().into_reader(),
-            http: self.http,
-            deadline: self.deadline,
-        }
+    pub fn into_reader(mut self) -> BodyReader {
+        let body = std::mem::replace(self.answer.body_mut(), ureq::Body::builder().data(Vec::new()));
+        self.reader_of(body)
     }
 }
 
 /// A body on its way in: counted and bounded in time.
 pub struct BodyReader {
     reader: ureq::BodyReader<'static>,
-    http: Http,
+    /// Whose counters count it.
+    counted: Option<Http>,
     deadline: Instant,
 }
 
@@ -179,7 +210,9 @@ impl Read for BodyReader {
             ));
         }
         let read = self.reader.read(buffer)?;
-        Counters::add(&self.http.counters().bytes_received, read);
+        if let Some(http) = &self.counted {
+            Counters::add(&http.counters().bytes_received, read);
+        }
         Ok(read)
     }
 }

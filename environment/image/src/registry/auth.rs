@@ -190,6 +190,7 @@ impl Registries {
                 };
                 http.get(asked.question(realm, service).as_str())
                     .authorization(password)
+                    .buffered(LARGEST_TOKEN)
                     .send()
             }
         };

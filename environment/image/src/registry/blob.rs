@@ -39,14 +39,28 @@ impl Repository {
         if self.registries().is_confirmed(&self.image(), &blob.digest) {
             return Ok(true);
         }
-        match self.head_blob(&blob.digest)? {
-            None => Ok(false),
-            Some(size) if size == blob.size => {
+        match self.head_blob(&blob.digest) {
+            Ok(Some(size)) if size == blob.size => {
                 self.registries().confirm(&self.image(), &blob.digest);
                 Ok(true)
             }
-            Some(found) => Err(self.wrong_size(blob, found)),
+            Ok(Some(found)) => Err(self.wrong_size(blob, found)),
+            // While another builder puts the same blob in place, some registries find half of what they wrote.
+            Ok(None) | Err(RegistryError::Refused { status: 400, .. }) => Ok(false),
+            Err(error) => Err(error),
         }
+    }
+
+    /// The same for a blob that should be there: looked for more than once, for the reason above.
+    pub(super) fn has_blob_at_last(&self, blob: &Descriptor) -> Result<bool, RegistryError> {
+        let retry = *self.registries().http().retry();
+        for attempt in 1..retry.attempts {
+            if self.has_blob(blob)? {
+                return Ok(true);
+            }
+            sleep(retry.wait(attempt, None));
+        }
+        self.has_blob(blob)
     }
 
     /// The content of a blob. Nothing of it may be relied on before the reader has ended without an error.

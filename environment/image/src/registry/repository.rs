@@ -1,5 +1,7 @@
 //! One repository: its manifests, and what stands in front of every request.
 
+use std::thread::sleep;
+
 use nbvet_deps::Digest;
 use sha2::{Digest as _, Sha512};
 use url::Url;
@@ -92,7 +94,8 @@ impl Repository {
         let url = self.manifest_url(reference)?;
         let scope = Scope::pull(&self.name);
         let response = self.ask(&scope, ACTION, |http| {
-            Ok(http.get(url.as_str()).header("accept", ACCEPTED))
+            let request = http.get(url.as_str()).header("accept", ACCEPTED);
+            Ok(request.buffered(LARGEST))
         })?;
         if response.status() == 404 {
             return Ok(None);
@@ -163,7 +166,6 @@ impl Repository {
         media_type: &str,
         bytes: &[u8],
     ) -> Result<Descriptor, RegistryError> {
-        const ACTION: &str = "take the manifest";
         let (media_type, document) = manifest::read(&self.image_at(reference), Some(media_type), bytes)?;
         let descriptor = Descriptor::of(&media_type, bytes);
         let before = self.head_manifest(reference)?;
@@ -171,13 +173,7 @@ impl Repository {
             return Ok(descriptor);
         }
         self.check_complete(&document)?;
-        let url = self.manifest_url(reference)?;
-        let scope = Scope::push(&self.name);
-        let response = self.ask(&scope, ACTION, |http| {
-            let request = http.put(url.as_str()).header("content-type", media_type.as_str());
-            Ok(request.bytes(bytes.to_vec()))
-        })?;
-        let response = response.checked().map_err(|error| self.error(ACTION, error))?;
+        let response = self.put_manifest(reference, &media_type, bytes)?;
         let told = response.header("docker-content-digest");
         if let Some(told) = told.and_then(|told| told.parse::<Digest>().ok())
             && told.algorithm() == descriptor.digest.algorithm()
@@ -188,6 +184,36 @@ impl Repository {
         Ok(descriptor)
     }
 
+    /// Sends a manifest. While another builder puts the same blobs in place, some registries do not find them for a
+    /// moment, though they said that they have them.
+    fn put_manifest(
+        &self,
+        reference: &str,
+        media_type: &str,
+        bytes: &[u8],
+    ) -> Result<Response, RegistryError> {
+        const ACTION: &str = "take the manifest";
+        let url = self.manifest_url(reference)?;
+        let scope = Scope::push(&self.name);
+        let retry = *self.registries.http().retry();
+        let mut attempt = 1;
+        loop {
+            let response = self.ask(&scope, ACTION, |http| {
+                let request = http.put(url.as_str()).header("content-type", media_type);
+                Ok(request.bytes(bytes.to_vec()))
+            })?;
+            match response.checked().map_err(|error| self.error(ACTION, error)) {
+                Err(RegistryError::Refused { said, .. })
+                    if is_half_written(&said) && attempt < retry.attempts =>
+                {
+                    sleep(retry.wait(attempt, None));
+                    attempt += 1;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
     /// Everything that a manifest names is in the repository.
     fn check_complete(&self, document: &Document) -> Result<(), RegistryError> {
         let missing = |descriptor: &Descriptor| RegistryError::Missing {
@@ -196,7 +222,7 @@ impl Repository {
         };
         match document {
             Document::Manifest(manifest) => manifest.blobs().try_for_each(|blob| {
-                let is_there = self.has_blob(blob)?;
+                let is_there = self.has_blob_at_last(blob)?;
                 is_there.then_some(()).ok_or_else(|| missing(blob))
             }),
             Document::Index(index) => index.manifests.iter().try_for_each(|child| {
@@ -294,6 +320,11 @@ impl Repository {
             found,
         }
     }
+}
+
+/// What registries say of a blob's name that another request is just writing anew.
+fn is_half_written(said: &str) -> bool {
+    said.contains("BLOB_UNKNOWN") || said.contains("DIGEST_INVALID")
 }
 
 /// The digest of bytes, by the algorithm of another.

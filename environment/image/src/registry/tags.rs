@@ -30,7 +30,9 @@ impl Repository {
                 all.dedup();
                 return Ok(all);
             };
-            let response = self.ask(&scope, ACTION, |http| Ok(http.get(url.as_str())))?;
+            let response = self.ask(&scope, ACTION, |http| {
+                Ok(http.get(url.as_str()).buffered(LARGEST_PAGE))
+            })?;
             if response.status() == 404 {
                 return Ok(Vec::new());
             }

@@ -121,7 +121,7 @@ impl Repository {
 
     /// What a registry says that it has taken is looked for.
     fn confirm(&self, blob: &Descriptor) -> Result<(), RegistryError> {
-        if self.has_blob(blob)? {
+        if self.has_blob_at_last(blob)? {
             return Ok(());
         }
         Err(self.upload_error(

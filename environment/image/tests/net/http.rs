@@ -22,9 +22,9 @@ pub(crate) fn options() -> HttpOptions {
             bulk: Duration::from_secs(20),
         },
         retry: Retry {
-            attempts: 3,
+            attempts: 4,
             first: Duration::from_millis(10),
-            longest: Duration::from_millis(50),
+            longest: Duration::from_millis(200),
         },
         ..HttpOptions::default()
     }
@@ -119,7 +119,7 @@ fn tries_end() {
         &server,
         &expect!["GET http://SERVER/x: 502: bad gateway"],
     );
-    assert_eq!(server.received().len(), 3);
+    assert_eq!(server.received().len(), 4);
 }
 
 #[test]
@@ -162,6 +162,34 @@ fn a_body_that_breaks_off_is_an_error_and_not_a_short_body() {
         &response.read_bounded(100).unwrap_err(),
         &server,
         &expect!["GET http://SERVER/x: the connection broke off"],
+    );
+}
+
+#[test]
+fn a_body_that_is_read_at_once_is_asked_for_again_where_it_breaks_off() {
+    let server = Faults::start(|_, before| {
+        Act::Answer(Answer {
+            status: 200,
+            body: b"12345678"[..if before < 2 { 4 } else { 8 }].to_vec(),
+            told_length: Some(8),
+            ..Answer::default()
+        })
+    });
+    let http = http();
+    let response = http.get(&server.url("/x")).buffered(8).send_ok().unwrap();
+    assert_eq!(response.read_bounded(8).unwrap(), b"12345678");
+    assert_eq!(http.traffic().bytes_received, 4 + 4 + 8);
+    let server = Faults::start(|_, _| answer(200, &[], "123456789"));
+    check(
+        &http
+            .get(&server.url("/x"))
+            .buffered(8)
+            .send_ok()
+            .unwrap()
+            .read_bounded(8)
+            .unwrap_err(),
+        &server,
+        &expect!["GET http://SERVER/x: the answer has more than 8 bytes"],
     );
 }
 

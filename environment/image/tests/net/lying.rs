@@ -90,6 +90,44 @@ fn a_download_goes_on_where_it_broke() {
 }
 
 #[test]
+fn a_manifest_that_breaks_off_is_asked_for_again() {
+    let Some(registry) = start() else { return };
+    let image = Image::new("amd64", vec![]);
+    image
+        .push(&repository(&format!("{}/org/a", registry.host())), "v1")
+        .unwrap();
+    let server = before(
+        &registry,
+        first(2, Act::CutAnswer(100), |request| request.method == "GET"),
+    );
+    assert_eq!(
+        at(&server).manifest("v1").unwrap().unwrap().bytes,
+        image.manifest()
+    );
+}
+
+#[test]
+fn builders_of_one_image_do_not_disturb_each_other() {
+    let Some(registry) = start() else { return };
+    let image = Image::new("amd64", (0..6).map(|seed| noise(seed, 400_000)).collect());
+    let name = format!("{}/org/a", registry.host());
+    let digests: Vec<_> = std::thread::scope(|scope| {
+        let push = || image.push(&repository(&name), "v1").unwrap().digest;
+        let builders: Vec<_> = (0..4).map(|_| scope.spawn(push)).collect();
+        builders
+            .into_iter()
+            .map(|builder| builder.join().unwrap())
+            .collect()
+    });
+    assert_eq!(digests, vec![image.descriptor().digest; 4]);
+    let to = repository(&name);
+    for layer in &image.layers {
+        let blob = Descriptor::of(LAYER, layer);
+        assert_eq!(&to.blob_bytes(&blob, blob.size).unwrap(), layer);
+    }
+}
+
+#[test]
 fn a_blob_that_always_breaks_is_given_up() {
     let Some(registry) = start() else { return };
     let blob = pushed(&registry);
