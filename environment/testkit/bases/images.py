@@ -139,6 +139,9 @@ class Maker:
                 elif entry.isfile() and inside and not name.endswith("EXTERNALLY-MANAGED"):
                     data = without_debian(name, tar.extractfile(entry).read())
                     layer.file(f"{prefix}/{name.removeprefix('usr/')}", data)
+        # `site` is frozen into Debian's interpreter, which does not read the file.
+        packages = f"/{prefix}/lib/python3.11/site-packages"
+        layer.file(f"{prefix}/lib/python3.11/sitecustomize.py", f"import site\n\nsite.addsitedir({packages!r})\n")
         layer.symlink(f"{prefix}/bin/python3", "python3.11")
         layer.symlink(f"{prefix}/bin/python", "python3.11")
 

@@ -19,13 +19,14 @@ pub(crate) struct Certificate {
     pub(crate) key: PathBuf,
 }
 
-/// Makes both in a folder.
+/// Makes both in a folder, with the names that podman's `--cert-dir` wants: it takes `*.crt` for authorities, and
+/// `*.key` for keys of clients.
 pub(crate) fn make(folder: &Path) -> Result<Certificate> {
     let path = |name: &str| folder.join(name);
     let made = Certificate {
-        authority: path("ca.pem"),
+        authority: path("ca.crt"),
         signed: path("server.pem"),
-        key: path("server.key"),
+        key: path("server-key.pem"),
     };
     let extensions = path("server.ext");
     let text =
@@ -34,13 +35,13 @@ pub(crate) fn make(folder: &Path) -> Result<Certificate> {
     let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
     openssl(
         folder,
-        &format!("req -x509 {key} -keyout ca.key -out ca.pem -days 30 -subj /CN=nbvet-test-ca"),
+        &format!("req -x509 {key} -keyout ca-key.pem -out ca.crt -days 30 -subj /CN=nbvet-test-ca"),
     )?;
     openssl(
         folder,
-        &format!("req {key} -keyout server.key -out server.csr -subj /CN=localhost"),
+        &format!("req {key} -keyout server-key.pem -out server.csr -subj /CN=localhost"),
     )?;
-    let sign = "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial";
+    let sign = "x509 -req -in server.csr -CA ca.crt -CAkey ca-key.pem -CAcreateserial";
     openssl(
         folder,
         &format!("{sign} -out server.pem -days 30 -extfile server.ext"),

@@ -93,7 +93,12 @@ impl Runtime {
             "policy.json",
             r#"{"default": [{"type": "insecureAcceptAnything"}]}"#,
         )?;
-        write("storage.conf", "[storage]\ndriver = \"overlay\"\n")?;
+        // podman refuses a configuration without its folders, though it is given them too.
+        let (run, root) = (folder.join("run"), folder.join("root"));
+        write(
+            "storage.conf",
+            &format!("[storage]\ndriver = \"overlay\"\nrunroot = {run:?}\ngraphroot = {root:?}\n"),
+        )?;
         Ok(Self { folder })
     }
 
@@ -210,14 +215,7 @@ impl Runtime {
             "never",
         ]);
         // Without the right to raise limits, neither podman's defaults nor the host's can be set.
-        podman.args([
-            "--ulimit",
-            "nofile=4096:4096",
-            "--ulimit",
-            "nproc=4096:4096",
-            "--cgroups",
-            "disabled",
-        ]);
+        podman.args(["--ulimit", "nofile=4096:4096", "--ulimit", "nproc=4096:4096"]);
         podman.args(run.user.iter().flat_map(|user| ["--user", user]));
         podman.args(run.read_only.then_some("--read-only"));
         podman.args(run.env.iter().flat_map(|pair| ["--env", pair]));
