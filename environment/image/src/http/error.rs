@@ -230,8 +230,13 @@ mod tests {
     #[test]
     fn a_server_cannot_write_to_the_terminal_or_repeat_a_secret() {
         let secret = Secret::basic("me", &Secret::new("hunter2"));
-        let said = format!("no:\n\x1b[31m {} \u{202e}x\0y", secret.reveal());
-        assert_eq!(excerpt(said.as_bytes(), &[secret]), "no: [31m **** x y");
+        let said = format!(
+            "no:\n\x1b[31m {} \u{202e}x\0y bWU6aHVudGVyMg== hunter2",
+            secret.reveal()
+        );
+        assert_eq!(excerpt(said.as_bytes(), &[secret]), "no: [31m **** x y **** ****");
+        let secret = Secret::new("a&secret");
+        assert_eq!(excerpt(b"?t=a%26secret: a&secret", &[secret]), "?t=****: ****");
         assert_eq!(cut("aéé", 2), "a…");
     }
 }

@@ -9,6 +9,7 @@ use ureq::SendBody;
 use ureq::http::{self, HeaderName, HeaderValue};
 use url::Url;
 
+use super::error::{cleaned, cut};
 use super::redirect::{Way, is_redirect};
 use super::retry::{self, Failure};
 use super::{Counters, Http, HttpError, Reason, Response, Secret, shown_url};
@@ -20,6 +21,7 @@ pub struct Request<'a> {
     url: Result<Url, HttpError>,
     headers: Vec<(&'static str, String)>,
     authorization: Option<Secret>,
+    hidden: Vec<Secret>,
     body: Body<'a>,
     is_repeatable: bool,
     attempts: u32,
@@ -46,6 +48,7 @@ impl<'a> Request<'a> {
             url,
             headers: Vec::new(),
             authorization,
+            hidden: Vec::new(),
             body: Body::None,
             is_repeatable: matches!(method, "GET" | "HEAD" | "PUT"),
             attempts: http.retry().attempts,
@@ -63,6 +66,12 @@ impl<'a> Request<'a> {
     /// The `Authorization` header. Credentials in the URL stand in for it.
     pub fn authorization(mut self, value: Option<Secret>) -> Self {
         self.authorization = value.or(self.authorization);
+        self
+    }
+
+    /// A value in URL or body that no message may repeat, though the server does.
+    pub fn hidden(mut self, value: &Secret) -> Self {
+        self.hidden.push(value.clone());
         self
     }
 
@@ -187,7 +196,7 @@ impl<'a> Request<'a> {
             ),
             Body::Stream(reader, length) => run(agent, head, http, reader, *length, deadline),
         }?;
-        let secrets = self.authorization.iter().cloned().collect();
+        let secrets = self.authorization.iter().chain(&self.hidden).cloned().collect();
         let response = Response::new(http, self.method, way.url.clone(), answer, deadline, secrets);
         match self.buffered {
             Some(limit) if (200..300).contains(&response.status()) => response.buffered(limit),
@@ -264,7 +273,7 @@ impl Read for Outgoing<'_> {
 /// A URL and the credentials that stood in it.
 fn parse(text: &str) -> Result<(Url, Option<Secret>), HttpError> {
     let mut url = Url::parse(text).map_err(|error| HttpError::Url {
-        url: nbvet_deps::masked(text).into_owned(),
+        url: cut(&cleaned(&nbvet_deps::masked(text)), 300),
         why: error.to_string(),
     })?;
     if url.username().is_empty() && url.password().is_none() {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use url::form_urlencoded;
 
 /// A password, a token or a header made of them. Printing it prints `****`.
 #[derive(Clone, PartialEq, Eq)]
@@ -33,11 +34,17 @@ impl Secret {
         &self.0
     }
 
-    /// A text in which the value, and what follows its scheme, stands as `****`. Servers echo headers.
+    /// A text in which the value, what follows its scheme and the password in it stand as `****`. Servers echo what
+    /// they got.
     pub(crate) fn masked_in(&self, text: &str) -> String {
-        let bare = self.0.split_once(' ').map_or("", |(_, value)| value);
+        let (scheme, bare) = self.0.split_once(' ').unwrap_or_default();
+        let decoded = STANDARD.decode(bare).ok().filter(|_| scheme == "Basic");
+        let decoded = decoded.and_then(|decoded| String::from_utf8(decoded).ok());
+        let password = decoded.as_deref().and_then(|pair| pair.split_once(':'));
+        let password = password.map_or("", |(_, password)| password);
+        let encoded: String = form_urlencoded::byte_serialize(self.0.as_bytes()).collect();
         let mut shown = text.to_owned();
-        for value in [self.0.as_str(), bare] {
+        for value in [self.0.as_str(), bare, password, encoded.as_str()] {
             // Shorter ones stand everywhere; masking them would tell more than it hides.
             if value.len() >= 4 {
                 shown = shown.replace(value, "****");

@@ -180,6 +180,7 @@ impl Registries {
                 http.post(realm.as_str())
                     .header("content-type", "application/x-www-form-urlencoded")
                     .bytes(form.into_bytes())
+                    .hidden(token)
                     .repeatable()
                     .send()
             }

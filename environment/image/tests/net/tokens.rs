@@ -168,6 +168,19 @@ fn a_token_server_that_gives_none_is_named_without_secrets() {
 }
 
 #[test]
+fn an_identity_token_that_is_echoed_is_not_shown() {
+    let guarded = guarded(|_| {
+        answer(
+            400,
+            &[],
+            "grant_type=refresh_token&refresh_token=identity%26x, identity&x",
+        )
+    });
+    let client = guarded.client(Some(serde_json::json!({"identitytoken": "identity&x"})));
+    expect!["REGISTRY/org/a: no access: http://TOKENS/token?… gives no token (status 400): grant_type=refresh_token&refresh_token=****, ****; asked with the credentials of /config.json"].assert_eq(&guarded.ask(&client).unwrap_err());
+}
+
+#[test]
 fn a_password_is_not_sent_where_it_has_no_business() {
     let asked = |realm: &str| {
         let guarded = guarded_at(realm, Faults::start(|_, _| answer(500, &[], "")));
