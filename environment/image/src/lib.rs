@@ -3,7 +3,9 @@
 
 pub mod bytecode;
 pub mod http;
+pub mod index;
 pub mod layer;
 pub mod layout;
 pub mod registry;
+pub mod resolve;
 pub mod wheel;

@@ -194,7 +194,7 @@ fn from_url(dependency: &Dependency, url: &str) -> Result<Package, Why> {
 }
 
 /// A URL that can stand in a lock: nothing in it could end its line or hold a secret.
-pub(super) fn is_plain_url(url: &str) -> bool {
+pub fn is_plain_url(url: &str) -> bool {
     let has_scheme = url.starts_with("https://") || url.starts_with("http://");
     let is_plain = |byte: u8| byte.is_ascii_graphic() && !b"\\\"'`#<>^{|}".contains(&byte);
     has_scheme && masked(url) == url && url.len() < 4096 && url.bytes().all(is_plain)
@@ -276,8 +276,8 @@ fn chosen(
     })
 }
 
-/// The digests that count, whatever the case of their digits.
-fn sha256<'h>(hashes: impl IntoIterator<Item = &'h Hash>) -> BTreeSet<Digest> {
+/// The digests among hashes that count, whatever the case of their digits.
+pub fn sha256<'h>(hashes: impl IntoIterator<Item = &'h Hash>) -> BTreeSet<Digest> {
     let of_kind = hashes.into_iter().filter(|hash| hash.algorithm == "sha256");
     of_kind
         .filter_map(|hash| {

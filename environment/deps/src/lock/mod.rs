@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use pep440_rs::Version;
 use pep508_rs::PackageName;
 
-pub use complete::{Incomplete, Lacking, Why};
+pub use complete::{Incomplete, Lacking, Why, is_plain_url, sha256};
 pub use text::BadLock;
 
 use crate::{Digest, target::WheelName};
@@ -105,9 +105,7 @@ impl Package {
 }
 
 fn is_wheel(name: &str) -> bool {
-    name.len() > 4
-        && name.is_char_boundary(name.len() - 4)
-        && name[name.len() - 4..].eq_ignore_ascii_case(".whl")
+    name.parse::<WheelName>().is_ok()
 }
 
 /// The last part of a URL's path, with `%2B` and the like read.
@@ -116,8 +114,9 @@ fn file_name(url: &str) -> &str {
     path.rsplit('/').next().unwrap_or_default()
 }
 
-/// Name and version out of a file's name: of a wheel, or of a source distribution (`six-1.17.0.tar.gz`).
-fn named(file: &str) -> Option<(PackageName, Version)> {
+/// Name and version out of a file's name: of a wheel, or of a source distribution (`six-1.17.0.tar.gz`). A name that
+/// tells them holds no `/` and nothing else that could lead out of a folder.
+pub fn named(file: &str) -> Option<(PackageName, Version)> {
     let file = file.replace("%2B", "+").replace("%2b", "+").replace("%21", "!");
     if let Ok(wheel) = file.parse::<WheelName>() {
         return Some((wheel.name().clone(), wheel.version().clone()));

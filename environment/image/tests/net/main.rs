@@ -5,6 +5,9 @@
 mod faults;
 mod http;
 mod image;
+mod index;
 mod lying;
 mod registry;
+mod resolve;
+mod served;
 mod tokens;

@@ -1,0 +1,282 @@
+//! Pages of the simple repository API: PEP 691 JSON and PEP 503 HTML (bare folder listings of web servers too).
+
+use std::cell::RefCell;
+
+use html5ever::{
+    tendril::StrTendril,
+    tokenizer::{BufferQueue, Tag, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts},
+};
+use nbvet_deps::Digest;
+use percent_encoding::percent_decode_str;
+use serde::Deserialize;
+use url::Url;
+
+/// What is asked for; JSON is smaller and exact.
+pub(super) const ACCEPT: &str =
+    "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1";
+
+/// A file that an index offers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Offered {
+    pub(super) filename: String,
+    pub(super) url: Url,
+    /// As the index says; the lock decides.
+    pub(super) sha256: Option<Digest>,
+    pub(super) size: Option<u64>,
+    /// Withdrawn, and why.
+    pub(super) yanked: Option<String>,
+}
+
+/// The files of one distribution's page that was answered from `base`.
+pub(super) fn page(body: &[u8], content_type: Option<&str>, base: &Url) -> Result<Vec<Offered>, String> {
+    let kind = content_type.unwrap_or_default();
+    let kind = kind
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
+    match &*kind {
+        "application/vnd.pypi.simple.v1+json" | "application/json" => json(body, base),
+        "application/vnd.pypi.simple.v1+html" | "text/html" | "application/xhtml+xml" => Ok(html(body, base)),
+        other => Err(format!(
+            "the answer is `{}`, not the page of a package index; is the URL that of its simple API, often ending in /simple?",
+            crate::http::cut(&crate::http::cleaned(other), 60)
+        )),
+    }
+}
+
+#[derive(Deserialize)]
+struct Page {
+    meta: Meta,
+    files: Vec<File>,
+}
+
+#[derive(Deserialize)]
+struct Meta {
+    #[serde(rename = "api-version")]
+    version: String,
+}
+
+#[derive(Deserialize)]
+struct File {
+    filename: String,
+    url: String,
+    #[serde(default)]
+    hashes: Hashes,
+    size: Option<u64>,
+    #[serde(default)]
+    yanked: Yanked,
+}
+
+#[derive(Deserialize, Default)]
+struct Hashes {
+    sha256: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Yanked {
+    Is(bool),
+    Because(String),
+    /// Some indexes write `null`.
+    Unsaid(()),
+}
+
+impl Default for Yanked {
+    fn default() -> Self {
+        Self::Is(false)
+    }
+}
+
+fn json(body: &[u8], base: &Url) -> Result<Vec<Offered>, String> {
+    let page: Page = serde_json::from_slice(body).map_err(|error| {
+        format!(
+            "its JSON is not that of a package index (line {}, column {})",
+            error.line(),
+            error.column()
+        )
+    })?;
+    if page.meta.version.split('.').next() != Some("1") {
+        return Err("it speaks a version of the simple API other than 1".to_owned());
+    }
+    let offered = page.files.into_iter().filter_map(|file| {
+        Some(Offered {
+            url: base.join(&file.url).ok()?,
+            filename: file.filename,
+            sha256: file.hashes.sha256.as_deref().and_then(digest),
+            size: file.size,
+            yanked: match file.yanked {
+                Yanked::Because(why) => Some(why),
+                Yanked::Is(true) => Some(String::new()),
+                Yanked::Is(false) | Yanked::Unsaid(()) => None,
+            },
+        })
+    });
+    Ok(offered.collect())
+}
+
+fn digest(hex: &str) -> Option<Digest> {
+    format!("sha256:{}", hex.to_ascii_lowercase()).parse().ok()
+}
+
+/// Links of a page of HTML.
+fn html(body: &[u8], base: &Url) -> Vec<Offered> {
+    let links = Links(RefCell::new(Found {
+        base: base.clone(),
+        has_base: false,
+        offered: Vec::new(),
+    }));
+    let input = BufferQueue::default();
+    input.push_back(StrTendril::from(&*String::from_utf8_lossy(body)));
+    let tokenizer = Tokenizer::new(links, TokenizerOpts::default());
+    let _ = tokenizer.feed(&input);
+    tokenizer.end();
+    tokenizer.sink.0.into_inner().offered
+}
+
+struct Links(RefCell<Found>);
+
+struct Found {
+    base: Url,
+    has_base: bool,
+    offered: Vec<Offered>,
+}
+
+impl TokenSink for Links {
+    type Handle = ();
+
+    fn process_token(&self, token: Token, _line: u64) -> TokenSinkResult<()> {
+        if let Token::TagToken(tag) = token
+            && tag.kind == TagKind::StartTag
+        {
+            self.0.borrow_mut().tag(&tag);
+        }
+        TokenSinkResult::Continue
+    }
+}
+
+impl Found {
+    fn tag(&mut self, tag: &Tag) {
+        let attribute = |name: &str| {
+            let found = tag.attrs.iter().find(|attribute| &*attribute.name.local == name);
+            found.map(|attribute| attribute.value.to_string())
+        };
+        let Some(href) = attribute("href") else { return };
+        match &*tag.name {
+            // Only the first counts, as in browsers.
+            "base" if !self.has_base => {
+                self.has_base = true;
+                if let Ok(base) = self.base.join(&href) {
+                    self.base = base;
+                }
+            }
+            "a" => self
+                .offered
+                .extend(offered(&self.base, &href, attribute("data-yanked"))),
+            _ => {}
+        }
+    }
+}
+
+fn offered(base: &Url, href: &str, yanked: Option<String>) -> Option<Offered> {
+    let mut url = base.join(href.trim()).ok()?;
+    let fragment = url.fragment().unwrap_or_default();
+    let sha256 = fragment
+        .split('&')
+        .find_map(|part| part.strip_prefix("sha256="))
+        .and_then(digest);
+    url.set_fragment(None);
+    let last = url.path_segments()?.next_back()?;
+    let filename = percent_decode_str(last).decode_utf8().ok()?.into_owned();
+    (!filename.is_empty()).then_some(Offered {
+        filename,
+        url,
+        sha256,
+        size: None,
+        yanked,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use expect_test::{Expect, expect};
+
+    use super::*;
+
+    fn check(kind: &str, body: &str, expected: &Expect) {
+        let base = Url::parse("https://h/simple/six/").expect("a URL");
+        let body = body.replace("AA", &"a".repeat(64));
+        let told = match page(body.as_bytes(), Some(kind), &base) {
+            Err(why) => format!("refused: {why}\n"),
+            Ok(files) => files.iter().fold(String::new(), |mut told, file| {
+                let digest = if file.sha256.is_some() { "AA" } else { "none" };
+                let _ = writeln!(
+                    told,
+                    "{} {} {digest} {:?} {:?}",
+                    file.filename, file.url, file.size, file.yanked
+                );
+                told
+            }),
+        };
+        expected.assert_eq(&told);
+    }
+
+    #[test]
+    fn html_of_indexes_and_of_plain_listings_is_read() {
+        check(
+            "text/html; charset=utf-8",
+            r#"<!DOCTYPE html><base href="/files/"><base href="/no/"><!-- <a href="no.whl"> -->
+            <a href="six-1-py3-none-any.whl#sha256=AA">x</a>
+            <A HREF='https://other/a%2Bb-1.tar.gz#md5=0&amp;sha256=AA' data-yanked="it &lt; broke">y</A>
+            <a href="sub/">folder</a><a name="x">no</a><a href="http://[">no</a><a href="six-2.whl"#,
+            &expect![[r#"
+                six-1-py3-none-any.whl https://h/files/six-1-py3-none-any.whl AA None None
+                a+b-1.tar.gz https://other/a%2Bb-1.tar.gz AA None Some("it < broke")
+            "#]],
+        );
+    }
+
+    #[test]
+    fn json_is_read_with_sizes() {
+        check(
+            "application/vnd.pypi.simple.v1+json",
+            r#"{"meta":{"api-version":"1.4"},"name":"six","files":[
+              {"filename":"six-1-py3-none-any.whl","url":"../../p/six-1-py3-none-any.whl","hashes":{"sha256":"AA"},"size":9,"yanked":false},
+              {"filename":"six-2.whl","url":"six-2.whl","hashes":{},"yanked":null},
+              {"filename":"six-3.whl","url":"six-3.whl","hashes":{"sha256":"zz"},"yanked":"bad"}]}"#,
+            &expect![[r#"
+                six-1-py3-none-any.whl https://h/p/six-1-py3-none-any.whl AA Some(9) None
+                six-2.whl https://h/simple/six/six-2.whl none None None
+                six-3.whl https://h/simple/six/six-3.whl none None Some("bad")
+            "#]],
+        );
+    }
+
+    #[test]
+    fn what_is_no_page_of_an_index_is_refused() {
+        check(
+            "application/vnd.pypi.simple.v1+json",
+            r#"{"meta":{"api-version":"2.0"},"files":[]}"#,
+            &expect![[r#"
+                refused: it speaks a version of the simple API other than 1
+            "#]],
+        );
+        check(
+            "application/json",
+            "[1,",
+            &expect![[r#"
+                refused: its JSON is not that of a package index (line 1, column 2)
+            "#]],
+        );
+        check(
+            "image/png",
+            "",
+            &expect![[r#"
+                refused: the answer is `image/png`, not the page of a package index; is the URL that of its simple API, often ending in /simple?
+            "#]],
+        );
+    }
+}
