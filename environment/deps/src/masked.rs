@@ -2,13 +2,15 @@
 
 use std::borrow::Cow;
 
-/// Text with what stands between `//` and the last `@` before the next `/` of each URL replaced by `****`.
+/// Text with what may be secret in URLs replaced by `****`: what stands between `//` and the last `@` before the next `/`,
+/// and what stands behind `?`, where signed URLs have their keys.
 pub fn masked(text: &str) -> Cow<'_, str> {
-    if !text.contains("//") || !text.contains('@') {
+    if !text.contains("//") || !text.contains(['@', '?']) {
         return Cow::Borrowed(text);
     }
+    let text = without_queries(text);
     let mut shown = String::with_capacity(text.len());
-    let mut rest = text;
+    let mut rest = &*text;
     while let Some(at) = rest.find("//") {
         let (before, after) = rest.split_at(at + 2);
         shown.push_str(before);
@@ -29,6 +31,25 @@ pub fn masked(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
+/// The text with the query of the URL in each word as `?****`.
+fn without_queries(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for word in text.split_inclusive(char::is_whitespace) {
+        let url = word.find("//").unwrap_or(word.len());
+        let query = word[url..].find('?').map(|at| url + at);
+        let Some(query) = query else {
+            shown.push_str(word);
+            continue;
+        };
+        let is_end = |c: char| c.is_whitespace() || matches!(c, '#' | '\'' | '"' | '`');
+        let rest = &word[query..];
+        shown.push_str(&word[..query]);
+        shown.push_str("?****");
+        shown.push_str(&rest[rest.find(is_end).unwrap_or(rest.len())..]);
+    }
+    shown
+}
+
 #[cfg(test)]
 mod tests {
     use super::masked;
@@ -47,6 +68,11 @@ mod tests {
             ),
             ("https://token@host", "https://****@host"),
             ("https://host/a@b //x@y", "https://host/a@b //****@y"),
+            (
+                "x @ https://host/x.whl?token=word&b=c#sha256=00 ; why?",
+                "x @ https://host/x.whl?****#sha256=00 ; why?",
+            ),
+            ("https://u:p@host?a=//b@c d?e", "https://****@host?**** d?e"),
         ] {
             assert_eq!(masked(text), expected);
         }

@@ -15,8 +15,10 @@ pub(crate) struct Form<'a> {
     lines: Vec<&'a Dependency>,
 }
 
-/// Different forms of one package that are compared, each with each; a file with more is told as it is.
+/// Different forms of one package that are compared, each with each; that there are more is told.
 const MOST_FORMS: usize = 32;
+/// Conditions in them, at most.
+const MOST_CONDITIONS: usize = 64;
 
 /// Why no two lines can be named although something is wrong.
 pub(crate) enum Unclear {
@@ -31,6 +33,14 @@ impl<'a> Form<'a> {
         self.lines.len()
     }
 
+    /// How many conditions on the version it has.
+    pub(crate) fn conditions(&self) -> usize {
+        match &self.first().wanted {
+            Wanted::Index(specifiers) => specifiers.len(),
+            _ => 1,
+        }
+    }
+
     pub(crate) fn first(&self) -> &'a Dependency {
         self.lines[0]
     }
@@ -42,6 +52,10 @@ impl<'a> Form<'a> {
     /// There is an environment in which both hold.
     pub(crate) fn meets(&self, other: &Self) -> bool {
         !self.first().marker.is_disjoint(&other.first().marker)
+    }
+
+    fn is_of_index(&self) -> bool {
+        matches!(self.lines[0].wanted, Wanted::Index(_))
     }
 
     /// Something satisfies both; what cannot be known from the lines does.
@@ -99,21 +113,25 @@ fn written(wanted: &Wanted) -> String {
 
 /// Two of them that contradict each other.
 pub(crate) fn contradiction(forms: &[Form<'_>]) -> Result<Option<(usize, usize)>, Unclear> {
-    if forms.len() > MOST_FORMS {
+    let is_large =
+        forms.len() > MOST_FORMS || forms.iter().map(Form::conditions).sum::<usize>() > MOST_CONDITIONS;
+    if is_large && forms.len() > 1 {
         return Err(Unclear::TooMany);
     }
+    // If one version satisfies all, it satisfies any two.
+    let all_agree = all_agree(forms);
     for (second, form) in forms.iter().enumerate() {
         for (first, earlier) in forms[..second].iter().enumerate() {
-            if earlier.meets(form) && !earlier.agrees(form) {
+            let is_known = all_agree && form.is_of_index() && earlier.is_of_index();
+            if !is_known && earlier.meets(form) && !earlier.agrees(form) {
                 return Ok(Some((first, second)));
             }
         }
     }
-    if forms.len() > 2 && hold_together(forms) && !all_agree(forms) {
-        Err(Unclear::Together)
-    } else {
-        Ok(None)
+    if !all_agree && hold_together(forms) {
+        return Err(Unclear::Together);
     }
+    Ok(None)
 }
 
 fn hold_together(forms: &[Form<'_>]) -> bool {

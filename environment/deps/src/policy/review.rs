@@ -1,13 +1,13 @@
 //! What the rules look at: a dependency file as it was read and what is known around it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use pep440_rs::{Version, VersionSpecifiers};
 use pep508_rs::{PackageName, Requirement, VerbatimUrl};
 
 use crate::{
     Declared, Dependency, Digest, Hash, ImageReference, Wanted,
-    requirements::{Opt, Place},
+    requirements::{Given, Opt, Place},
     target::Target,
 };
 
@@ -97,9 +97,41 @@ impl<'a> Review<'a> {
         }
     }
 
+    /// Everything that is asked for; lines of a file that is included several times are given once.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &'a Dependency> + use<'a> {
+        let mut seen = HashSet::new();
+        self.declared.entries.iter().filter(move |entry| {
+            let Place {
+                file,
+                line,
+                included_by,
+            } = &entry.place;
+            included_by.is_none() || seen.insert((&**file, *line, &*entry.text, entry.constraint))
+        })
+    }
+
     /// What is to be installed: not what only limits versions.
-    pub(crate) fn requirements(&self) -> impl Iterator<Item = &'a Dependency> {
-        self.declared.entries.iter().filter(|entry| !entry.constraint)
+    pub(crate) fn requirements(&self) -> impl Iterator<Item = &'a Dependency> + use<'a> {
+        self.entries().filter(|entry| !entry.constraint)
+    }
+
+    /// What is installed in the image, by the first line of each package: of several lines, pip looks for hashes and a
+    /// pin on the first alone.
+    pub(crate) fn first_lines(&self) -> impl Iterator<Item = &'a Dependency> {
+        let mut seen = HashSet::new();
+        self.requirements()
+            .filter(|entry| self.applies(entry))
+            .filter(move |entry| entry.name.as_ref().is_none_or(|name| seen.insert(name)))
+    }
+
+    /// Options with their places; those of a file that is included several times are given once.
+    pub(crate) fn options(&self) -> impl Iterator<Item = (&'a Place, &'a Given)> + use<'a> {
+        let mut seen = HashSet::new();
+        let options = self.declared.options.iter().map(|(place, given)| (place, given));
+        options.filter(move |(place, given)| {
+            place.included_by.is_none()
+                || seen.insert((&*place.file, place.line, given.opt, given.value.as_deref()))
+        })
     }
 
     /// Its marker holds where the environment is made for; without that: it may hold somewhere.
@@ -110,14 +142,13 @@ impl<'a> Review<'a> {
         }
     }
 
-    /// What is installed is written down with digests: pip then wants them of every line.
+    /// pip asks for a digest of every line: an option says so, or a line has one, be it a constraint.
     pub(crate) fn hash_mode(&self) -> bool {
         let asked = |opt| self.declared.options.iter().any(|(_, given)| given.opt == opt);
+        let mut entries = self.declared.entries.iter();
         asked(Opt::RequireHashes)
-            || self
-                .requirements()
-                // A digest behind a URL alone asks for no others.
-                .any(|entry| !matches!(entry.wanted, Wanted::Url(_)) && !entry.hashes.is_empty())
+            // A digest behind a URL alone asks for no others.
+            || entries.any(|entry| !matches!(entry.wanted, Wanted::Url(_)) && !entry.hashes.is_empty())
     }
 
     /// What is known of exactly this version.

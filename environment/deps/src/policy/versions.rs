@@ -13,7 +13,7 @@ use crate::Specifier;
 
 /// A version that satisfies all; `None`: there is none, so that the conditions contradict each other. Pre-releases count.
 ///
-/// Where numbers are so large that none above them can be tried, the answer is `Some`: nothing is claimed.
+/// Where numbers are so large, or so many, that none beside them can be tried, the answer is `Some`: nothing is claimed.
 pub(crate) fn common(specifiers: &[&Specifier]) -> Option<String> {
     let arbitrary = specifiers.iter().find_map(|specifier| match specifier {
         Specifier::Arbitrary(text) => Some(text.trim().to_owned()),
@@ -23,25 +23,49 @@ pub(crate) fn common(specifiers: &[&Specifier]) -> Option<String> {
         let version = text.parse().ok();
         return satisfies(specifiers, &text, version.as_ref()).then_some(text);
     }
-    let named: Vec<&VersionSpecifier> = specifiers
+    let mut named: Vec<&VersionSpecifier> = specifiers
         .iter()
         .filter_map(|specifier| named(specifier))
         .collect();
-    if named.iter().any(|named| has_large_number(named.version())) {
+    if named.iter().any(|named| cannot_be_tried(named.version())) {
         return Some("(not compared)".to_owned());
     }
-    candidates(&named)
-        .into_iter()
+    // Those that most versions satisfy come last, so that a version is soon given up.
+    named.sort_by_key(|named| matches!(named.operator(), Operator::NotEqual | Operator::NotEqualStar));
+    // Mostly one of those that are named will do, or one above all.
+    let highest = Version::new([largest(&named) + 1]).with_epoch(
+        named
+            .iter()
+            .map(|named| named.version().epoch())
+            .max()
+            .unwrap_or(0),
+    );
+    let likely = named.iter().map(|named| named.version().clone()).chain([highest]);
+    likely
+        .chain(std::iter::once_with(|| candidates(&named)).flatten())
         .find(|version| named.iter().all(|named| takes(named, version)))
         .map(|version| version.to_string())
 }
 
-/// Whether a version satisfies a condition, as Python's `packaging` has it: pre-releases before one that is named are
-/// below it, and a version is compared with a prefix as if it had as many numbers.
+/// Whether a version satisfies a condition, as Python's `packaging` has it (the crate differs in the corners): `<`
+/// leaves out pre-releases of the version that is named, `>` its post-releases, and a version is compared with a prefix
+/// as if it had as many numbers.
 pub(crate) fn takes(specifier: &VersionSpecifier, version: &Version) -> bool {
     let named = specifier.version();
     match specifier.operator() {
-        Operator::LessThan if named.any_prerelease() => version.clone().without_local() < *named,
+        Operator::LessThan => {
+            let below = if named.any_prerelease() {
+                named.clone()
+            } else {
+                named.clone().with_dev(Some(0))
+            };
+            version.clone().without_local() < below
+        }
+        Operator::GreaterThan => {
+            let version = version.clone().without_local();
+            let is_post_of_it = version.is_post() && version.clone().with_post(None).with_dev(None) == *named;
+            version > *named && (named.is_post() || !is_post_of_it)
+        }
         Operator::EqualStar | Operator::NotEqualStar | Operator::TildeEqual
             if version.release().len() < named.release().len() =>
         {
@@ -88,8 +112,10 @@ fn satisfies(specifiers: &[&Specifier], text: &str, version: Option<&Version>) -
 
 /// Numbers up to this have others above them.
 const LARGE: u64 = u64::MAX / 4;
+/// Numbers in a release; real ones have four or five.
+const LONG: usize = 64;
 
-fn has_large_number(version: &Version) -> bool {
+fn cannot_be_tried(version: &Version) -> bool {
     let parts = [
         version.post(),
         version.dev(),
@@ -97,7 +123,9 @@ fn has_large_number(version: &Version) -> bool {
         Some(version.epoch()),
     ];
     let is_large = |number: u64| number > LARGE;
-    version.release().iter().copied().any(is_large) || parts.into_iter().flatten().any(is_large)
+    version.release().len() > LONG
+        || version.release().iter().copied().any(is_large)
+        || parts.into_iter().flatten().any(is_large)
 }
 
 /// Versions of which one satisfies all, if any does.
@@ -337,6 +365,32 @@ mod tests {
             ("==18446744073709551615,<1", true),
         ] {
             assert_eq!(has_common(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn versions_are_taken_as_packaging_takes_them() {
+        for (specifier, version, expected) in [
+            ("<2", "2.0rc1", false),
+            ("<2", "2.0.dev0", false),
+            ("<2.0rc2", "2.0rc1", true),
+            ("<2.0.post1", "2.0a0", true),
+            ("<2.0.post1", "2.0.post1.dev0", false),
+            ("<1!1", "1rc1", true),
+            (">2", "2.post1", false),
+            (">2", "2+local", false),
+            (">2", "2.0.0.1", true),
+            (">2.0rc1", "2.post0", true),
+            (">2.0rc1", "2.0rc1.post0", false),
+            (">2.post0", "2.post1", true),
+            ("==1.2.*", "1", false),
+            ("!=1.2.*", "1", true),
+            ("==1.0.*", "1", true),
+            ("~=1.2.3", "1", false),
+        ] {
+            let specifier = specifier.parse().expect("it is a specifier");
+            let version = version.parse().expect("it is a version");
+            assert_eq!(takes(&specifier, &version), expected, "{specifier} {version}");
         }
     }
 

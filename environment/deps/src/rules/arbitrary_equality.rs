@@ -39,7 +39,7 @@ fn check(cx: &Review<'_>) -> Vec<Finding> {
         Wanted::Index(specifiers) => specifiers.iter().any(Specifier::is_arbitrary),
         _ => false,
     };
-    let hits: Vec<&Dependency> = cx.declared.entries.iter().filter(is_hit).collect();
+    let hits: Vec<&Dependency> = cx.entries().filter(is_hit).collect();
     each(
         &hits,
         |entry| {

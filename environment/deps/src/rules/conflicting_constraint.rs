@@ -51,12 +51,7 @@ struct Hit<'a> {
 }
 
 fn check(cx: &Review<'_>) -> Vec<Finding> {
-    let all = |constraint| {
-        cx.declared
-            .entries
-            .iter()
-            .filter(move |entry| entry.constraint == constraint)
-    };
+    let all = |constraint| cx.entries().filter(move |entry| entry.constraint == constraint);
     if all(true).next().is_none() {
         return Vec::new();
     }

@@ -184,8 +184,8 @@ fn finding(hit: &Hit<'_>) -> Finding {
         ),
         Kind::TooMany => labels(
             named(format!(
-                "{name} is named with {} different conditions, too many to compare",
-                hit.forms.len()
+                "{name} is named with {} conditions, too many to compare",
+                hit.forms.iter().map(Form::conditions).sum::<usize>()
             ))
             .because("Nobody can tell which version they ask for.")
             .help("name it once, with the version that was validated"),

@@ -135,7 +135,10 @@ fn nowhere(cx: &Review<'_>) -> Vec<Finding> {
 
 /// One note for all that is for other platforms.
 fn left_out(cx: &Review<'_>, target: &Target) -> Option<Finding> {
-    let is_out = |entry: &&Dependency| !entry.marker.is_false() && !cx.applies(entry);
+    // Those of extras that nobody asked for are not meant to be there.
+    let is_out = |entry: &&Dependency| {
+        !entry.marker.is_false() && entry.marker.evaluate_extras(&[]) && !cx.applies(entry)
+    };
     let out: Vec<&Dependency> = cx.requirements().filter(is_out).collect();
     let (first, others) = out.split_first()?;
     let (is, others_are) = if out.len() == 1 {

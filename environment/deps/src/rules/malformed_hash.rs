@@ -45,7 +45,7 @@ rule! {
 
 fn check(cx: &Review<'_>) -> Vec<Finding> {
     let mut hits: Vec<(&Dependency, &Hash)> = Vec::new();
-    for entry in &cx.declared.entries {
+    for entry in cx.entries() {
         let of_url = matches!(entry.wanted, Wanted::Url(_));
         // A weak digest of a URL is told by the rule for URLs.
         let own = entry.hashes.iter().filter(|hash| hash.is_strong() || !of_url);

@@ -56,9 +56,7 @@ rule! {
 
 fn check(cx: &Review<'_>) -> Vec<Finding> {
     let switched_off = cx
-        .declared
-        .options
-        .iter()
+        .options()
         .filter(|(_, given)| given.opt == Opt::NoRequireHashes);
     let mut found: Vec<Finding> = switched_off.map(|(place, _)| off(place)).take(1).collect();
     let asked_by_file = cx.hash_mode() && !cx.declared.format.is_lock();
@@ -80,7 +78,7 @@ fn off(place: &Place) -> Finding {
 
 /// One finding for all lines without a hash.
 fn lacking(cx: &Review<'_>, asked_by_file: bool) -> Option<Finding> {
-    let all: Vec<&Dependency> = cx.requirements().filter(|entry| cx.applies(entry)).collect();
+    let all: Vec<&Dependency> = cx.first_lines().collect();
     let lacking: Vec<&Dependency> = all.iter().copied().filter(|entry| !has_hash(entry)).collect();
     let (first, others) = lacking.split_first()?;
     let lines = count(all.len(), "requirement");

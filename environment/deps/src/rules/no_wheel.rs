@@ -78,7 +78,7 @@ fn no_binary(cx: &Review<'_>) -> Option<Finding> {
         return None;
     }
     let asks = |given: &Given| given.opt == Opt::NoBinary && given.value.as_deref() != Some(":none:");
-    let (place, given) = cx.declared.options.iter().find(|(_, given)| asks(given))?;
+    let (place, given) = cx.options().find(|(_, given)| asks(given))?;
     let option = code(&format!(
         "--no-binary {}",
         given.value.as_deref().unwrap_or_default()
@@ -116,7 +116,9 @@ fn hit<'a>(cx: &Review<'_>, tags: Option<&Tags>, entry: &'a Dependency) -> Optio
     let kind = match &entry.wanted {
         Wanted::Url(file) | Wanted::Path(file) if is_source(file) => Kind::Source,
         Wanted::Url(file) | Wanted::Path(file) => {
-            let wheel = WheelName::from_str(file.rsplit('/').next()?).ok()?;
+            // A `+` is often written so in a URL.
+            let name = file.rsplit('/').next()?.replace("%2B", "+").replace("%2b", "+");
+            let wheel = WheelName::from_str(&name).ok()?;
             match tags?.rank(&wheel) {
                 Some(_) => return None,
                 None => Kind::Foreign,

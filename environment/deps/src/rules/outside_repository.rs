@@ -8,6 +8,7 @@ use crate::{
     Dependency, Wanted, masked,
     policy::{Finding, Review, code, each, is_local_url, rule},
     requirements::{Fault, Place},
+    tree,
 };
 
 rule! {
@@ -58,12 +59,7 @@ rule! {
 }
 
 fn check(cx: &Review<'_>) -> Vec<Finding> {
-    let hits: Vec<&Dependency> = cx
-        .declared
-        .entries
-        .iter()
-        .filter(|entry| is_outside(entry))
-        .collect();
+    let hits: Vec<&Dependency> = cx.entries().filter(|entry| is_outside(entry)).collect();
     each(
         &hits,
         |entry| {
@@ -126,7 +122,7 @@ pub(crate) fn of_fault(fault: &Fault) -> Option<Finding> {
             file,
             message,
             included_by,
-        } if file.contains("://") || leaves("", file) => {
+        } if file.contains("://") || leaves("", file) || leads_out(file, message) => {
             let line = included_by.as_deref().and_then(|line| line.rsplit_once(':'));
             let place = line.and_then(|(file, line)| Some(place(file, line.parse().ok()?)));
             Some(
@@ -148,6 +144,14 @@ pub(crate) fn of_fault(fault: &Fault) -> Option<Finding> {
         }
         _ => None,
     }
+}
+
+/// A symlink leads out of the tree.
+fn leads_out(file: &str, message: &str) -> bool {
+    let fault = tree::Fault::LeadsOut {
+        name: file.to_owned(),
+    };
+    fault.reason() == message
 }
 
 fn place(file: &str, line: usize) -> Place {

@@ -41,7 +41,7 @@ rule! {
 }
 
 fn check(cx: &Review<'_>) -> Vec<Finding> {
-    let options = cx.declared.options.iter().filter(|(_, given)| lets_in(given));
+    let options = cx.options().filter(|(_, given)| lets_in(given));
     let mut found: Vec<Finding> = options
         .take(1)
         .map(|(place, given)| option(place, given))

@@ -152,9 +152,9 @@ fn a_pin_elsewhere_counts_unless_lines_have_hashes() {
     check(
         "-c c.txt\npandas --hash=sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\n# --- c.txt\npandas==2.2.3\n",
         &expect![[r#"
-            NB901 requirements.txt:2: `pandas` may install a different pandas tomorrow than the one you validated
-              why: No version is named: the newest one on the day of the build is installed.
-              help: pin it: `pandas==2.2.3` (as in the base image), or keep what you ask for in `requirements.in` and lock it: `uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`
+            NB901 requirements.txt:2: `pandas` needs its version with `==`, and nothing else, since lines have hashes
+              why: With hashes, pip takes a package for pinned only if `==` stands alone on its first line, and refuses others.
+              help: write the version with `==` on this line, and no other condition
         "#]],
     );
 }
@@ -307,6 +307,109 @@ fn lines_of_one_package_are_compared_over_all_files_and_markers() {
 }
 
 #[test]
+fn lines_of_a_file_that_is_included_twice_are_told_once() {
+    check(
+        "-r a.txt\n-r b.txt\n# --- a.txt\n-r common.txt\n# --- b.txt\n-r common.txt\n\
+         # --- common.txt\nsix==1.*\n--pre\n-f wheels\n",
+        &expect![[r#"
+            NB902 common.txt:1: `six==1.*` is no pin: the wildcard moves with each release of that series
+              why: pip takes it for pinned, but installs the newest version that begins so.
+              help: write the whole version that you validated, or keep what you ask for in `requirements.in` and lock it: `uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`
+            NB910 common.txt:3: `--find-links wheels` takes packages from a place that is not among the allowed ones
+              why: Where packages come from is decided by whoever runs the build, not by the file.
+              help: take the line out and name the index where the build is configured, or have this one allowed
+            NB917 common.txt:2: `--pre` lets versions in that are not final
+              why: It counts for packages that these need as well, and for all of them with `--pre`.
+              help: take the option out; pin by name what is needed before its final version
+        "#]],
+    );
+}
+
+#[test]
+fn a_hash_of_a_constraint_makes_pip_ask_for_all() {
+    let hash = "--hash=sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    check(
+        &format!("-c c.txt\nsix==1.17.0\n# --- c.txt\nsix==1.17.0 {hash}\n"),
+        &expect![[r#"
+            NB908 requirements.txt:2: 1 of 1 requirement has no hash, although this file asks for them: `six==1.17.0`
+              why: One hash makes pip ask for a hash of every line and of all that the lines need: it would install nothing.
+              help: keep what you ask for in `requirements.in` and lock it: `uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`
+        "#]],
+    );
+}
+
+/// As pip 23.2 does: tried with a wheel of six.
+#[test]
+fn of_several_lines_pip_looks_at_the_first_for_hash_and_pin() {
+    let hash = "--hash=sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    for (text, expected) in [
+        (format!("six==1.17.0 {hash}\nsix==1.17.0\n"), &["NB911"][..]),
+        (format!("six==1.17.0 {hash}\nsix\n"), &["NB911"]),
+        (format!("six\nsix==1.17.0 {hash}\n"), &["NB901", "NB908", "NB911"]),
+        (format!("six==1.17.0\nsix==1.17.0 {hash}\n"), &["NB908", "NB911"]),
+        (format!("six>=1 {hash}\nsix==1.17.0\n"), &["NB901", "NB911"]),
+        (format!("six==1.17.0,>=1 {hash}\n"), &["NB901"]),
+    ] {
+        let found = Case::new(&text).found();
+        let ids: Vec<&str> = found.iter().map(|finding| finding.rule.meta.id).collect();
+        assert_eq!(ids, expected, "{text}");
+    }
+}
+
+#[test]
+fn a_symlink_that_leads_out_of_the_repository_is_refused_by_name() {
+    let folder = tempfile::tempdir().expect("there is room for a folder");
+    let root = folder.path().join("repository");
+    std::fs::create_dir(&root).expect("it is new");
+    std::fs::write(folder.path().join("out.txt"), "six\n").expect("it can be written");
+    std::fs::write(root.join("requirements.txt"), "\n-r link.txt\n").expect("it can be written");
+    std::os::unix::fs::symlink("../out.txt", root.join("link.txt")).expect("it can be made");
+    let mut tree = crate::Tree::open(&root).expect("it is a folder");
+    let fault = crate::formats::read(crate::Format::Requirements, "requirements.txt", &mut tree)
+        .expect_err("it leads out");
+    let finding = super::of_fault(&fault).expect("a rule speaks of it");
+    let place = finding.place.expect("a line includes it");
+    assert_eq!(
+        (finding.rule.meta.id, &*place.file, place.line),
+        ("NB907", "requirements.txt", 2)
+    );
+    assert_eq!(finding.message, "`link.txt` is not in this repository");
+}
+
+/// Who stands where is above; here is how severe that is at learning, development, staging and production.
+#[test]
+fn s2_severities_at_the_levels() {
+    let told = |id: &str| {
+        let rule = find(id).expect("there is such a rule");
+        rule.meta
+            .severities()
+            .map(|severity| severity.to_string())
+            .join(" ")
+    };
+    for (ids, expected) in [
+        (
+            &["NB901", "NB902", "NB904", "NB905"][..],
+            "note note warning error",
+        ),
+        (
+            &["NB907", "NB908", "NB909", "NB910", "NB915"],
+            "error error error error",
+        ),
+        (
+            &[
+                "NB903", "NB906", "NB911", "NB912", "NB913", "NB914", "NB916", "NB917", "NB918", "NB920",
+            ],
+            "note note note warning",
+        ),
+        (&["NB919"], "note note note note"),
+    ] {
+        for id in ids {
+            assert_eq!(told(id), expected, "{id}");
+        }
+    }
+}
+
+#[test]
 fn three_ranges_may_contradict_each_other_though_no_two_do() {
     check(
         "six!=1.1\nsix>=1.1\nsix<=1.1\n",
@@ -393,20 +496,37 @@ fn what_the_index_knows() {
 
 /// Work grows with the lines, not with their square.
 #[test]
-fn ten_thousand_lines_are_looked_at_in_no_time() {
+fn hostile_files_are_looked_at_in_little_time() {
     let mut same = String::new();
     let mut pairs = String::new();
     for number in 0..10_000 {
         let _ = writeln!(same, "six>=1.{number}");
         let _ = writeln!(pairs, "p{}>={number},!=7.{number}", number % 400);
     }
+    // Each name has ranges that contradict each other only all together, and the contradiction comes last.
+    let mut worst = String::new();
+    for name in 0..300 {
+        for number in 0..30 {
+            let _ = writeln!(
+                worst,
+                "p{name}!={number},!={number}.1 ; python_version > '3.{}'",
+                number % 5
+            );
+        }
+        let _ = writeln!(worst, "p{name}<=0.1\np{name}>=0.1,!=0.1");
+    }
+    let long = format!("six>=1{}\nsix<1\n", ",!=1.2".repeat(40_000));
+    let secret = format!("six @ https://h.example{}x.whl\n", "//a@b?".repeat(100_000));
     let begun = std::time::Instant::now();
     let told = Case::new(&same).told();
     assert!(
-        told.contains("`six` is named with 10000 different conditions, too many to compare"),
+        told.contains("`six` is named with 10000 conditions, too many to compare"),
         "{told}"
     );
-    let pairs = Case::new(&pairs).found();
-    assert!(pairs.len() < 100, "{}", pairs.len());
+    assert!(Case::new(&long).told().contains("too many to compare"));
+    assert!(Case::new(&pairs).found().len() < 100);
+    let found = Case::new(&worst).found();
+    assert!(found.iter().any(|finding| finding.rule.meta.id == "NB911"));
+    assert!(Case::new(&secret).told().len() < 10_000);
     assert!(begun.elapsed().as_secs() < 120, "{:?}", begun.elapsed());
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use nbvet_report::Row;
-use pep508_rs::PackageName;
+use pep508_rs::{MarkerTree, PackageName};
 
 use crate::{
     Dependency, Format, Specifier, Wanted,
@@ -19,7 +19,8 @@ rule! {
     /// next month is not the one in which the notebook was validated: what worked fails, or gives other figures
     /// without a word.
     ///
-    /// A requirement counts as pinned when another line, or a file of constraints, pins it. Ranges in
+    /// A requirement counts as pinned when another line, or a file of constraints, pins it; where lines have hashes, pip
+    /// wants `==` alone on the first line of each package. Ranges in
     /// `pyproject.toml`, `Pipfile` and `environment.yml` are right there; what is missing is the lock beside them.
     ///
     /// ## Examples
@@ -58,10 +59,12 @@ rule! {
     check: check,
 }
 
-/// A line and why it is no pin.
+/// A line that is no pin.
 struct Hit<'a> {
     entry: &'a Dependency,
     specifiers: &'a [Specifier],
+    /// There is one version, but pip wants it alone on this line.
+    is_one_version: bool,
 }
 
 fn check(cx: &Review<'_>) -> Vec<Finding> {
@@ -69,26 +72,15 @@ fn check(cx: &Review<'_>) -> Vec<Finding> {
         return Vec::new();
     }
     let pins = pins(cx);
-    let hash_mode = cx.hash_mode();
-    let mut hits = Vec::new();
-    for entry in cx.requirements().filter(|entry| cx.applies(entry)) {
-        let Wanted::Index(specifiers) = &entry.wanted else {
-            continue;
-        };
-        let says = |test: fn(&Specifier) -> bool| specifiers.iter().any(test);
-        // A wildcard and `===` have rules of their own.
-        if says(Specifier::is_wildcard) || says(Specifier::is_arbitrary) {
-            continue;
-        }
-        let is_pinned = if hash_mode {
-            entry.pin().is_some() && specifiers.len() == 1
-        } else {
-            entry.pin().is_some() || is_pinned_elsewhere(cx, entry, &pins)
-        };
-        if !is_pinned {
-            hits.push(Hit { entry, specifiers });
-        }
-    }
+    let hits: Vec<Hit<'_>> = if cx.hash_mode() {
+        let alone = |hit: &Hit<'_>| hit.entry.pin().is_some() && hit.specifiers.len() == 1;
+        let hits = cx.first_lines().filter_map(|entry| hit(entry, &pins));
+        hits.filter(|hit| !alone(hit)).collect()
+    } else {
+        let lines = cx.requirements().filter(|entry| cx.applies(entry));
+        let hits = lines.filter_map(|entry| hit(entry, &pins));
+        hits.filter(|hit| !hit.is_one_version).collect()
+    };
     each(
         &hits,
         |hit| finding(cx, hit),
@@ -97,30 +89,32 @@ fn check(cx: &Review<'_>) -> Vec<Finding> {
     )
 }
 
+/// A line of a package from the index; a wildcard and `===` have rules of their own.
+fn hit<'a>(entry: &'a Dependency, pins: &Pins<'_>) -> Option<Hit<'a>> {
+    let Wanted::Index(specifiers) = &entry.wanted else {
+        return None;
+    };
+    let is_other = |specifier: &Specifier| specifier.is_wildcard() || specifier.is_arbitrary();
+    (!specifiers.iter().any(is_other)).then(|| Hit {
+        entry,
+        specifiers,
+        is_one_version: entry.pin().is_some() || is_pinned_elsewhere(entry, pins),
+    })
+}
+
 fn finding(cx: &Review<'_>, hit: &Hit<'_>) -> Finding {
     let entry = hit.entry;
-    let place = &entry.place;
-    let name = entry.name.as_ref().map_or("version", |name| name.as_ref());
-    if entry.pin().is_some() {
-        return Finding::new(
-            &RULE,
-            place,
-            format!(
-                "{} has more conditions than its version, which pip refuses where lines have hashes",
-                code(&entry.text)
-            ),
-        )
-        .because("With hashes, pip takes a requirement for pinned only if `==` stands alone.")
-        .help("leave only the condition with `==`");
+    let text = code(&entry.text);
+    let found = |message: String| Finding::new(&RULE, &entry.place, message);
+    if hit.is_one_version {
+        return found(format!("{text} needs its version with `==`, and nothing else, since lines have hashes"))
+            .because("With hashes, pip takes a package for pinned only if `==` stands alone on its first line, and refuses others.")
+            .help("write the version with `==` on this line, and no other condition");
     }
-    Finding::new(
-        &RULE,
-        place,
-        format!(
-            "{} may install a different {name} tomorrow than the one you validated",
-            code(&entry.text)
-        ),
-    )
+    let name = entry.name.as_ref().map_or("version", |name| name.as_ref());
+    found(format!(
+        "{text} may install a different {name} tomorrow than the one you validated"
+    ))
     .because(match hit.specifiers {
         [] => "No version is named: the newest one on the day of the build is installed.".to_owned(),
         range => format!(
@@ -154,31 +148,39 @@ fn in_base(cx: &Review<'_>, hit: &Hit<'_>) -> Option<String> {
     takes_all(hit.specifiers, &installed.version).then(|| installed.version.to_string())
 }
 
-/// Lines and constraints that name one version, by name.
-fn pins<'a>(cx: &Review<'a>) -> HashMap<&'a PackageName, Vec<&'a Dependency>> {
-    let mut pins: HashMap<_, Vec<_>> = HashMap::new();
-    for entry in &cx.declared.entries {
-        if let Some(name) = entry.name.as_ref().filter(|_| entry.pin().is_some()) {
-            let known = pins.entry(name).or_default();
-            // Each tells no more than the first of the same marker.
-            if !known.iter().any(|pin: &&Dependency| pin.marker == entry.marker) {
-                known.push(entry);
-            }
+/// By name, when lines and constraints that name one version hold.
+type Pins<'a> = HashMap<&'a PackageName, Vec<MarkerTree>>;
+
+/// Markers of one name that are kept.
+const MOST_MARKERS: usize = 32;
+
+fn pins<'a>(cx: &Review<'a>) -> Pins<'a> {
+    let mut pins: Pins<'a> = HashMap::new();
+    for entry in cx
+        .entries()
+        .filter(|entry| entry.pin().is_some() && cx.applies(entry))
+    {
+        let Some(name) = &entry.name else {
+            continue;
+        };
+        // Where the image is known, what counts there counts.
+        let marker = match cx.target {
+            Some(_) => MarkerTree::TRUE,
+            None => entry.marker.clone(),
+        };
+        let known = pins.entry(name).or_default();
+        if known.len() < MOST_MARKERS && !known.contains(&marker) {
+            known.push(marker);
         }
     }
     pins
 }
 
 /// Whenever the line counts, so does a pin of the same name.
-fn is_pinned_elsewhere(
-    cx: &Review<'_>,
-    entry: &Dependency,
-    pins: &HashMap<&PackageName, Vec<&Dependency>>,
-) -> bool {
+fn is_pinned_elsewhere(entry: &Dependency, pins: &Pins<'_>) -> bool {
     let known = entry.name.as_ref().and_then(|name| pins.get(name));
     known.is_some_and(|known| {
-        known.iter().any(|pin| {
-            pin.marker.is_true() || pin.marker == entry.marker || (cx.target.is_some() && cx.applies(pin))
-        })
+        let mut known = known.iter();
+        known.any(|marker| marker.is_true() || *marker == entry.marker)
     })
 }

@@ -65,13 +65,7 @@ rule! {
 const PUBLIC: [&str; 2] = ["https://pypi.org/simple", "https://pypi.python.org/simple"];
 
 fn check(cx: &Review<'_>) -> Vec<Finding> {
-    let hits: Vec<(&Place, &Given)> = cx
-        .declared
-        .options
-        .iter()
-        .map(|(place, given)| (place, given))
-        .filter(|(_, given)| !is_allowed(cx, given))
-        .collect();
+    let hits: Vec<(&Place, &Given)> = cx.options().filter(|(_, given)| !is_allowed(cx, given)).collect();
     let mut found = each(
         &hits,
         |(place, given)| option(place, given),
@@ -91,9 +85,10 @@ fn is_allowed(cx: &Review<'_>, given: &Given) -> bool {
             .any(|allowed| same_place(allowed, value))
     };
     match given.opt {
+        // A lock says which files are taken: an index decides nothing.
+        Opt::IndexUrl | Opt::ExtraIndexUrl | Opt::FindLinks if cx.declared.format.is_lock() => true,
         Opt::IndexUrl => PUBLIC.iter().any(|public| same_place(public, value)) || is_listed(),
-        // A lock says where each file is: another index decides nothing.
-        Opt::ExtraIndexUrl | Opt::FindLinks => cx.declared.format.is_lock() || is_listed(),
+        Opt::ExtraIndexUrl | Opt::FindLinks => is_listed(),
         Opt::TrustedHost => cx
             .allowed
             .hosts
@@ -148,11 +143,11 @@ fn option(place: &Place, given: &Given) -> Finding {
 
 /// One finding for each file of URLs with a password or a token.
 fn credentials(cx: &Review<'_>) -> Vec<Finding> {
-    let of_options = cx.declared.options.iter().filter_map(|(place, given)| {
+    let of_options = cx.options().filter_map(|(place, given)| {
         let value = given.value.as_deref()?;
         credential(value).then(|| (place, shown(given)))
     });
-    let of_entries = cx.declared.entries.iter().filter_map(|entry| {
+    let of_entries = cx.entries().filter_map(|entry| {
         let url = urls(entry).find(|url| credential(url))?;
         Some((&entry.place, code(url)))
     });
