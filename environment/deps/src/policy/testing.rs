@@ -66,6 +66,15 @@ impl Case {
         }
     }
 
+    /// One file of another format.
+    pub(crate) fn of(name: &str, text: &str) -> Self {
+        Self {
+            files: BTreeMap::from([(name.to_owned(), text.to_owned())]),
+            first: name.to_owned(),
+            ..Self::new("")
+        }
+    }
+
     /// What the rules find.
     pub(crate) fn found(&self) -> Vec<Finding> {
         let declared = match self.declared(&self.first) {
@@ -134,7 +143,8 @@ impl Case {
     }
 
     fn declared(&self, file: &str) -> Result<Declared, Fault> {
-        let format = Format::of(file).expect("it has the name of a format");
+        let name = file.rsplit('/').next().unwrap_or(file);
+        let format = Format::of(name).expect("it has the name of a format");
         formats::read(format, file, &mut Files(self.files.clone()))
     }
 }

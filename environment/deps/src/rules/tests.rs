@@ -256,10 +256,10 @@ fn options_that_decide_where_packages_come_from() {
               help: take the line out
             NB910 requirements.txt:1: `--extra-index-url https://****@pip.example/simple` lets whoever registers a name on either index decide what is installed
               why: pip takes the highest version of all indexes: your private package's name, registered on the public index with a higher version, is installed in its place (dependency confusion).
-              help: take the line out and name one index that serves both where the build is configured, or have this one allowed
+              help: take the line out and name one index that serves both where the build is configured, or allow this one: `--allow-index URL`, or `allowed-indexes` in `nbvet.toml`
             NB910 requirements.txt:3: `--find-links ./wheels` takes packages from a place that is not among the allowed ones
               why: Where packages come from is decided by whoever runs the build, not by the file.
-              help: take the line out and name the index where the build is configured, or have this one allowed
+              help: take the line out and name the index where the build is configured, or allow this one: `--allow-index URL`, or `allowed-indexes` in `nbvet.toml`
             NB910 requirements.txt:5: `--use-feature fast-deps` switches parts of pip on that change from version to version
               why: What is installed then depends on the version of pip.
               help: take the line out
@@ -317,7 +317,7 @@ fn lines_of_a_file_that_is_included_twice_are_told_once() {
               help: write the whole version that you validated, or keep what you ask for in `requirements.in` and lock it: `uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`
             NB910 common.txt:3: `--find-links wheels` takes packages from a place that is not among the allowed ones
               why: Where packages come from is decided by whoever runs the build, not by the file.
-              help: take the line out and name the index where the build is configured, or have this one allowed
+              help: take the line out and name the index where the build is configured, or allow this one: `--allow-index URL`, or `allowed-indexes` in `nbvet.toml`
             NB917 common.txt:2: `--pre` lets versions in that are not final
               why: It counts for packages that these need as well, and for all of them with `--pre`.
               help: take the option out; pin by name what is needed before its final version
@@ -367,7 +367,7 @@ fn a_symlink_that_leads_out_of_the_repository_is_refused_by_name() {
     let mut tree = crate::Tree::open(&root).expect("it is a folder");
     let fault = crate::formats::read(crate::Format::Requirements, "requirements.txt", &mut tree)
         .expect_err("it leads out");
-    let finding = super::of_fault(&fault).expect("a rule speaks of it");
+    let finding = super::of_fault(&fault);
     let place = finding.place.expect("a line includes it");
     assert_eq!(
         (finding.rule.meta.id, &*place.file, place.line),
@@ -464,6 +464,91 @@ fn files_that_break_a_rule_before_they_are_read() {
           why: No file matches it, so that nothing is installed, or it protects nothing.
           help: `pip hash FILE` prints the hash of a file; or keep what you ask for in `requirements.in` and lock it: `uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`
     "#]].assert_eq(&told);
+}
+
+#[test]
+fn ranges_of_a_project_are_mended_by_the_lock_of_its_own_tool() {
+    let told = |name: &str, text: &str| {
+        let mut told = String::new();
+        for finding in Case::of(name, text).found() {
+            let place = finding.place.expect("a line says it");
+            let _ = writeln!(
+                told,
+                "{} {}: {}",
+                finding.rule.meta.id, place.line, finding.message
+            );
+            let _ = writeln!(told, "  {}", finding.help);
+        }
+        told
+    };
+    expect![[r#"
+        NB901 5: `pandas>=2` may install a different pandas tomorrow than the one you validated
+          lock it: `uv lock` (`poetry lock` for Poetry), or `uv pip compile a/pyproject.toml --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o a/requirements.txt`
+        NB915 4: this is for Python `>=3.12`, and the image has 3.11.9
+          take a base image with such a Python, or change the range and lock again
+    "#]].assert_eq(&told(
+        "a/pyproject.toml",
+        "[project]\nname = \"x\"\nversion = \"1\"\nrequires-python = \">=3.12\"\n\
+         dependencies = [\"pandas>=2\", \"six==1.17.0\"]\n\
+         [project.optional-dependencies]\ndev = [\"pytest\"]\n",
+    ));
+    expect![[r#"
+        NB901 6: `pandas = "*"` may install a different pandas tomorrow than the one you validated
+          lock it: `pipenv lock`
+    "#]]
+    .assert_eq(&told(
+        "Pipfile",
+        "[[source]]\nurl = \"https://pypi.org/simple\"\nverify_ssl = true\nname = \"pypi\"\n\
+         [packages]\npandas = \"*\"\n",
+    ));
+    expect![[r#"
+        NB901 4: `pandas` may install a different pandas tomorrow than the one you validated
+          write what is under `pip:` to `requirements.in` and lock it: `uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`
+    "#]].assert_eq(&told(
+        "environment.yml",
+        "dependencies:\n  - python=3.11\n  - pip:\n    - pandas\n    - six==1.17.0\n",
+    ));
+}
+
+#[test]
+fn of_a_lock_only_what_is_odd_is_told() {
+    let lock = "version = 1\nrequires-python = \">=3.11\"\n\
+        [[package]]\nname = \"x\"\nversion = \"1\"\nsource = { virtual = \".\" }\n\
+        dependencies = [{ name = \"six\" }, { name = \"old\" }]\n\
+        [[package]]\nname = \"six\"\nversion = \"1.17.0\"\n\
+        source = { registry = \"https://private.example/simple\" }\n\
+        wheels = [{ url = \"https://me:word@private.example/six-1.17.0-py2.py3-none-any.whl\", \
+        hash = \"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\" }]\n\
+        [[package]]\nname = \"old\"\nversion = \"2.0rc1\"\n\
+        source = { registry = \"https://private.example/simple\" }\n\
+        sdist = { url = \"https://private.example/old-2.0rc1.tar.gz\", hash = \"md5:d41d8cd98f00b204e9800998ecf8427e\" }\n";
+    expect![[r#"
+        NB909 uv.lock:14: `md5` is none of sha256, sha384 and sha512: the hash of `old==2.0rc1`
+          why: No file matches it, so that nothing is installed, or it protects nothing.
+          help: `pip hash FILE` prints the hash of a file; or lock again: `uv lock`
+        NB910 uv.lock:9: a password or a token stands in `https://****@private.example/six-1.17.0-py2.py3-none-any.whl`
+          why: It is in the history of the repository for good, and whoever reads that can use it.
+          help: change it, take it out of the URL, and give the build a secret with it (`~/.netrc`)
+        NB916 uv.lock:14: `old==2.0rc1` has no wheel for Python 3.11.9 on linux-x86_64-glibc2.28
+          why: A source distribution is built: code of its authors runs, and what comes out may differ each time.
+          help: pin a version that has a wheel, or vendor one: `pip wheel --no-deps --wheel-dir wheels old`
+        NB917 uv.lock:14: `old==2.0rc1` is not a final version
+          why: Such versions change without notice, and are often deleted once the final one is out.
+          help: pin the final version, and validate the notebook with it
+    "#]].assert_eq(&Case::of("uv.lock", lock).told());
+    let mut case = Case::of(
+        "Pipfile.lock",
+        r#"{"_meta": {"sources": [{"name": "p", "url": "https://private.example/simple", "verify_ssl": true}]},
+            "default": {"six": {"version": "==1.17.0"}}}"#,
+    );
+    assert_eq!(case.told(), "");
+    case.verify_hashes = true;
+    expect![[r#"
+        NB908 Pipfile.lock:2: 1 of 1 requirement has no hash, and `verifyHashes` asks for them: `six==1.17.0`
+          why: Without a hash, a file that was replaced on the index is installed without a word.
+          help: lock again: `pipenv lock`
+    "#]]
+    .assert_eq(&case.told());
 }
 
 #[test]

@@ -53,8 +53,8 @@ rule! {
     /// ## How to mend it
     ///
     /// Take the option out of the file and name the index where the build is configured: one index that holds your own
-    /// packages and passes the others on, or uv, which takes a package only from the first index that has it. Or have
-    /// the index added to the allowed ones. Change a password that was committed; keep it in a secret.
+    /// packages and passes the others on, or uv, which takes a package only from the first index that has it. Or allow
+    /// the index: `--allow-index URL`, or in `nbvet.toml` `allowed-indexes = ["URL"]` under `[dependencies]`. Change a password that was committed; keep it in a secret.
     "NB910" "unsafe-option",
     row: Row::Refused,
     since: "0.1.0",
@@ -114,13 +114,14 @@ fn option(place: &Place, given: &Given) -> Finding {
             format!("{shown} lets whoever registers a name on either index decide what is installed"),
             "pip takes the highest version of all indexes: your private package's name, registered on the public index \
              with a higher version, is installed in its place (dependency confusion).",
-            "take the line out and name one index that serves both where the build is configured, or have this one \
-             allowed",
+            "take the line out and name one index that serves both where the build is configured, or allow this one: \
+             `--allow-index URL`, or `allowed-indexes` in `nbvet.toml`",
         ),
         Opt::IndexUrl | Opt::FindLinks => (
             format!("{shown} takes packages from a place that is not among the allowed ones"),
             "Where packages come from is decided by whoever runs the build, not by the file.",
-            "take the line out and name the index where the build is configured, or have this one allowed",
+            "take the line out and name the index where the build is configured, or allow this one: `--allow-index URL`, \
+             or `allowed-indexes` in `nbvet.toml`",
         ),
         Opt::TrustedHost => (
             format!("{shown} switches the check of certificates off"),
