@@ -227,11 +227,7 @@ fn tags_without_end_are_given_up() {
 fn a_registry_that_always_asks_who_is_there_is_left() {
     let server = Faults::start(|_, _| answer(401, &[("www-authenticate", "Basic realm=\"x\"")], ""));
     let folder = tempfile::tempdir().unwrap();
-    let host = server.address().to_string();
-    let config = serde_json::json!({"auths": {host: {"username": "me", "password": "hunter2"}}});
-    std::fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
-    let all = client(Credentials::from_file(folder.path()), None);
-    let at = all.repository(&format!("{}/org/a", server.address()).parse().unwrap());
+    let at = known_at(&server, &folder);
     let error = at.manifest("v1").unwrap_err();
     let text = error.to_string().replace(&server.address().to_string(), "SERVER");
     expect!["SERVER/org/a: no access: the credentials of /config.json do not do for it"]
@@ -260,28 +256,56 @@ fn a_blob_that_is_stored_elsewhere_is_fetched_there_without_credentials() {
         Some(_) => answer(307, &[("location", &place)], ""),
     });
     let folder = tempfile::tempdir().unwrap();
+    let at = known_at(&server, &folder);
+    let blob = Descriptor::of(LAYER, content.as_bytes());
+    assert_eq!(at.blob_bytes(&blob, 100).unwrap(), content.as_bytes());
+    assert_eq!(store.received()[0].header("authorization"), None);
+}
+
+/// A client that has a password for a server.
+fn known_at(server: &Faults, folder: &tempfile::TempDir) -> Repository {
     let host = server.address().to_string();
     let config = serde_json::json!({"auths": {host: {"username": "me", "password": "hunter2"}}});
     std::fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
     let all = client(Credentials::from_file(folder.path()), None);
-    let at = all.repository(&format!("{}/org/a", server.address()).parse().unwrap());
-    let blob = Descriptor::of(LAYER, content.as_bytes());
-    assert_eq!(at.blob_bytes(&blob, 100).unwrap(), content.as_bytes());
-    assert_eq!(store.received()[0].header("authorization"), None);
+    all.repository(&format!("{}/org/a", server.address()).parse().unwrap())
+}
 
-    // And a store that asks who is there is told nothing.
-    let store = Faults::start(|_, _| answer(401, &[("www-authenticate", "Basic realm=\"x\"")], ""));
+#[test]
+fn a_store_that_asks_who_is_there_is_told_nothing() {
+    let evil = Faults::start(|_, _| answer(200, &[], r#"{"token":"t"}"#));
+    let challenge = format!("Bearer realm=\"{}\"", evil.url("/token"));
+    let store = Faults::start(move |_, _| answer(401, &[("www-authenticate", &challenge)], ""));
     let place = store.url("/");
     let server = Faults::start(move |_, _| answer(307, &[("location", &place)], ""));
-    let host = server.address().to_string();
-    let config = serde_json::json!({"auths": {host: {"username": "me", "password": "hunter2"}}});
-    std::fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
-    let at = all.repository(&format!("{}/org/a", server.address()).parse().unwrap());
-    at.blob_bytes(&blob, 100).unwrap_err();
+    let folder = tempfile::tempdir().unwrap();
+    let blob = Descriptor::of(LAYER, b"abc");
+    known_at(&server, &folder).blob_bytes(&blob, 100).unwrap_err();
+    assert_eq!(store.received()[0].header("authorization"), None);
+    assert_eq!(evil.lines(), Vec::<String>::new());
+}
+
+#[test]
+fn an_upload_elsewhere_takes_no_credentials_along() {
+    let store = Faults::start(|_, _| answer(202, &[], ""));
+    let place = store.url("/upload");
+    let server = Faults::start(
+        move |request, _| match (request.header("authorization"), &*request.method) {
+            (None, _) => answer(401, &[("www-authenticate", "Basic realm=\"x\"")], ""),
+            (_, "POST") => answer(202, &[("location", &place)], ""),
+            _ => answer(404, &[], ""),
+        },
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let blob = Descriptor::of(LAYER, &content());
+    let error = known_at(&server, &folder)
+        .push_blob(&blob, None, &content())
+        .unwrap_err();
+    assert!(matches!(error, RegistryError::Upload { .. }), "{error}");
+    let sent = store.received();
+    assert_eq!(sent[0].line(), "PATCH /upload");
     assert!(
-        store
-            .received()
-            .iter()
+        sent.iter()
             .all(|request| request.header("authorization").is_none())
     );
 }
