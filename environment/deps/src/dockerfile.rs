@@ -12,6 +12,8 @@ use crate::{Digest, Lock, PinnedImage, target::Arch};
 
 /// The name of the lock in the build's context.
 pub const LOCK: &str = "requirements.lock";
+/// The name of pip's own wheel in the context, where the base has no pip.
+pub const PIP_WHEEL: &str = "pip.whl";
 /// The stage that is the image.
 pub const TARGET: &str = "notebook";
 /// The stage that installs; nothing of it but the packages is in the image.
@@ -32,6 +34,8 @@ pub struct Recipe {
     pub arch: Arch,
     /// What is installed.
     pub installs: Installs,
+    /// The pip that installs.
+    pub pip: Pip,
     /// Authorities beside those of the base are needed, given as [`CA_SECRET`].
     pub ca: bool,
     /// pip needs a configuration, given as [`PIP_SECRET`].
@@ -49,6 +53,16 @@ pub enum Installs {
     Sources,
 }
 
+/// Which pip installs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pip {
+    /// That of the base's Python.
+    OfBase,
+    /// A wheel of pip in the context as [`PIP_WHEEL`], which runs without being installed: for bases whose Python has
+    /// none, as environments made by uv. Who writes the context has checked its digest.
+    Beside,
+}
+
 /// A Dockerfile and what stands beside it: the whole context of a build.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Context {
@@ -59,7 +73,7 @@ pub struct Context {
 }
 
 impl Recipe {
-    /// For a lock on a base image, without extra authorities and configuration.
+    /// For a lock on a base image, with the base's pip, without extra authorities and configuration.
     pub fn new(base: PinnedImage, arch: Arch, lock: &Lock) -> Self {
         Self {
             base,
@@ -71,6 +85,7 @@ impl Recipe {
             } else {
                 Installs::Wheels
             },
+            pip: Pip::OfBase,
             ca: false,
             pip_config: false,
         }
@@ -91,11 +106,12 @@ impl Recipe {
     /// takes nothing of the base away; and a venv or a prefix of conda make no difference. `--isolated` and `-I`:
     /// neither PIP_* variables of the base nor its folders change what is installed.
     fn pip(&self) -> Vec<&'static str> {
-        let mut words = vec![
-            "python3",
-            "-I",
-            "-m",
-            "pip",
+        let mut words = vec!["python3", "-I"];
+        match self.pip {
+            Pip::OfBase => words.extend(["-m", "pip"]),
+            Pip::Beside => words.push("/tmp/pip.whl/pip"),
+        }
+        words.extend([
             "--isolated",
             "--no-input",
             "--disable-pip-version-check",
@@ -103,7 +119,7 @@ impl Recipe {
             "--require-hashes",
             "--no-deps",
             "--no-cache-dir",
-        ];
+        ]);
         if self.installs == Installs::Wheels {
             words.extend(["--only-binary", ":all:"]);
         }
@@ -120,6 +136,9 @@ impl Recipe {
         writeln!(f, "FROM --platform=linux/{arch} {base} AS {INSTALLED}")?;
         writeln!(f, "USER 0")?;
         writeln!(f, "COPY {}", json(&[LOCK, "/tmp/requirements.lock"]))?;
+        if self.pip == Pip::Beside {
+            writeln!(f, "COPY {}", json(&[PIP_WHEEL, "/tmp/pip.whl"]))?;
+        }
         if self.installs == Installs::Sources {
             writeln!(
                 f,
@@ -206,6 +225,7 @@ mod tests {
             base: format!("{base}@{DIGEST}").parse().unwrap(),
             arch: Arch::X86_64,
             installs: Installs::Wheels,
+            pip: Pip::OfBase,
             ca: false,
             pip_config: false,
         }
@@ -292,6 +312,7 @@ mod tests {
     fn another_reader_sees_the_same_instructions() {
         let all = Recipe {
             installs: Installs::Sources,
+            pip: Pip::Beside,
             ca: true,
             pip_config: true,
             arch: Arch::Aarch64,
@@ -301,7 +322,8 @@ mod tests {
             FROM --platform=linux/arm64 localhost:5000/team/base@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef AS installed
             USER 0
             COPY requirements.lock to /tmp/requirements.lock
-            RUN --mount=type=secret,id=nbvet-ca,target=/run/secrets/nbvet-ca,required=true --mount=type=secret,id=nbvet-pip,target=/etc/pip.conf,required=true ["python3", "-I", "-m", "pip", "--isolated", "--no-input", "--disable-pip-version-check", "install", "--require-hashes", "--no-deps", "--no-cache-dir", "--cert", "/run/secrets/nbvet-ca", "--target", "/opt/nbvet/env/site", "--requirement", "/tmp/requirements.lock"]
+            COPY pip.whl to /tmp/pip.whl
+            RUN --mount=type=secret,id=nbvet-ca,target=/run/secrets/nbvet-ca,required=true --mount=type=secret,id=nbvet-pip,target=/etc/pip.conf,required=true ["python3", "-I", "/tmp/pip.whl/pip", "--isolated", "--no-input", "--disable-pip-version-check", "install", "--require-hashes", "--no-deps", "--no-cache-dir", "--cert", "/run/secrets/nbvet-ca", "--target", "/opt/nbvet/env/site", "--requirement", "/tmp/requirements.lock"]
             FROM --platform=linux/arm64 localhost:5000/team/base@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef AS notebook
             COPY --from=installed /opt/nbvet/env/site to /opt/nbvet/env/site
             ENV PYTHONPATH="/opt/nbvet/env/site${PYTHONPATH:+:$PYTHONPATH}"     PATH="/opt/nbvet/env/site/bin:${PATH:-/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin}"     JUPYTER_PATH="/opt/nbvet/env/site/share/jupyter${JUPYTER_PATH:+:$JUPYTER_PATH}"     JUPYTER_CONFIG_PATH="/opt/nbvet/env/site/etc/jupyter${JUPYTER_CONFIG_PATH:+:$JUPYTER_CONFIG_PATH}"

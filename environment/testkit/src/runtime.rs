@@ -94,10 +94,10 @@ impl Runtime {
             r#"{"default": [{"type": "insecureAcceptAnything"}]}"#,
         )?;
         // podman refuses a configuration without its folders, though it is given them too.
-        let (run, root) = (folder.join("run"), folder.join("root"));
+        let at = folder.display();
         write(
             "storage.conf",
-            &format!("[storage]\ndriver = \"overlay\"\nrunroot = {run:?}\ngraphroot = {root:?}\n"),
+            &format!("[storage]\ndriver = \"overlay\"\nrunroot = '{at}/run'\ngraphroot = '{at}/root'\n"),
         )?;
         Ok(Self { folder })
     }
