@@ -1,6 +1,7 @@
 //! Layers of an image out of wheels and byte-code: the same wheels give the same bytes, on every machine and at any time.
 
 mod key;
+pub mod plan;
 mod spool;
 mod tarball;
 

@@ -211,3 +211,78 @@ fn a_wheel_that_lies_makes_no_layer() {
     .assert_eq(&error.to_string());
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
+
+/// Linux starts a script by an interpreter that is a script itself.
+#[test]
+fn programs_start_by_the_launcher() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = TempDir::new().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        path
+    };
+    let python = std::process::Command::new(crate::pip::python())
+        .args(["-c", "import sys; print(sys.executable, end='')"])
+        .output()
+        .unwrap();
+    let python = String::from_utf8(python.stdout).unwrap();
+    let launcher = write("python", &layout::launcher(&python).unwrap());
+    let layer = build(&mut [full().open().unwrap()]);
+    let program = text_of(&layer, "bin/demo-script").replace(layout::PYTHON, launcher.to_str().unwrap());
+    let program = write(
+        "demo-script",
+        &program.replace("print(1)", "import sys; print(sys.argv[1:])"),
+    );
+    let output = std::process::Command::new(program)
+        .args(["a b", "$c"])
+        .output()
+        .unwrap();
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        "['a b', '$c']\n",
+        "{output:?}"
+    );
+    assert_eq!(layout::launcher("python3"), None);
+    assert_eq!(layout::launcher("/bin/python3; rm -rf /"), None);
+}
+
+/// What is kept of a layer beside it in a registry is read back, and nothing else is.
+#[test]
+fn annotations_of_a_kept_layer() {
+    let stored = build(&mut [full().open().unwrap()]).stored;
+    let annotations = stored.annotations();
+    let read = |digest: &str, size| {
+        let annotation = |name: &str| {
+            let found = annotations.iter().find(|(other, _)| *other == name);
+            found.map(|(_, value)| value.as_str())
+        };
+        layer::Stored::read(digest, size, annotation)
+    };
+    assert_eq!(read(&stored.digest, stored.size), Some(stored.clone()));
+    assert_eq!(read("sha256:abc", stored.size), None);
+    assert_eq!(layer::Stored::read(&stored.digest, 1, |_| None), None);
+}
+
+/// A wheel of one large file is never held: the room that the process takes stays far below its size.
+#[test]
+fn memory_does_not_grow_with_the_wheel() {
+    let peak = || -> u64 {
+        let status = fs::read_to_string("/proc/self/status").unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    };
+    let folder = TempDir::new().unwrap();
+    let (name, size) = ("demo-1.0-py3-none-any.whl", 600 << 20);
+    let path = folder.path().join(name);
+    crate::made::write_large(&path, size);
+    let before = peak();
+    let limits = nbvet_image::wheel::Limits::default();
+    let mut wheel = Wheel::open(&path, name, None, &|_| false, &limits).unwrap();
+    let layer = layer::build(&mut [Part::Wheel(&mut wheel)], folder.path()).unwrap();
+    let grown = peak() - before;
+    assert!(layer.stored.uncompressed > size, "{:?}", layer.stored);
+    // Other tests run beside this one, in the same process.
+    assert!(grown < 200 << 10, "{grown} KiB more");
+}

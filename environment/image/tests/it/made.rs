@@ -150,3 +150,30 @@ pub(crate) fn limits() -> Limits {
 pub(crate) fn is_stdlib(module: &str) -> bool {
     ["enum", "typing", "re", "sys"].contains(&module)
 }
+
+/// A wheel with a file of so many bytes that can be packed to a tenth, without holding them.
+pub(crate) fn write_large(path: &Path, size: u64) {
+    let mut block = vec![0_u8; 1 << 20];
+    let mut state = 1_u32;
+    for byte in &mut block[..100 << 10] {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        *byte = state.to_be_bytes()[0];
+    }
+    let mut hasher = Sha256::new();
+    let mut zip = ZipWriter::new(fs::File::create(path).unwrap());
+    let options = SimpleFileOptions::default().compression_level(Some(1));
+    zip.start_file("large.bin", options).unwrap();
+    for _ in 0..size >> 20 {
+        hasher.update(&block);
+        zip.write_all(&block).unwrap();
+    }
+    let made = Made::new();
+    let digest = URL_SAFE_NO_PAD.encode(hasher.finalize());
+    let record = format!("large.bin,sha256={digest},{size}\n{}", made.record_text());
+    let record = ("demo-1.0.dist-info/RECORD".to_owned(), record.into_bytes(), 0);
+    for (name, contents, _) in made.files.iter().chain([&record]) {
+        zip.start_file(name.as_str(), options).unwrap();
+        zip.write_all(contents).unwrap();
+    }
+    zip.finish().unwrap();
+}

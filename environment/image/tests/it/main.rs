@@ -7,3 +7,4 @@ mod hostile;
 mod layers;
 mod made;
 mod pip;
+mod plan;
