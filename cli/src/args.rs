@@ -1,5 +1,7 @@
 //! The command line: names, help and parsing. Decides nothing; see `settings` for what wins over what.
 
+mod image;
+
 use std::{path::PathBuf, time::Duration};
 
 use clap::{
@@ -10,6 +12,10 @@ use nbvet_deps::detection::Fallback;
 use nbvet_protocol::{InstallPolicy, Isolation};
 use nbvet_report::{ComparisonStrategy, Level, Severity};
 
+pub(crate) use self::image::{
+    BytecodeArgs, ImageBuildArgs, ImageCommand, ImagePlanArgs, ImagePublishArgs, ImageSourceArgs, IndexArgs,
+    RegistryArgs,
+};
 use crate::{
     config::{
         comparison::{self, ComparisonConfig, GoldenSource, Share},
@@ -49,6 +55,9 @@ pub(crate) enum Command {
     Expect(ExpectArgs),
     /// Tell what notebooks need, where that was found, and what is missing, unpinned or contradicts itself
     Deps(Box<DepsArgs>),
+    /// Plan, build and publish the image that a notebook runs in
+    #[command(subcommand)]
+    Image(ImageCommand),
     /// Tell what a rule is about, why it matters and how to mend it
     Explain(ExplainArgs),
     /// List all rules with their severity at each level

@@ -4,6 +4,7 @@ pub(crate) mod agent;
 pub(crate) mod deps;
 pub(crate) mod expect;
 pub(crate) mod explain;
+pub(crate) mod image;
 pub(crate) mod init;
 pub(crate) mod lint;
 pub(crate) mod report;

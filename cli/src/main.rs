@@ -17,6 +17,7 @@ mod expectations;
 mod fixing;
 mod golden;
 mod guard;
+mod image;
 mod isolated;
 mod markdown;
 mod order;
@@ -92,6 +93,7 @@ fn run(command: &Command) -> Result<ExitCode, UsageError> {
         Command::Explain(args) => commands::explain::explain(args),
         Command::Rules(args) => Ok(commands::rules::rules(args)),
         Command::Schema => Ok(commands::schema::schema()),
+        Command::Image(command) => commands::image::image(command),
         Command::Init(args) => commands::init::init(args),
         Command::Server => Ok(commands::server::server()),
         Command::Agent(args) => commands::agent::agent(args),

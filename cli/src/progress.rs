@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use nbvet_image::{assemble::Doing, index};
 
 /// The progress of one command over many notebooks.
 pub(crate) struct Progress(ProgressBar);
@@ -19,6 +20,35 @@ impl Progress {
         }
         bar.enable_steady_tick(Duration::from_millis(200));
         Self(bar)
+    }
+
+    /// For an image: what is being done is told as it changes.
+    pub(crate) fn of_layers() -> Self {
+        let bar = ProgressBar::new_spinner();
+        if let Ok(style) =
+            ProgressStyle::with_template("{spinner} {pos}/{len} layers · {elapsed} · {wide_msg}")
+        {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(Duration::from_millis(200));
+        Self(bar)
+    }
+
+    /// What is being done for an image.
+    pub(crate) fn doing(&self, doing: Doing<'_>) {
+        let message = |text: &str| self.0.set_message(nbvet_render::harmless(text));
+        match doing {
+            Doing::Choosing => message("looking up packages"),
+            Doing::Planned { known, new } => {
+                self.0.set_length((known + new) as u64);
+                self.0.set_position(known as u64);
+            }
+            Doing::File(index::Progress::Started(file, _)) => message(&format!("fetching {file}")),
+            Doing::File(_) => {}
+            Doing::Making(what) => message(&format!("making {what}")),
+            Doing::Made(_) => self.0.inc(1),
+            Doing::Joining => message("putting the image together"),
+        }
     }
 
     /// A notebook is begun.

@@ -43,6 +43,11 @@ impl Level {
         found.fault || self.failing_severity().is_some_and(fails)
     }
 
+    /// Whether a finding of a severity fails a validation here.
+    pub fn fails_at(self, severity: Severity) -> bool {
+        self.failing_severity().is_some_and(|least| severity >= least)
+    }
+
     /// The name used in configuration, reports and on the command line.
     pub const fn as_str(self) -> &'static str {
         match self {

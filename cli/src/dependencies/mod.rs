@@ -15,11 +15,12 @@ use nbvet_deps::{
     detection::{Asked, Decision, Detection, detect},
     formats,
     inference::Inference,
-    policy::{Allowed, Review},
+    policy::{Allowed, BaseImage, Installed, Review},
     requirements::Fault,
     rules,
     target::Target,
 };
+use nbvet_image::base::Probe;
 use nbvet_notebook::Reading;
 use nbvet_report::{Dependencies, Diagnostic};
 
@@ -35,7 +36,6 @@ pub(crate) struct Gathered {
     pub(crate) diagnostics: Vec<Diagnostic>,
     /// The lines that diagnostics point at, by the names that these give.
     pub(crate) texts: BTreeMap<String, String>,
-    pub(crate) tree: Tree,
     /// The notebook, from the root of the tree.
     pub(crate) notebook: String,
 }
@@ -45,6 +45,10 @@ pub(crate) struct Gathered {
 pub(crate) struct Place<'a> {
     /// The Python and platform of its image.
     pub(crate) target: Option<&'a Target>,
+    /// What the base image holds.
+    pub(crate) base: Option<&'a Probe>,
+    /// The base image as it was named.
+    pub(crate) base_image: Option<BaseImage<'a>>,
     /// Which Python 3 it is written for, where there is no target.
     pub(crate) minor: Option<u8>,
 }
@@ -86,7 +90,10 @@ pub(crate) fn gather(
             ..Allowed::default()
         };
         let mut review = Review::new(declared, &allowed);
+        let installed = place.base.map(installed);
         review.target = place.target;
+        review.base = installed.as_deref();
+        review.base_image = place.base_image;
         review.source = source.as_ref();
         review.verify_hashes = settings.engine.flags.verify_hashes;
         findings.extend(rules::review(&review));
@@ -96,7 +103,7 @@ pub(crate) fn gather(
         .and_then(|target| u8::try_from(target.minor()).ok())
         .or(place.minor)
         .unwrap_or_else(|| needs::minor_of(reading));
-    let inference = needs::infer(reading, &notebook, &tree, minor);
+    let inference = needs::infer(reading, &notebook, &tree, place.base, minor);
     if let Some(Detection {
         decision: Decision::BaseImageAlone,
         ..
@@ -115,9 +122,19 @@ pub(crate) fn gather(
         told,
         diagnostics,
         texts,
-        tree,
         notebook,
     })
+}
+
+/// What the base image's Python imports, as far as its names and versions can be read.
+fn installed(probe: &Probe) -> Vec<Installed> {
+    let installed = probe.installed().filter_map(|one| {
+        Some(Installed {
+            name: one.name.parse().ok()?,
+            version: one.version.parse().ok()?,
+        })
+    });
+    installed.collect()
 }
 
 /// The dependency file that was decided for, read; `None`: there is none that could be read.

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use nbvet_deps::{
     Tree,
-    inference::{self, Asked, At, Imported, Inference, Need, Origin, Request},
+    inference::{self, Asked, At, Imported, InBase, Inference, Need, Origin, Request},
 };
 use nbvet_engine::{Import, Install, Tool, Wanted, When, needs};
+use nbvet_image::base::Probe;
 use nbvet_notebook::Reading;
 
 /// Where nothing says for which Python a notebook was written.
@@ -23,7 +24,13 @@ pub(super) fn minor_of(reading: &Reading) -> u8 {
 }
 
 /// What a notebook of a tree imports, and where that comes from.
-pub(super) fn infer(reading: &Reading, notebook: &str, tree: &Tree, minor: u8) -> Inference {
+pub(super) fn infer(
+    reading: &Reading,
+    notebook: &str,
+    tree: &Tree,
+    base: Option<&Probe>,
+    minor: u8,
+) -> Inference {
     let mut known: BTreeMap<String, Option<Vec<u8>>> = BTreeMap::new();
     let mut load = |file: &str| {
         known
@@ -34,7 +41,19 @@ pub(super) fn infer(reading: &Reading, notebook: &str, tree: &Tree, minor: u8) -
     let found = needs(reading, notebook, &mut load);
     let imports: Vec<Imported> = found.imports.iter().map(imported).collect();
     let asked: Vec<Asked> = found.installs.iter().flat_map(asked).collect();
-    inference::infer(&imports, &asked, &|_| false, &[], minor)
+    let base = base.map(in_base).unwrap_or_default();
+    inference::infer(&imports, &asked, &|_| false, &base, minor)
+}
+
+fn in_base(probe: &Probe) -> Vec<InBase> {
+    let installed = probe.installed().filter_map(|one| {
+        Some(InBase {
+            name: one.name.parse().ok()?,
+            version: one.version.clone(),
+            modules: one.modules.clone(),
+        })
+    });
+    installed.collect()
 }
 
 /// The modules that neither Python nor the repository has, and that a run needs.

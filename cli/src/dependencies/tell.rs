@@ -116,6 +116,18 @@ impl<'d> Entries<'d> {
             is_whole: declared.format.is_lock() || all_hashed,
         }
     }
+
+    /// The entry that a module may be of.
+    fn of(&self, module: &Inferred) -> Option<(String, &'d Dependency)> {
+        let mut known = module.distributions().into_iter().map(|name| name.to_string());
+        let by_table = known.find_map(|name| self.by_name.get(&name).map(|entry| (name, *entry)));
+        by_table.or_else(|| {
+            let mut named = self.by_name.iter();
+            let found =
+                named.find(|(_, entry)| entry.name.as_ref().is_some_and(|name| module.may_be_of(name)));
+            found.map(|(name, entry)| (name.clone(), *entry))
+        })
+    }
 }
 
 /// A module from elsewhere; `None`: Python or the repository has it.
@@ -149,16 +161,9 @@ fn need(module: &Inferred, entries: Option<&Entries<'_>>, names: &Names) -> Opti
             (None, Vec::new(), NeedStatus::Unknown)
         }
     };
-    let mut found = None;
-    if status != NeedStatus::InBase {
-        let top = module.module.split('.').next().unwrap_or_default();
-        let wanted = distribution
-            .iter()
-            .chain(&candidates)
-            .map(String::as_str)
-            .chain([top]);
-        found = entries.and_then(|entries| first_of(entries, wanted));
-    }
+    let found = entries
+        .filter(|_| status != NeedStatus::InBase)
+        .and_then(|entries| entries.of(module));
     let distribution = match &found {
         Some((name, _)) => {
             status = NeedStatus::Declared;
@@ -187,16 +192,6 @@ fn need(module: &Inferred, entries: Option<&Entries<'_>>, names: &Names) -> Opti
         found_at: found.map(|(_, entry)| format!("{}:{}", names.of(&entry.place.file), entry.place.line)),
         note,
     })
-}
-
-fn first_of<'e>(
-    entries: &Entries<'e>,
-    wanted: impl Iterator<Item = impl AsRef<str>>,
-) -> Option<(String, &'e Dependency)> {
-    let normal = |name: &str| name.to_ascii_lowercase().replace(['_', '.'], "-");
-    wanted
-        .map(|name| normal(name.as_ref()))
-        .find_map(|name| entries.by_name.get(&name).map(|entry| (name, *entry)))
 }
 
 /// Whether one of the entries is known to bring a distribution along: a few that notebooks lean on, of many.

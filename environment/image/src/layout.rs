@@ -12,6 +12,8 @@ pub const PREFIX: &str = "/opt/nbvet/env";
 pub const SITE: &str = "/opt/nbvet/env/site";
 /// Programs; on `PATH`.
 pub const BIN: &str = "/opt/nbvet/env/bin";
+/// Kernels and extensions of Jupyter; on `JUPYTER_PATH`.
+pub const JUPYTER: &str = "/opt/nbvet/env/share/jupyter";
 /// What programs name in their first line: starts the image's Python.
 pub const PYTHON: &str = "/opt/nbvet/env/libexec/python";
 

@@ -1,6 +1,8 @@
 //! Images out of locked wheels, without a daemon, without root and without running anything of the packages: wheels
 //! become layers, and a registry appends them to a base image. Knows nothing of notebooks.
 
+pub mod assemble;
+pub mod base;
 pub mod bytecode;
 pub mod http;
 pub mod index;

@@ -228,6 +228,12 @@ pub fn infer(
     }
 }
 
+/// Whether Python's standard library has a module, by its first part; `minor`: of Python 3.
+pub fn is_standard(module: &str, minor: u64) -> bool {
+    let minor = u8::try_from(minor).unwrap_or(u8::MAX);
+    standard::standing(top_of(module), minor) == Some(Standing::In)
+}
+
 struct Inferring<'i> {
     requests: Requests,
     local: &'i dyn Fn(&str) -> bool,

@@ -18,21 +18,21 @@ pub enum BadConfig {
 }
 
 /// Media type of a configuration.
-pub const CONFIG_TYPE: &str = "application/vnd.oci.image.config.v1+json";
+pub(super) const CONFIG_TYPE: &str = "application/vnd.oci.image.config.v1+json";
 /// Media type of a manifest.
-pub const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
+pub(super) const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
 
 /// What is said about an image in its annotations and labels.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Labels {
+pub(super) struct Labels {
     /// The base image's name, without digest.
-    pub base_name: String,
+    pub(super) base_name: String,
     /// Its digest.
-    pub base_digest: String,
+    pub(super) base_digest: String,
     /// The build's identity.
-    pub identity: String,
+    pub(super) identity: String,
     /// The digest of the lock.
-    pub lock: String,
+    pub(super) lock: String,
 }
 
 impl Labels {
@@ -47,7 +47,7 @@ impl Labels {
 }
 
 /// The configuration of the base image with further layers on it.
-pub fn config(base: &[u8], layers: &[(Stored, String)], labels: &Labels) -> Result<Vec<u8>, BadConfig> {
+pub(super) fn config(base: &[u8], layers: &[(Stored, String)], labels: &Labels) -> Result<Vec<u8>, BadConfig> {
     let read: Result<Value, _> = serde_json::from_slice(base);
     let mut config = read.map_err(|error| BadConfig::NoJson(error.to_string()))?;
     let top = config
@@ -55,8 +55,14 @@ pub fn config(base: &[u8], layers: &[(Stored, String)], labels: &Labels) -> Resu
         .ok_or_else(|| BadConfig::NoJson("it is another value".to_owned()))?;
     let settings = object(top, "config")?;
     let env = list(settings, "Env")?;
-    prepend(env, "PATH", layout::BIN, Some("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"));
+    prepend(
+        env,
+        "PATH",
+        layout::BIN,
+        Some("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+    );
     prepend(env, "PYTHONPATH", layout::SITE, None);
+    prepend(env, "JUPYTER_PATH", layout::JUPYTER, None);
     let own = object(settings, "Labels")?;
     for (name, value) in labels.all() {
         own.insert(name.to_owned(), json!(value));
@@ -65,14 +71,19 @@ pub fn config(base: &[u8], layers: &[(Stored, String)], labels: &Labels) -> Resu
     let diff_ids = list(rootfs, "diff_ids")?;
     diff_ids.extend(layers.iter().map(|(layer, _)| json!(layer.diff_id)));
     let history = list(top, "history")?;
-    history.extend(layers.iter().map(|(_, what)| {
-        json!({ "created": "1970-01-01T00:00:00Z", "created_by": format!("nbvet: {what}") })
-    }));
+    history.extend(layers.iter().map(
+        |(_, what)| json!({ "created": "1970-01-01T00:00:00Z", "created_by": format!("nbvet: {what}") }),
+    ));
     Ok(bytes(&config))
 }
 
 /// The manifest of an image: the base's layers, then further ones.
-pub fn manifest(config: (&str, u64), base_layers: &[Value], layers: &[(Stored, String)], labels: &Labels) -> Vec<u8> {
+pub(super) fn manifest(
+    config: (&str, u64),
+    base_layers: &[Value],
+    layers: &[(Stored, String)],
+    labels: &Labels,
+) -> Vec<u8> {
     let further = layers.iter().map(|(layer, what)| {
         json!({
             "mediaType": layer::MEDIA_TYPE,
@@ -101,7 +112,10 @@ fn bytes(value: &Value) -> Vec<u8> {
 }
 
 /// The object under a key; made where there is none or `null`.
-fn object<'v>(of: &'v mut Map<String, Value>, key: &'static str) -> Result<&'v mut Map<String, Value>, BadConfig> {
+fn object<'v>(
+    of: &'v mut Map<String, Value>,
+    key: &'static str,
+) -> Result<&'v mut Map<String, Value>, BadConfig> {
     let value = of.entry(key).or_insert(Value::Null);
     if value.is_null() {
         *value = json!({});
@@ -162,7 +176,9 @@ mod tests {
         let bytes = config(base.to_string().as_bytes(), &[layer()], &labels()).unwrap();
         let made: Value = serde_json::from_slice(&bytes).unwrap();
         let env = made["config"]["Env"].as_array().unwrap();
-        env.iter().map(|entry| entry.as_str().unwrap().to_owned()).collect()
+        env.iter()
+            .map(|entry| entry.as_str().unwrap().to_owned())
+            .collect()
     }
 
     #[test]
@@ -174,18 +190,24 @@ mod tests {
                 "LANG=C",
                 "PATH=/opt/nbvet/env/bin:/opt/conda/bin:/bin",
                 "PYTHONPATH=/opt/nbvet/env/site:/opt/lib",
+                "JUPYTER_PATH=/opt/nbvet/env/share/jupyter",
             ]
         );
     }
 
     #[test]
     fn a_base_that_sets_nothing_keeps_the_usual_path() {
-        for base in [json!({}), json!({"config": null}), json!({"config": {"Env": null}})] {
+        for base in [
+            json!({}),
+            json!({"config": null}),
+            json!({"config": {"Env": null}}),
+        ] {
             assert_eq!(
                 env_of(&base),
                 [
                     "PATH=/opt/nbvet/env/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
                     "PYTHONPATH=/opt/nbvet/env/site",
+                    "JUPYTER_PATH=/opt/nbvet/env/share/jupyter",
                 ],
                 "{base}"
             );
@@ -206,8 +228,14 @@ mod tests {
     #[test]
     fn a_configuration_of_another_kind_is_refused() {
         for (base, expected) in [
-            ("[]", "the base image's configuration is no JSON object: it is another value"),
-            (r#"{"config": {"Env": "x"}}"#, "the base image's configuration has no list at `Env`"),
+            (
+                "[]",
+                "the base image's configuration is no JSON object: it is another value",
+            ),
+            (
+                r#"{"config": {"Env": "x"}}"#,
+                "the base image's configuration has no list at `Env`",
+            ),
         ] {
             let error = config(base.as_bytes(), &[], &labels()).unwrap_err();
             assert_eq!(error.to_string(), expected);

@@ -6,7 +6,7 @@ mod choose;
 mod config;
 mod download;
 mod error;
-mod parallel;
+pub(crate) mod parallel;
 mod simple;
 
 use std::path::{Path, PathBuf};

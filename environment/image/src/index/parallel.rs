@@ -10,7 +10,7 @@ use std::{
 
 /// What a function gives for each item, in their order; after an error no more items are begun, and of several errors
 /// the one of the first item is told.
-pub(super) fn each<T: Sync, R: Send, E: Send>(
+pub(crate) fn each<T: Sync, R: Send, E: Send>(
     items: &[T],
     threads: usize,
     of: impl Fn(&T) -> Result<R, E> + Sync,

@@ -85,7 +85,8 @@ impl Repository {
             .map(drop)
     }
 
-    fn copy_blob(&self, blob: &Descriptor, to: &Self) -> Result<(), RegistryError> {
+    /// Puts a blob of this repository into another one: by the registry itself where it is the same, else by way of here.
+    pub fn copy_blob(&self, blob: &Descriptor, to: &Self) -> Result<(), RegistryError> {
         let source = Remote {
             repository: self,
             blob,

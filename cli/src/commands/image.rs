@@ -1,0 +1,232 @@
+//! `nbvet image`: the image that a notebook runs in, planned, built and published.
+
+use std::time::Instant;
+
+use nbvet_deps::{ImageReference, dockerfile::Recipe};
+use nbvet_image::{
+    assemble::{Doing, Order, Shelf, Tools, build, choose, existing, groups, identity},
+    bytecode::Compiler,
+};
+use nbvet_report::ExitCode;
+use serde::Serialize;
+
+use crate::{
+    args::{ImageBuildArgs, ImageCommand, ImagePlanArgs, ImagePublishArgs, ListFormat},
+    image::{self, Prepared, Stop, failure, network::Network, prepare, tell},
+    output,
+    progress::Progress,
+    usage::UsageError,
+};
+
+pub(crate) fn image(command: &ImageCommand) -> Result<ExitCode, UsageError> {
+    let done = match command {
+        ImageCommand::Plan(args) => plan(args),
+        ImageCommand::Build(args) => build_image(args),
+        ImageCommand::Publish(args) => publish(args).map_err(Stop::Usage),
+    };
+    done.or_else(|stop| match stop {
+        Stop::Refused(code) => Ok(code),
+        Stop::Usage(error) => Err(error),
+    })
+}
+
+fn reference(text: &str) -> Result<ImageReference, UsageError> {
+    text.parse()
+        .map_err(|error: nbvet_deps::BadReference| failure(&error))
+}
+
+/// What is built into: a name without tag.
+fn repository(text: &str) -> Result<ImageReference, UsageError> {
+    let reference = reference(text)?;
+    if reference.tag().is_some() || reference.digest().is_some() {
+        return Err(UsageError::Image {
+            message: format!(
+                "`{text}` names an image, and a repository is needed: images in it are named by what they are made of"
+            ),
+            hint: Some(
+                "leave out what stands behind the `:` or `@`; `nbvet image publish` gives names to people"
+                    .to_owned(),
+            ),
+        });
+    }
+    Ok(reference)
+}
+
+fn order(prepared: &Prepared) -> Order<'_> {
+    Order {
+        base: &prepared.base,
+        asked: &prepared.asked,
+        known: &prepared.known,
+        platform: &prepared.platform,
+        lock: &prepared.lock,
+        target: &prepared.target,
+    }
+}
+
+fn compiler(
+    args: &crate::args::ImageSourceArgs,
+    prepared: &Prepared,
+) -> Result<(Option<Compiler>, String), UsageError> {
+    let pinned = prepared.base.clone().pinned(prepared.known.digest.clone());
+    image::compiler(&args.bytecode, &prepared.target, &prepared.known.probe, &pinned)
+}
+
+fn plan(args: &ImagePlanArgs) -> Result<ExitCode, Stop> {
+    let network = Network::new(&args.source.registry, &args.source.index)?;
+    let into = args.repository.as_deref().map(repository).transpose()?;
+    let shelf = into.map(|into| Shelf::of(&network.registries, &into));
+    // A plan keeps nothing in the registry.
+    let prepared = prepare(&args.source, &network, None)?;
+    if args.print_dockerfile {
+        let pinned = prepared.base.clone().pinned(prepared.known.digest.clone());
+        let recipe = Recipe::new(pinned, prepared.target.platform().arch, &prepared.lock);
+        output::print(&recipe.context(&prepared.lock).dockerfile);
+        return Ok(ExitCode::Passed);
+    }
+    let (compiler, bytecode) = compiler(&args.source, &prepared)?;
+    let python = compiler.as_ref().map(Compiler::python);
+    let order = order(&prepared);
+    let identity = identity(&order, python);
+    let mut told = tell::Plan::new(&prepared, identity.clone(), bytecode);
+    if let Some(shelf) = &shelf {
+        let found = existing(&order, shelf, &identity).map_err(|error| failure(&error))?;
+        told.image = found.map(|found| found.image);
+    }
+    if told.image.is_none() {
+        let packages = network.packages()?;
+        let chosen = choose(&prepared.lock, &prepared.target, &packages, &|_| ());
+        let chosen = chosen.map_err(|error| failure(&error))?;
+        let groups = groups(&chosen, prepared.known.layers, python).map_err(|error| failure(&error))?;
+        for group in groups {
+            let kept = shelf
+                .as_ref()
+                .map(|shelf| shelf.layer(&group.key))
+                .transpose()
+                .map_err(|error| failure(&error))?
+                .flatten();
+            let wheels = group.holds.iter().filter(|holding| holding.files);
+            let unpacked: u64 = wheels.filter_map(|holding| chosen[holding.wheel].size).sum();
+            told.layers.push(nbvet_image::assemble::Told {
+                what: group.what,
+                size: kept.as_ref().map_or(unpacked, |kept| kept.size),
+                known: kept.is_some(),
+            });
+        }
+    }
+    output::print(&match args.format {
+        ListFormat::Text => told.text(),
+        ListFormat::Json => json(&told),
+    });
+    Ok(ExitCode::Passed)
+}
+
+fn build_image(args: &ImageBuildArgs) -> Result<ExitCode, Stop> {
+    let begun = Instant::now();
+    let network = Network::new(&args.source.registry, &args.source.index)?;
+    let shelf = Shelf::of(&network.registries, &repository(&args.repository)?);
+    let prepared = prepare(&args.source, &network, Some(&shelf))?;
+    let (mut compiler, bytecode) = compiler(&args.source, &prepared)?;
+    let order = order(&prepared);
+    let failed = |error: nbvet_image::assemble::Error| Stop::Usage(failure(&error));
+    let identity = identity(&order, compiler.as_ref().map(Compiler::python));
+    let there = if args.no_reuse {
+        None
+    } else {
+        existing(&order, &shelf, &identity).map_err(failed)?
+    };
+    let built = match there {
+        Some(there) => there,
+        None => {
+            output::note("byte-code", &bytecode);
+            let scratch = tempfile::tempdir().map_err(|error| UsageError::Image {
+                message: format!("a temporary folder cannot be made: {error}"),
+                hint: Some("set TMPDIR to a folder with room".to_owned()),
+            })?;
+            let progress = Progress::of_layers();
+            let doing = |doing: Doing<'_>| progress.doing(doing);
+            let tools = Tools {
+                registries: &network.registries,
+                index: &network.packages()?,
+                shelf: &shelf,
+                scratch: scratch.path(),
+                doing: &doing,
+            };
+            let built = build(&order, &tools, compiler.as_mut());
+            progress.finish();
+            built.map_err(failed)?
+        }
+    };
+    let traffic = network.registries.traffic();
+    output::print(&match args.format {
+        ListFormat::Text => tell::built(&built, begun.elapsed().as_secs_f64(), traffic),
+        ListFormat::Json => json(&built),
+    });
+    Ok(ExitCode::Passed)
+}
+
+/// What publishing did.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Published {
+    image: String,
+    name: String,
+    digest: String,
+    /// The digest that the name had before, where it was another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    moved_from: Option<String>,
+    was_there: bool,
+}
+
+fn publish(args: &ImagePublishArgs) -> Result<ExitCode, UsageError> {
+    let from = reference(&args.image)?;
+    let Some(digest) = from.digest().cloned() else {
+        return Err(UsageError::Image {
+            message: format!(
+                "`{}` has no digest: a name may be another image tomorrow",
+                args.image
+            ),
+            hint: Some("take the name that `nbvet image build` printed, with `@sha256:…`".to_owned()),
+        });
+    };
+    let to = reference(&args.to)?;
+    let Some(tag) = to.tag().filter(|_| to.digest().is_none()) else {
+        return Err(UsageError::Image {
+            message: format!("`{}` has no tag", args.to),
+            hint: Some("write one behind the name: `registry/team/name:1`".to_owned()),
+        });
+    };
+    let registries = Network::of_registries(&args.registry)?;
+    let source = registries.repository(&from);
+    let copied = source.copy_by_digest(digest.as_str(), &registries.repository(&to), tag);
+    let copied = copied.map_err(|error| failure(&error))?;
+    let published = Published {
+        image: args.image.clone(),
+        name: to.to_string(),
+        digest: copied.digest.to_string(),
+        moved_from: copied.moved_from.map(|digest| digest.to_string()),
+        was_there: copied.was_there,
+    };
+    output::print(&match args.format {
+        ListFormat::Text => published_text(&published),
+        ListFormat::Json => json(&published),
+    });
+    Ok(ExitCode::Passed)
+}
+
+fn published_text(published: &Published) -> String {
+    let said = match (&published.moved_from, published.was_there) {
+        (Some(before), _) => format!("moved from {before}"),
+        (None, true) => "was there".to_owned(),
+        (None, false) => "new".to_owned(),
+    };
+    format!(
+        "published  {}\n           {} · {said}\n",
+        published.name, published.digest
+    )
+}
+
+fn json(value: &impl Serialize) -> String {
+    #[expect(clippy::expect_used, reason = "plain data with string keys")]
+    let text = serde_json::to_string_pretty(value).expect("results serialize");
+    text + "\n"
+}

@@ -1,0 +1,109 @@
+//! Registries and package indexes, as the command line and this machine have them.
+
+use std::path::PathBuf;
+
+use nbvet_image::{
+    http::{Http, HttpOptions, Secret},
+    index::{IndexConfig, PackageIndex, Process, WheelCache},
+    registry::{Credentials, Registries},
+    resolve::{Resolver, TIME_LIMIT, Uv},
+};
+
+use super::failure;
+use crate::{
+    args::{IndexArgs, RegistryArgs},
+    usage::UsageError,
+};
+
+/// Everything that is asked over the network.
+pub(crate) struct Network {
+    pub(crate) registries: Registries,
+    pub(crate) index: IndexConfig,
+    http: Http,
+    cache: PathBuf,
+}
+
+impl Network {
+    pub(crate) fn new(registry: &RegistryArgs, index: &IndexArgs) -> Result<Self, UsageError> {
+        let index = index_config(index);
+        let options = index.http_options(HttpOptions {
+            ca_files: registry.ca_files.clone(),
+            insecure_hosts: registry.insecure_hosts.clone(),
+            ..HttpOptions::default()
+        });
+        let http = Http::new(options).map_err(|error| failure(&error))?;
+        let credentials = match &registry.auth_file {
+            Some(file) => Credentials::from_file(file),
+            None => Credentials::from_environment(),
+        };
+        Ok(Self {
+            registries: Registries::new(http.clone(), credentials),
+            index,
+            http,
+            cache: cache_folder()?,
+        })
+    }
+
+    /// Registries alone.
+    pub(crate) fn of_registries(registry: &RegistryArgs) -> Result<Registries, UsageError> {
+        Self::new(registry, &IndexArgs::default()).map(|network| network.registries)
+    }
+
+    /// A folder of this machine for what is kept from one command to the next.
+    pub(crate) fn folder(&self, name: &str) -> PathBuf {
+        self.cache.join(name)
+    }
+
+    /// Where wheels come from.
+    pub(crate) fn packages(&self) -> Result<PackageIndex, UsageError> {
+        let cache = WheelCache::open(&self.folder("wheels")).map_err(|error| failure(&error))?;
+        PackageIndex::new(&self.index, self.http.clone(), cache).map_err(|error| failure(&error))
+    }
+
+    /// What finds versions, for a dependency file.
+    pub(crate) fn resolver<'r>(&'r self, uv: &'r Uv) -> Resolver<'r> {
+        Resolver {
+            uv,
+            config: &self.index,
+            http: &self.http,
+            surroundings: &Process,
+            limit: TIME_LIMIT,
+        }
+    }
+
+    /// The indexes, as they may be shown and compared.
+    pub(crate) fn indexes(&self) -> Vec<String> {
+        let shown = |url: &Secret| nbvet_deps::masked(url.reveal()).into_owned();
+        let folders = self
+            .index
+            .folders
+            .iter()
+            .map(|folder| folder.display().to_string());
+        self.index.indexes.iter().map(shown).chain(folders).collect()
+    }
+}
+
+/// What the command line names comes in the place of what this machine is set up for.
+fn index_config(args: &IndexArgs) -> IndexConfig {
+    let mut config = IndexConfig::from_surroundings(&Process);
+    if !args.indexes.is_empty() {
+        config.indexes = args.indexes.iter().cloned().map(Secret::new).collect();
+    }
+    config.folders.extend(args.find_links.clone());
+    config
+}
+
+fn cache_folder() -> Result<PathBuf, UsageError> {
+    let variable = |name: &str| {
+        std::env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    let caches = variable("XDG_CACHE_HOME").or_else(|| variable("HOME").map(|home| home.join(".cache")));
+    caches
+        .map(|caches| caches.join("nbvet"))
+        .ok_or_else(|| UsageError::Image {
+            message: "there is no folder to keep packages in".to_owned(),
+            hint: Some("set HOME, or XDG_CACHE_HOME, to an absolute path".to_owned()),
+        })
+}

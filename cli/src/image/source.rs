@@ -1,0 +1,268 @@
+//! What an image is to be made of: a notebook's dependencies, judged and locked for the base image's Python.
+
+use std::path::PathBuf;
+
+use nbvet_deps::{
+    Declared, Digest, Format, ImageReference, Lock,
+    detection::{Decision, Needs},
+    formats,
+    policy::{Allowed, BaseImage, Review},
+    requirements::Source,
+    rules,
+    target::Target,
+};
+use nbvet_image::{
+    assemble::{Came, Known, Locks, Probes, Shelf, known},
+    registry::Platform,
+    resolve::Uv,
+};
+use nbvet_render::{TextOptions, notebook_text};
+use nbvet_report::{ExitCode, NotebookReport, judge};
+
+use super::{failure, network::Network};
+use crate::{
+    args::{ImageSourceArgs, RunArgs},
+    dependencies::{self, Gathered, Place},
+    output, paths,
+    pipeline::Opened,
+    settings::{Further, NotebookSettings, Resolver},
+    usage::{UsageError, shown},
+};
+
+/// How long versions that were found are taken: a week.
+const TTL: std::time::Duration = std::time::Duration::from_hours(168);
+
+/// Everything that decides an image.
+pub(crate) struct Prepared {
+    pub(crate) notebook: PathBuf,
+    pub(crate) base: ImageReference,
+    pub(crate) asked: Digest,
+    pub(crate) known: Known,
+    pub(crate) platform: Platform,
+    pub(crate) target: Target,
+    pub(crate) lock: Lock,
+    pub(crate) came: Came,
+    /// What the lock was made from, in words.
+    pub(crate) from: String,
+}
+
+/// Why there is nothing to build.
+pub(crate) enum Stop {
+    /// It was told; the command ends with this.
+    Refused(ExitCode),
+    /// The call, or what surrounds it, is at fault.
+    Usage(UsageError),
+}
+
+impl From<UsageError> for Stop {
+    fn from(error: UsageError) -> Self {
+        Self::Usage(error)
+    }
+}
+
+/// Finds, judges and locks what a notebook needs.
+pub(crate) fn prepare(
+    args: &ImageSourceArgs,
+    network: &Network,
+    shelf: Option<&Shelf>,
+) -> Result<Prepared, Stop> {
+    let notebook = notebook(args)?;
+    let base: ImageReference = args
+        .base_image
+        .parse()
+        .map_err(|error: nbvet_deps::BadReference| failure(&error))?;
+    let platform = platform(&args.platform)?;
+    let probes = Probes::new(network.folder("probes"));
+    let found = known(&network.registries, &base, &platform, &probes, shelf);
+    let (known, asked) = found.map_err(|error| failure(&error))?;
+    let target = known.probe.target().map_err(|error| failure(&error))?;
+    let settings = settings(args, &notebook)?;
+    let opened = Opened::new(&notebook, None).map_err(|failure| UsageError::Image {
+        message: failure.message,
+        hint: failure.hint,
+    })?;
+    let place = Place {
+        target: Some(&target),
+        base: Some(&known.probe),
+        base_image: Some(BaseImage {
+            reference: &base,
+            place: None,
+            digest: Some(&asked),
+        }),
+        ..Place::default()
+    };
+    let gathered = dependencies::gather(&notebook, &opened.reading, &settings, place)
+        .map_err(|message| UsageError::Image { message, hint: None })?;
+    judged(&notebook, &gathered, &settings)?;
+    let (declared, from) = declared(&gathered, &settings, &target)?;
+    let locks = Locks {
+        folder: network.folder("locks"),
+        shelf,
+        ttl: TTL,
+    };
+    let find = || {
+        let uv = match &args.index.uv {
+            Some(uv) => Uv::at(uv)?,
+            None => Uv::find(&nbvet_image::index::Process, &declared.file)?,
+        };
+        Ok(network.resolver(&uv).resolve(&declared, &target)?)
+    };
+    let locked = locks.lock(&declared, &target, &network.indexes(), &find);
+    let (lock, came) = locked.map_err(|error| failure(&error))?;
+    Ok(Prepared {
+        notebook,
+        base,
+        asked,
+        known,
+        platform,
+        target,
+        lock,
+        came,
+        from,
+    })
+}
+
+/// The one notebook that is meant.
+fn notebook(args: &ImageSourceArgs) -> Result<PathBuf, UsageError> {
+    let mut found = paths::collect(std::slice::from_ref(&args.path))?.notebooks;
+    if found.len() > 1 {
+        return Err(UsageError::Image {
+            message: format!(
+                "there are {} notebooks in {}, and an image is made for one",
+                found.len(),
+                shown(&args.path)
+            ),
+            hint: Some(format!("name it: {}", shown(&found[0]))),
+        });
+    }
+    Ok(found.swap_remove(0))
+}
+
+fn platform(text: &str) -> Result<Platform, UsageError> {
+    match text.split('/').collect::<Vec<_>>()[..] {
+        ["linux", arch @ ("amd64" | "arm64")] => Ok(Platform::linux(arch)),
+        _ => Err(UsageError::Image {
+            message: format!("`{text}` is no platform that images are assembled for"),
+            hint: Some("write `linux/amd64` or `linux/arm64`".to_owned()),
+        }),
+    }
+}
+
+fn settings(args: &ImageSourceArgs, notebook: &std::path::Path) -> Result<NotebookSettings, UsageError> {
+    let further = Further {
+        dependencies: args.dependencies.config(),
+        ..Further::default()
+    };
+    Resolver::new(&args.judge, &RunArgs::default(), further)?.for_notebook(notebook)
+}
+
+/// Tells what was found, and stops where it is refused.
+fn judged(notebook: &std::path::Path, gathered: &Gathered, settings: &NotebookSettings) -> Result<(), Stop> {
+    let level = settings.engine.level;
+    let report = NotebookReport {
+        path: shown(notebook),
+        verdict: judge(level, &gathered.diagnostics, &[], None, None),
+        diagnostics: gathered.diagnostics.clone(),
+        strengths: Vec::new(),
+        interpreter: None,
+        cells: Vec::new(),
+        expectations: Vec::new(),
+        end: None,
+        failure: None,
+        comparison: None,
+        dependencies: Some(gathered.told.clone()),
+    };
+    if report.verdict.exit_code == ExitCode::Passed {
+        return Ok(());
+    }
+    let source = nbvet_render::NotebookSource {
+        beside: gathered.texts.clone(),
+        ..nbvet_render::NotebookSource::default()
+    };
+    let options = TextOptions {
+        width: output::width(),
+        ..TextOptions::default()
+    };
+    output::print(&notebook_text(&report, Some(&source), &options));
+    output::note("image", "refused before anything was built");
+    Err(Stop::Refused(report.verdict.exit_code))
+}
+
+/// What is asked for, and where that comes from.
+fn declared(
+    gathered: &Gathered,
+    settings: &NotebookSettings,
+    target: &Target,
+) -> Result<(Declared, String), Stop> {
+    let refused = |message: String, hint: &str| {
+        Stop::Usage(UsageError::Image {
+            message,
+            hint: Some(hint.to_owned()),
+        })
+    };
+    let Some(detection) = &gathered.detection else {
+        return Err(Stop::Refused(ExitCode::Failed));
+    };
+    if let Needs::Buildah(because) = detection.needs() {
+        let file = detection.file().unwrap_or_default();
+        return Err(refused(
+            format!("{file} cannot be assembled: {because}"),
+            "build it with `podman build` or `buildah bud`, or write what the notebook needs as requirements of pip",
+        ));
+    }
+    match (&detection.decision, &gathered.declared) {
+        (Decision::Dependencies { file, .. }, Some(declared)) => Ok((declared.clone(), file.to_string())),
+        (Decision::Inferred, _) => inferred(gathered, settings, target),
+        (Decision::BaseImageAlone, _) => Ok((nothing()?, "nothing: the base image alone".to_owned())),
+        _ => Err(Stop::Refused(ExitCode::Failed)),
+    }
+}
+
+/// What the notebook imports, as if it were written down. It is pinned by nobody, and judged as such.
+fn inferred(
+    gathered: &Gathered,
+    settings: &NotebookSettings,
+    target: &Target,
+) -> Result<(Declared, String), Stop> {
+    let text = gathered.inference.proposal(&gathered.notebook);
+    let declared = in_memory(text)?;
+    let allowed = Allowed::default();
+    let mut review = Review::new(&declared, &allowed);
+    review.target = Some(target);
+    let refused = rules::review(&review).into_iter().find(|finding| {
+        let rule = &finding.rule.meta;
+        let severity = settings.engine.severity(rule, false, false);
+        settings.engine.level.fails_at(severity) || settings.engine.flags.raise(rule)
+    });
+    match refused {
+        Some(finding) => Err(Stop::Usage(UsageError::Image {
+            message: format!(
+                "the notebook's imports tell no versions, and here unpinned packages are refused: {}",
+                finding.message
+            ),
+            hint: Some("`nbvet deps --write` proposes a requirements.in to lock".to_owned()),
+        })),
+        None => Ok((declared, "what the notebook imports".to_owned())),
+    }
+}
+
+fn nothing() -> Result<Declared, Stop> {
+    in_memory(String::new())
+}
+
+fn in_memory(text: String) -> Result<Declared, Stop> {
+    struct Memory(String);
+
+    impl Source for Memory {
+        fn load(&mut self, _: &str) -> Result<Vec<u8>, String> {
+            Ok(self.0.clone().into_bytes())
+        }
+
+        fn variable(&self, _: &str) -> Option<String> {
+            None
+        }
+    }
+
+    let read = formats::read(Format::Requirements, "requirements.in", &mut Memory(text));
+    read.map_err(|fault| Stop::Usage(failure(&fault)))
+}

@@ -1,0 +1,131 @@
+//! What is told of a plan, a build and a publication.
+
+use std::fmt::Write as _;
+
+use nbvet_deps::identity::Identity;
+use nbvet_image::{
+    assemble::{Built, Came, Shadowed, Told},
+    http::Traffic,
+};
+use nbvet_render::bytes;
+use serde::Serialize;
+
+use super::Prepared;
+
+/// A plan, as `--format json` shows it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Plan {
+    pub(crate) notebook: String,
+    pub(crate) from: String,
+    pub(crate) base: String,
+    pub(crate) base_digest: String,
+    pub(crate) target: String,
+    pub(crate) packages: usize,
+    pub(crate) lock: String,
+    pub(crate) locked: Came,
+    pub(crate) bytecode: String,
+    pub(crate) identity: Identity,
+    /// The image, where the repository has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) image: Option<String>,
+    /// The layers, where it is known which there would be.
+    pub(crate) layers: Vec<Told>,
+    pub(crate) shadowed: Vec<Shadowed>,
+}
+
+impl Plan {
+    pub(crate) fn new(prepared: &Prepared, identity: Identity, bytecode: String) -> Self {
+        Self {
+            notebook: crate::usage::shown(&prepared.notebook),
+            from: prepared.from.clone(),
+            base: prepared.base.to_string(),
+            base_digest: prepared.known.digest.to_string(),
+            target: prepared.target.to_string(),
+            packages: prepared.lock.packages().len(),
+            lock: prepared.lock.digest().to_string(),
+            locked: prepared.came,
+            bytecode,
+            identity,
+            image: None,
+            layers: Vec::new(),
+            shadowed: nbvet_image::assemble::shadowed(&prepared.known.probe, &prepared.lock),
+        }
+    }
+
+    pub(crate) fn text(&self) -> String {
+        let mut out = String::new();
+        let mut line = |name: &str, value: &str| {
+            let _ = writeln!(out, "{name:<10} {value}");
+        };
+        line("notebook", &self.notebook);
+        line("from", &format!("{} ({})", self.from, came(self.locked)));
+        line("packages", &self.packages.to_string());
+        line("base", &self.base);
+        line("", &self.base_digest);
+        line("for", &self.target);
+        line("byte-code", &self.bytecode);
+        line("identity", &self.identity.to_string());
+        match &self.image {
+            Some(image) => line("image", &format!("{image} is there: nothing would be built")),
+            None => line("image", "not there"),
+        }
+        out += &shadowed_text(&self.shadowed);
+        out += &layers_text(&self.layers);
+        out
+    }
+}
+
+fn came(came: Came) -> &'static str {
+    match came {
+        Came::Complete => "a complete lock",
+        Came::Kept => "versions as they were found before",
+        Came::Resolved => "versions found now",
+    }
+}
+
+fn shadowed_text(shadowed: &[Shadowed]) -> String {
+    let mut out = String::new();
+    for one in shadowed {
+        let _ = writeln!(
+            out,
+            "shadows    {} {} of the base; {} is imported",
+            one.name, one.base, one.image
+        );
+    }
+    out
+}
+
+fn layers_text(layers: &[Told]) -> String {
+    let mut out = String::new();
+    for layer in layers {
+        let sign = if layer.known { "=" } else { "+" };
+        let _ = writeln!(out, "  {sign} {:>9}  {}", bytes(layer.size), layer.what);
+    }
+    out
+}
+
+/// What a build did, as people read it.
+pub(crate) fn built(built: &Built, seconds: f64, traffic: Traffic) -> String {
+    let mut out = String::new();
+    if !built.reused {
+        out += &shadowed_text(&built.shadowed);
+        for warning in &built.warnings {
+            let _ = writeln!(out, "note       {warning}");
+        }
+        out += &layers_text(&built.layers);
+    }
+    let known = built.layers.iter().filter(|layer| layer.known).count();
+    let what = if built.reused {
+        "was there".to_owned()
+    } else {
+        format!("{} layers, {known} of them known", built.layers.len())
+    };
+    let _ = writeln!(out, "image      {}", built.image);
+    let _ = writeln!(
+        out,
+        "           {what} · {} sent · {seconds:.1} s",
+        bytes(traffic.bytes_sent),
+    );
+    out
+}

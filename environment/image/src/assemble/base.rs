@@ -1,0 +1,151 @@
+//! The image that others are built upon: found by name, pinned by digest, and looked into once.
+
+use std::{fs, io, path::PathBuf};
+
+use nbvet_deps::{Digest, ImageReference};
+use serde::{Deserialize, Serialize};
+
+use super::{Error, Shelf};
+use crate::{
+    base::{Probe, Prober},
+    registry::{Platform, Registries, Repository, Resolved},
+};
+
+/// A configuration is no larger.
+const LARGEST_CONFIG: u64 = 8 << 20;
+/// What a kept probe is called in the registry.
+const PROBE_TYPE: &str = "application/vnd.nbvet.probe.v1+json";
+
+/// What is known of a base image without asking anybody, when it was looked into before.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Known {
+    /// The digest of the image for the platform.
+    pub digest: Digest,
+    /// How many layers it has.
+    pub layers: usize,
+    /// What it holds.
+    pub probe: Probe,
+}
+
+/// A base image that is to be built upon.
+#[derive(Debug)]
+pub struct Base {
+    /// Where it is.
+    pub repository: Repository,
+    /// Its manifest.
+    pub resolved: Resolved,
+    /// Its configuration.
+    pub config: Vec<u8>,
+}
+
+/// Remembers probes on this machine: `folder/<digest>-<platform>.json`.
+#[derive(Debug, Clone)]
+pub struct Probes {
+    folder: PathBuf,
+}
+
+impl Probes {
+    /// Kept in a folder.
+    pub fn new(folder: PathBuf) -> Self {
+        Self { folder }
+    }
+
+    fn file(&self, asked: &Digest, platform: &Platform) -> PathBuf {
+        let platform = platform.to_string().replace('/', "-");
+        self.folder.join(format!("{}-{platform}.json", asked.hex()))
+    }
+
+    fn read(&self, asked: &Digest, platform: &Platform) -> Option<Known> {
+        let bytes = fs::read(self.file(asked, platform)).ok()?;
+        let known: Known = serde_json::from_slice(&bytes).ok()?;
+        // A probe of another version says other things.
+        Probe::from_json(&known.probe.to_json())?;
+        Some(known)
+    }
+
+    /// Fails only where a later command will do the work again.
+    fn keep(&self, asked: &Digest, platform: &Platform, known: &Known) -> io::Result<()> {
+        fs::create_dir_all(&self.folder)?;
+        let file = tempfile::NamedTempFile::new_in(&self.folder)?;
+        fs::write(file.path(), serde_json::to_vec(known)?)?;
+        file.persist(self.file(asked, platform))
+            .map_err(|error| error.error)?;
+        Ok(())
+    }
+}
+
+/// What a base image is and holds. Asks the registry for its digest where its name has none; looks into its layers only
+/// where neither this machine nor the shelf knows them.
+pub fn known(
+    registries: &Registries,
+    reference: &ImageReference,
+    platform: &Platform,
+    probes: &Probes,
+    shelf: Option<&Shelf>,
+) -> Result<(Known, Digest), Error> {
+    let repository = registries.repository(reference);
+    let asked = match reference.digest() {
+        Some(digest) => digest.clone(),
+        None => {
+            let found = repository.head_manifest(reference.manifest())?;
+            found
+                .ok_or_else(|| Error::NoBase {
+                    base: reference.to_string(),
+                })?
+                .digest
+        }
+    };
+    if let Some(known) = probes.read(&asked, platform) {
+        return Ok((known, asked));
+    }
+    let base = Base::open(registries, reference, &asked, platform)?;
+    let digest = base.resolved.fetched.descriptor.digest.clone();
+    let tag = format!("probe-{}", digest.hex());
+    let kept = shelf.map(|shelf| shelf.bytes(&tag)).transpose()?.flatten();
+    let probe = match kept.as_deref().and_then(Probe::from_json) {
+        Some(probe) if probe.image == digest.as_str() => probe,
+        _ => {
+            let probe = base.probe()?;
+            if let Some(shelf) = shelf {
+                shelf.keep_bytes(&tag, PROBE_TYPE, &probe.to_json())?;
+            }
+            probe
+        }
+    };
+    let known = Known {
+        digest,
+        layers: base.resolved.manifest.layers.len(),
+        probe,
+    };
+    // A full disk costs the next command a look into the registry, and nothing else.
+    let _ = probes.keep(&asked, platform, &known);
+    Ok((known, asked))
+}
+
+impl Base {
+    /// The image that a digest stands for on a platform.
+    pub fn open(
+        registries: &Registries,
+        reference: &ImageReference,
+        asked: &Digest,
+        platform: &Platform,
+    ) -> Result<Self, Error> {
+        let repository = registries.repository(reference);
+        let resolved = repository.resolve(asked.as_str(), platform)?;
+        let config = repository.blob_bytes(&resolved.manifest.config, LARGEST_CONFIG)?;
+        Ok(Self {
+            repository,
+            resolved,
+            config,
+        })
+    }
+
+    /// Looks into its layers as they come; nothing is kept but what is told.
+    fn probe(&self) -> Result<Probe, Error> {
+        let mut prober = Prober::new(&self.config)?;
+        for layer in &self.resolved.manifest.layers {
+            prober.layer(self.repository.blob(layer)?)?;
+        }
+        Ok(prober.finish(self.resolved.fetched.descriptor.digest.as_str()))
+    }
+}

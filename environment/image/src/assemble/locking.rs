@@ -1,0 +1,150 @@
+//! The lock of an image: a dependency file that is one, or what versions were found for it. What was found is kept, here
+//! and on the shelf of the repository, so that the next build within its time gets the same.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use nbvet_deps::{Declared, Lock, target::Target};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::{Error, Shelf};
+use crate::wheel::hex;
+
+/// What a kept lock is called in a registry.
+const LOCK_TYPE: &str = "application/vnd.nbvet.lock.v1+json";
+
+/// Where a lock came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Came {
+    /// The dependency file says everything.
+    Complete,
+    /// Versions were found before, and are still taken.
+    Kept,
+    /// Versions were found now.
+    Resolved,
+}
+
+/// Where locks that were found are kept.
+#[derive(Debug, Clone)]
+pub struct Locks<'l> {
+    /// A folder of this machine.
+    pub folder: PathBuf,
+    /// The shelf of a repository.
+    pub shelf: Option<&'l Shelf>,
+    /// How long they are taken.
+    pub ttl: Duration,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Kept {
+    /// Seconds since 1970.
+    found: u64,
+    lock: String,
+}
+
+impl Locks<'_> {
+    /// The lock for a dependency file on a target: `find` is asked for versions where nothing else tells them, from these
+    /// indexes.
+    pub fn lock(
+        &self,
+        declared: &Declared,
+        target: &Target,
+        indexes: &[String],
+        find: &dyn Fn() -> Result<Lock, Error>,
+    ) -> Result<(Lock, Came), Error> {
+        if let Ok(lock) = Lock::from_declared(declared, target) {
+            return Ok((lock, Came::Complete));
+        }
+        let key = key(declared, target, indexes);
+        if let Some(lock) = self.kept(&key)? {
+            return Ok((lock, Came::Kept));
+        }
+        let lock = find()?;
+        self.keep(&key, &lock)?;
+        Ok((lock, Came::Resolved))
+    }
+
+    fn kept(&self, key: &str) -> Result<Option<Lock>, Error> {
+        let here = fs::read(self.file(key)).ok().and_then(|bytes| self.fresh(&bytes));
+        if here.is_some() {
+            return Ok(here);
+        }
+        let there = self
+            .shelf
+            .map(|shelf| shelf.bytes(&tag(key)))
+            .transpose()?
+            .flatten();
+        Ok(there.and_then(|bytes| self.fresh(&bytes)))
+    }
+
+    /// A lock that is not too old. What cannot be read is found anew.
+    fn fresh(&self, bytes: &[u8]) -> Option<Lock> {
+        let kept: Kept = serde_json::from_slice(bytes).ok()?;
+        let age = now().checked_sub(kept.found)?;
+        (Duration::from_secs(age) < self.ttl).then(|| kept.lock.parse().ok())?
+    }
+
+    fn keep(&self, key: &str, lock: &Lock) -> Result<(), Error> {
+        let kept = Kept {
+            found: now(),
+            lock: lock.to_string(),
+        };
+        #[expect(clippy::expect_used, reason = "plain data with string keys")]
+        let bytes = serde_json::to_vec(&kept).expect("locks serialize");
+        // Where this machine has no room, the next command finds versions anew.
+        let _ = write(&self.folder, &self.file(key), &bytes);
+        if let Some(shelf) = self.shelf {
+            shelf.keep_bytes(&tag(key), LOCK_TYPE, &bytes)?;
+        }
+        Ok(())
+    }
+
+    fn file(&self, key: &str) -> PathBuf {
+        self.folder.join(format!("{key}.json"))
+    }
+}
+
+fn write(folder: &Path, file: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    fs::create_dir_all(folder)?;
+    let new = tempfile::NamedTempFile::new_in(folder)?;
+    fs::write(new.path(), bytes)?;
+    new.persist(file).map_err(|error| error.error)?;
+    Ok(())
+}
+
+fn tag(key: &str) -> String {
+    format!("lock-{key}")
+}
+
+fn now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
+}
+
+/// Everything that decides which versions are found, but the time.
+fn key(declared: &Declared, target: &Target, indexes: &[String]) -> String {
+    let mut hasher = Sha256::new();
+    let mut field = |text: &str| {
+        hasher.update((text.len() as u64).to_be_bytes());
+        hasher.update(text);
+    };
+    field("nbvet-lock-1");
+    field(&target.to_string());
+    for index in indexes {
+        field(index);
+    }
+    for entry in &declared.entries {
+        field(if entry.constraint { "-c" } else { "-r" });
+        field(&entry.text);
+        for hash in &entry.hashes {
+            field(&format!("{}:{}", hash.algorithm, hash.digest));
+        }
+    }
+    hex(&hasher.finalize())
+}

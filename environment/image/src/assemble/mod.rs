@@ -1,0 +1,235 @@
+//! An image out of a base image and a lock: wheels become layers, each kept under a name of its own, and the registry
+//! puts them onto the base. The same base, lock and byte-code give the same digest, whoever builds and when. Nothing of
+//! the wheels is run, nothing is half-published: the manifest comes last, and what was kept before is taken up again.
+
+mod base;
+mod config;
+mod error;
+mod layers;
+mod locking;
+mod shelf;
+
+use std::{collections::BTreeSet, path::Path};
+
+use nbvet_deps::{
+    Digest, ImageReference, Lock,
+    identity::{Identity, Ingredients},
+    target::Target,
+};
+use serde::Serialize;
+
+pub use self::{
+    base::{Base, Known, Probes, known},
+    config::BadConfig,
+    error::Error,
+    layers::{Doing, Group, Told, choose, groups},
+    locking::{Came, Locks},
+    shelf::Shelf,
+};
+use crate::{
+    base::Probe,
+    bytecode::{Compiler, Python},
+    index::PackageIndex,
+    layer::{Content, Key, Stored},
+    layout,
+    registry::{Descriptor, Platform, Registries},
+};
+use config::{CONFIG_TYPE, Labels, MANIFEST_TYPE};
+
+/// When the plan of layers or the configuration comes to be another one for the same input, so must this.
+const VERSION: &str = "1";
+
+/// What an image is to be made of.
+#[derive(Debug)]
+pub struct Order<'o> {
+    /// The base image, by the name that was given.
+    pub base: &'o ImageReference,
+    /// What its name stands for: an index or the image itself.
+    pub asked: &'o Digest,
+    /// What it is.
+    pub known: &'o Known,
+    /// For this platform.
+    pub platform: &'o Platform,
+    /// What is installed.
+    pub lock: &'o Lock,
+    /// Its Python and platform.
+    pub target: &'o Target,
+}
+
+/// What images are built with.
+pub struct Tools<'t> {
+    /// Registries.
+    pub registries: &'t Registries,
+    /// Where wheels come from.
+    pub index: &'t PackageIndex,
+    /// The shelf of the repository that is built into.
+    pub shelf: &'t Shelf,
+    /// A folder for temporary files.
+    pub scratch: &'t Path,
+    /// Told what is being done.
+    pub doing: &'t (dyn Fn(Doing<'_>) + Sync),
+}
+
+/// An image that is there.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Built {
+    /// `registry/repository@sha256:…`.
+    pub image: String,
+    /// Its digest.
+    pub digest: String,
+    /// Of what it was made.
+    pub identity: Identity,
+    /// It was there already; nothing was built.
+    pub reused: bool,
+    /// What was laid on the base, from below; empty where it was there already.
+    pub layers: Vec<Told>,
+    /// Packages of the base in whose place others are imported now.
+    pub shadowed: Vec<Shadowed>,
+    /// What is installed and does not work as its maker meant.
+    pub warnings: Vec<String>,
+}
+
+/// A package of the base image that is there and is not imported any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Shadowed {
+    /// Its name.
+    pub name: String,
+    /// Its version in the base.
+    pub base: String,
+    /// The version that is imported.
+    pub image: String,
+}
+
+/// The identity of what an order asks for, known before anything is built.
+pub fn identity(order: &Order<'_>, python: Option<&Python>) -> Identity {
+    let layers = Key::of(&[Content {
+        sha256: "",
+        files: true,
+        bytecode: python,
+    }]);
+    Ingredients {
+        builder: format!("assemble {VERSION} {}", layers.tag()),
+        base: order.known.digest.clone(),
+        lock: Some(order.lock.digest()),
+        dockerfile: None,
+        target: None,
+        arch: order.target.platform().arch,
+        files: std::collections::BTreeMap::new(),
+    }
+    .identity()
+}
+
+/// The image of an order where the repository has it: one question.
+pub fn existing(order: &Order<'_>, shelf: &Shelf, identity: &Identity) -> Result<Option<Built>, Error> {
+    let found = shelf.repository().head_manifest(&identity.tag())?;
+    Ok(found.map(|found| Built {
+        image: format!("{}@{}", shelf.repository().image(), found.digest),
+        digest: found.digest.to_string(),
+        identity: identity.clone(),
+        reused: true,
+        layers: Vec::new(),
+        shadowed: shadowed(&order.known.probe, order.lock),
+        warnings: Vec::new(),
+    }))
+}
+
+/// Builds what is not there yet, and puts the image into the repository under the tag of its identity.
+pub fn build(order: &Order<'_>, tools: &Tools<'_>, compiler: Option<&mut Compiler>) -> Result<Built, Error> {
+    if let Some(compiler) = &compiler {
+        check_python(compiler.python(), order.target)?;
+    }
+    let identity = identity(order, compiler.as_deref().map(Compiler::python));
+    let base = Base::open(tools.registries, order.base, &order.known.digest, order.platform)?;
+    let mut made = layers::ensure(order, base.resolved.manifest.layers.len(), tools, compiler)?;
+    made.layers.push(layers::top(&order.known.probe, tools)?);
+    let digest = put_together(order, tools, &identity, &base, &made.layers)?;
+    Ok(Built {
+        image: format!("{}@{digest}", tools.shelf.repository().image()),
+        digest: digest.to_string(),
+        identity,
+        reused: false,
+        layers: made.layers.into_iter().map(|(_, told)| told).collect(),
+        shadowed: shadowed(&order.known.probe, order.lock),
+        warnings: made.warnings,
+    })
+}
+
+/// The base's layers, ours, the configuration, and last the manifest.
+fn put_together(
+    order: &Order<'_>,
+    tools: &Tools<'_>,
+    identity: &Identity,
+    base: &Base,
+    layers: &[(Stored, Told)],
+) -> Result<Digest, Error> {
+    let repository = tools.shelf.repository();
+    (tools.doing)(Doing::Joining);
+    for layer in &base.resolved.manifest.layers {
+        base.repository.copy_blob(layer, repository)?;
+    }
+    let labels = Labels {
+        base_name: format!("{}/{}", order.base.registry(), order.base.repository()),
+        base_digest: order.known.digest.to_string(),
+        identity: identity.to_string(),
+        lock: order.lock.digest().to_string(),
+    };
+    let layers: Vec<(Stored, String)> = layers
+        .iter()
+        .map(|(stored, told)| (stored.clone(), told.what.clone()))
+        .collect();
+    let config = config::config(&base.config, &layers, &labels)?;
+    let descriptor = Descriptor::of(CONFIG_TYPE, &config);
+    repository.push_blob(&descriptor, None, &config)?;
+    let base_layers = base.resolved.manifest.layers.iter();
+    let base_layers: Vec<_> = base_layers.map(|layer| serde_json::json!(layer)).collect();
+    let named = (descriptor.digest.as_str(), descriptor.size);
+    let manifest = config::manifest(named, &base_layers, &layers, &labels);
+    let put = repository.push_manifest(&identity.tag(), MANIFEST_TYPE, &manifest)?;
+    Ok(put.digest)
+}
+
+/// The Python that compiles is of the version that the probe has found.
+fn check_python(python: &Python, target: &Target) -> Result<(), Error> {
+    let tag = format!("cpython-3{}", target.minor());
+    if python.tag == tag {
+        return Ok(());
+    }
+    Err(Error::OtherPython {
+        probed: target.python().to_string(),
+        said: python.version.clone(),
+    })
+}
+
+/// Packages of the base that ours come before.
+pub fn shadowed(probe: &Probe, lock: &Lock) -> Vec<Shadowed> {
+    let seen: BTreeSet<_> = lock
+        .packages()
+        .iter()
+        .map(|package| package.name.to_string())
+        .collect();
+    let ours = |name: &str| {
+        let name = name.parse().ok()?;
+        lock.get(&name).map(|package| package.version.to_string())
+    };
+    probe
+        .installed()
+        .filter(|installed| seen.contains(&installed.name))
+        .filter_map(|installed| {
+            let image = ours(&installed.name)?;
+            (image != installed.version).then(|| Shadowed {
+                name: installed.name.clone(),
+                base: installed.version.clone(),
+                image,
+            })
+        })
+        .collect()
+}
+
+/// What starts the base's Python, for [`layout::PYTHON`].
+fn launcher(probe: &Probe) -> Result<String, Error> {
+    let path = probe.python().map_or("", |python| python.path.as_str());
+    layout::launcher(path).ok_or_else(|| Error::OddInterpreter {
+        path: path.to_owned(),
+    })
+}

@@ -1,0 +1,176 @@
+//! What a base image is: its Pythons, what they import, its C library and its kernels, read from its configuration
+//! and its layers as they come from the registry. Nothing of it is run or written to a disk, and memory is bounded.
+
+mod archive;
+mod configuration;
+mod distributions;
+mod fault;
+mod interpreters;
+mod kept;
+mod kernelspecs;
+mod probe;
+mod read;
+mod scan;
+mod tree;
+
+use std::io::{self, BufRead as _, BufReader, Read};
+
+use flate2::bufread::MultiGzDecoder;
+
+use archive::{Archive, Entry, Kind};
+use configuration::Configuration;
+pub use fault::Fault;
+pub use probe::{Distribution, Interpreter, Kernelspec, NoTarget, Origin, Probe, Running};
+pub use read::{BaseError, probe};
+use tree::{Content, Node, Tree};
+
+/// Bytes of all layers, unpacked: ten times the largest images that notebooks use.
+const MOST_BYTES: u64 = 256 << 30;
+/// Files of all layers: the same.
+const MOST_ENTRIES: u64 = 5_000_000;
+
+/// A base image that is being looked into: give it the configuration, then each layer, the lowest first.
+#[derive(Debug)]
+pub struct Prober {
+    configuration: Configuration,
+    tree: Tree,
+    /// What may still be read.
+    bytes: u64,
+    entries: u64,
+}
+
+impl Prober {
+    /// Begins with the image's configuration, the JSON that its manifest names.
+    pub fn new(configuration: &[u8]) -> Result<Self, Fault> {
+        Ok(Self {
+            configuration: Configuration::read(configuration)?,
+            tree: Tree::default(),
+            bytes: MOST_BYTES,
+            entries: MOST_ENTRIES,
+        })
+    }
+
+    /// Reads the next layer, compressed as the registry gives it, to its last byte: a reader that compares digests at
+    /// its end has seen all.
+    pub fn layer(&mut self, blob: impl Read) -> Result<(), Fault> {
+        let mut blob = BufReader::with_capacity(128 * 1024, blob);
+        self.tree.next_layer();
+        match blob.fill_buf().map_err(Fault::Read)? {
+            [0x1f, 0x8b, ..] => self.archive(MultiGzDecoder::new(&mut blob))?,
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => return Err(Fault::Compression("zstd")),
+            _ => self.archive(&mut blob)?,
+        }
+        io::copy(&mut blob, &mut io::sink()).map_err(Fault::Read)?;
+        Ok(())
+    }
+
+    fn archive(&mut self, content: impl Read) -> Result<(), Fault> {
+        let mut content = content.take(self.bytes);
+        let mut archive = Archive::new(&mut content);
+        while let Some(entry) = archive.next()? {
+            self.entries = self.entries.checked_sub(1).ok_or(Fault::TooMuch {
+                what: "files",
+                most: MOST_ENTRIES,
+            })?;
+            self.entry(&entry, &mut archive)?;
+        }
+        archive.finish().map_err(Fault::Read)?;
+        self.bytes = content.limit();
+        if self.bytes > 0 {
+            return Ok(());
+        }
+        Err(Fault::TooMuch {
+            what: "bytes",
+            most: MOST_BYTES,
+        })
+    }
+
+    fn entry<R: Read>(&mut self, entry: &Entry, archive: &mut Archive<R>) -> Result<(), Fault> {
+        let place = self.tree.place(&entry.path);
+        let (folder, name) = place.rsplit_once('/').unwrap_or(("", &place));
+        if name == ".wh..wh..opq" {
+            return self.tree.empty(folder);
+        }
+        if let Some(gone) = name.strip_prefix(".wh.") {
+            // Others with this beginning twice are marks of old storage drivers.
+            let is_mark = gone.starts_with(".wh.");
+            return if is_mark {
+                Ok(())
+            } else {
+                self.tree.white_out(&tree::join(folder, gone))
+            };
+        }
+        match self.node(entry, &place, archive)? {
+            Some(node) => self.tree.add(&place, node),
+            None => self.tree.replace(&place, entry.kind == Kind::Folder),
+        }
+    }
+
+    /// What is remembered of an entry.
+    fn node<R: Read>(
+        &self,
+        entry: &Entry,
+        place: &str,
+        archive: &mut Archive<R>,
+    ) -> Result<Option<Node>, Fault> {
+        Ok(match entry.kind {
+            Kind::Folder | Kind::Other => None,
+            Kind::Symlink => Some(Node::Link(entry.target.clone())),
+            Kind::HardLink => {
+                let same = self.tree.at(&self.tree.place(&entry.target)).cloned();
+                same.or_else(|| kept::wish(place).map(|_| unread(true)))
+            }
+            Kind::File { executable } => match kept::wish(place) {
+                None => None,
+                Some(wish) => {
+                    let content = kept::read(wish, archive.content()).map_err(Fault::Read)?;
+                    content.map(|content| Node::File { executable, content })
+                }
+            },
+        })
+    }
+
+    /// All that is known, when every layer was read. `image` is the digest of the manifest.
+    pub fn finish(self, image: &str) -> Probe {
+        let Self {
+            configuration, tree, ..
+        } = self;
+        let mut notes = Vec::new();
+        let first = kernelspecs::on_path(&tree, &configuration);
+        let kernelspecs = kernelspecs::all(&tree, &configuration, first.as_ref());
+        let running = kernelspecs::running(&tree, &configuration, &kernelspecs, first, &mut notes);
+        let mut interpreters = interpreters::all(&tree, &configuration);
+        let (python, running) = running.unzip();
+        interpreters.retain(|other| python.as_ref().is_none_or(|python| !is_same(python, other)));
+        interpreters.extend(python.clone());
+        interpreters.sort_by(|one, other| one.path.cmp(&other.path));
+        Probe {
+            version: Probe::VERSION,
+            image: image.to_owned(),
+            distributions: distributions::all(&tree, &interpreters, python.as_ref()),
+            system: distributions::system(&tree),
+            architecture: configuration.architecture,
+            user: configuration.user,
+            working_dir: configuration.working_dir,
+            entrypoint: configuration.entrypoint,
+            cmd: configuration.cmd,
+            env: configuration.env,
+            running,
+            interpreters,
+            kernelspecs,
+            notes,
+        }
+    }
+}
+
+/// Two names in one folder.
+fn is_same(one: &Interpreter, other: &Interpreter) -> bool {
+    one.program == other.program && one.prefix == other.prefix
+}
+
+fn unread(executable: bool) -> Node {
+    Node::File {
+        executable,
+        content: Content::Unread,
+    }
+}
