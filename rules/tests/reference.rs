@@ -1,4 +1,5 @@
-//! The reference in `docs/reference/rules` is the one that the rules give: a page for each, and a table of all.
+//! The reference in `docs/reference/rules` is the one that the rules give, those of dependencies among them: a page for
+//! each, and a table of all.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -7,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use nbvet_engine::{Check, Flag, Group, Row, Rule, RuleMeta};
+use nbvet_engine::{Check, Flag, Group, Row, RuleMeta};
 use nbvet_report::{Level, Severity};
 use nbvet_rules::ALL;
 
@@ -18,11 +19,33 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reference/rules")
 }
 
+/// What a rule looks at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Subject {
+    Notebook,
+    Run,
+    Dependencies,
+}
+
+/// All rules by id.
+fn all() -> Vec<(&'static RuleMeta, Subject)> {
+    let of_notebooks = ALL.iter().map(|rule| match rule.check {
+        Check::Run(_) => (&rule.meta, Subject::Run),
+        _ => (&rule.meta, Subject::Notebook),
+    });
+    let of_dependencies = nbvet_deps::rules::ALL
+        .iter()
+        .map(|rule| (&rule.meta, Subject::Dependencies));
+    let mut all: Vec<_> = of_notebooks.chain(of_dependencies).collect();
+    all.sort_by_key(|(meta, _)| meta.id);
+    all
+}
+
 /// Every file by its name.
 fn files() -> BTreeMap<String, String> {
-    let pages = ALL
-        .iter()
-        .map(|rule| (format!("{}.md", rule.meta.id), page(rule)));
+    let pages = all()
+        .into_iter()
+        .map(|(meta, subject)| (format!("{}.md", meta.id), page(meta, subject)));
     pages.chain([("README.md".to_owned(), index())]).collect()
 }
 
@@ -34,7 +57,8 @@ fn index() -> String {
         rules` prints this table, `nbvet explain RULE` a rule's page.\n\n\
         A rule is given another severity by `[rules]` in `nbvet.toml` or by `--rule`, and switched off by `--ignore`, by \
         a comment `# nbvet: ignore[NB202] reason` or by a cell tag `nbvet-ignore-NB202`.\n";
-    let groups: BTreeSet<Group> = ALL.iter().map(|rule| rule.meta.group).collect();
+    let all = all();
+    let groups: BTreeSet<Group> = all.iter().map(|(meta, _)| meta.group).collect();
     for group in groups {
         let _ = write!(
             out,
@@ -42,11 +66,7 @@ fn index() -> String {
              | --- | --- | --- | --- | --- | --- | --- |\n",
             group.as_str()
         );
-        for meta in ALL
-            .iter()
-            .map(|rule| &rule.meta)
-            .filter(|meta| meta.group == group)
-        {
+        for (meta, _) in all.iter().filter(|(meta, _)| meta.group == group) {
             let _ = writeln!(
                 out,
                 "| [{id}]({id}.md) | {} | {} | {} |",
@@ -68,8 +88,7 @@ fn severities(meta: &RuleMeta) -> [String; 4] {
     })
 }
 
-fn page(rule: &Rule) -> String {
-    let meta = &rule.meta;
+fn page(meta: &RuleMeta, subject: Subject) -> String {
     let mut out = format!("{GENERATED}# {} {}\n\n", meta.id, meta.name);
     let mut body = meta
         .doc
@@ -86,7 +105,7 @@ fn page(rule: &Rule) -> String {
         Level::ALL.map(Level::as_str).join(" | "),
         severities(meta).join(" | ")
     );
-    for sentence in remarks(rule) {
+    for sentence in remarks(meta, subject) {
         let _ = write!(out, "{sentence}\n\n");
     }
     body.for_each(|line| line_of(line, &mut out));
@@ -101,19 +120,20 @@ fn page(rule: &Rule) -> String {
 
 /// A line of the rule's page; above an example it is said which it is.
 fn line_of(line: &str, out: &mut String) {
-    match line {
-        "```python bad" => *out += "Reported:\n\n```python\n",
-        "```python good" => *out += "Not reported:\n\n```python\n",
-        line => {
-            *out += line;
-            *out += "\n";
-        }
+    // The names of kinds of examples are no languages that pages are coloured by.
+    let fence = line.strip_prefix("```").and_then(|rest| rest.split_once(' '));
+    if let Some((kind, is @ ("bad" | "good"))) = fence {
+        let head = if is == "bad" { "Reported" } else { "Not reported" };
+        let kind = if kind == "python" { "python" } else { "text" };
+        let _ = write!(out, "{head}:\n\n```{kind}\n");
+    } else {
+        *out += line;
+        *out += "\n";
     }
 }
 
 /// What the table does not say.
-fn remarks(rule: &Rule) -> Vec<String> {
-    let meta = &rule.meta;
+fn remarks(meta: &RuleMeta, subject: Subject) -> Vec<String> {
     let mut remarks = Vec::new();
     if let Some(until) = meta.standing.until() {
         let row = meta.row.severities().map(Severity::as_str).join(", ");
@@ -122,18 +142,33 @@ fn remarks(rule: &Rule) -> Vec<String> {
     if meta.row == Row::Fault {
         remarks.push("It fails the notebook at every level and cannot be switched off.".to_owned());
     }
-    if matches!(rule.check, Check::Run(_)) && meta.row != Row::Fault {
+    if subject == Subject::Run && meta.row != Row::Fault {
         remarks.push(
             "It judges what a run has shown: `nbvet validate` tells it, `nbvet lint` cannot.".to_owned(),
         );
     }
-    if let Some(flag) = meta.raised_by {
+    if subject == Subject::Dependencies {
+        remarks.push(
+            "It judges what files say about the packages that a notebook needs: `nbvet deps` and `nbvet validate` tell it."
+                .to_owned(),
+        );
+    }
+    if meta.row == Row::Unpinned {
+        remarks.push(
+            "`--allow-unpinned=false` makes it an error at every level, `--allow-unpinned` a note."
+                .to_owned(),
+        );
+    }
+    // What is refused is an error at every level as it is.
+    if let Some(flag) = meta.raised_by.filter(|_| meta.row != Row::Refused) {
         let flag = match flag {
             Flag::FailOnStderr => "fail-on-stderr",
             Flag::FailOnWarnings => "fail-on-warnings",
             Flag::RequireExplicitExitCodes => "require-explicit-exit-codes",
             Flag::VerifyAssertions => "verify-assertions",
             Flag::CheckOutputTypes => "check-output-types",
+            Flag::VerifyHashes => "verify-hashes",
+            Flag::FailOnConflict => "fail-on-conflict",
         };
         remarks.push(format!("`--{flag}` makes it an error at every level."));
     }
