@@ -1,5 +1,7 @@
 //! NB915 inapplicable-requirement.
 
+use std::collections::HashSet;
+
 use nbvet_report::{Row, Severity};
 
 use crate::{
@@ -16,8 +18,8 @@ rule! {
     /// A project or a package that says `Requires-Python: >=3.12` cannot be installed into an image with 3.11; that is
     /// told before anything is built.
     ///
-    /// Lines whose marker does not hold in the image are left out there: they are listed in a note, and that is often
-    /// meant (`sys_platform == "win32"`). A marker that holds nowhere at all counts as a warning at most.
+    /// Lines whose marker does not hold in the image are left out there: where no other line names the package, they are
+    /// listed in a note, and that is often meant (`sys_platform == "win32"`). A marker that holds nowhere at all counts as a warning at most.
     ///
     /// ## Examples
     ///
@@ -135,9 +137,18 @@ fn nowhere(cx: &Review<'_>) -> Vec<Finding> {
 
 /// One note for all that is for other platforms.
 fn left_out(cx: &Review<'_>, target: &Target) -> Option<Finding> {
-    // Those of extras that nobody asked for are not meant to be there.
+    let there: HashSet<_> = cx
+        .requirements()
+        .filter(|entry| cx.applies(entry))
+        .filter_map(|entry| entry.name.as_ref())
+        .collect();
+    let is_there = |entry: &Dependency| entry.name.as_ref().is_some_and(|name| there.contains(name));
+    // Those of extras that nobody asked for are not meant to be there, and those with a line for this image are.
     let is_out = |entry: &&Dependency| {
-        !entry.marker.is_false() && entry.marker.evaluate_extras(&[]) && !cx.applies(entry)
+        !entry.marker.is_false()
+            && entry.marker.evaluate_extras(&[])
+            && !cx.applies(entry)
+            && !is_there(entry)
     };
     let out: Vec<&Dependency> = cx.requirements().filter(is_out).collect();
     let (first, others) = out.split_first()?;

@@ -299,9 +299,6 @@ fn lines_of_one_package_are_compared_over_all_files_and_markers() {
               why: No version satisfies both: the installation would stop with `ResolutionImpossible`.
               help: bring the line and its constraint to the version that was validated
               requirements.txt:4: `six==1.17.0` here
-            NB915 requirements.txt:8 (at most note): 1 line is left out: its marker does not hold in the image
-              why: The image has Python 3.11.9 on `linux-x86_64-glibc2.28`.
-              help: nothing, if that is meant; else mend the marker
         "#]],
     );
 }
