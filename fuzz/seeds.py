@@ -5,6 +5,9 @@ from pathlib import Path
 
 FUZZ = Path(__file__).parent
 TEMPLATE = FUZZ.parent / "cli/src/commands/init.toml"
+FIXTURES = FUZZ.parent / "environment/deps/tests/fixtures"
+# In the order of `FILES` in the target.
+FORMATS = ["txt", "pylock.toml", "uv.lock", "poetry.lock", "Pipfile.lock", "pyproject.toml", "Pipfile", "yml", "setup.py"]
 SEEDS = FUZZ.parent / "analyzer/notebook/tests/seeds/cells.jsonl"
 
 
@@ -20,7 +23,7 @@ def notebook(number: int, source: str) -> dict:
 
 
 def main() -> None:
-    for target in ("notebook", "cell", "lint", "config"):
+    for target in ("notebook", "cell", "lint", "config", "dependencies"):
         (FUZZ / "corpus" / target).mkdir(parents=True, exist_ok=True)
     for number, line in enumerate(SEEDS.read_text(encoding="utf-8").splitlines()):
         source = json.loads(line)["source"]
@@ -31,6 +34,10 @@ def main() -> None:
     settings = TEMPLATE.read_text(encoding="utf-8").splitlines()
     for number, line in enumerate(settings):
         (FUZZ / f"corpus/config/seed{number}").write_text(line.removeprefix("# "), encoding="utf-8")
+    for number, file in enumerate(sorted(FIXTURES.glob("*/*"))):
+        # `arbitrary` takes the byte that chooses from the beginning.
+        kind = bytes([FORMATS.index(file.name)])
+        (FUZZ / f"corpus/dependencies/seed{number}").write_bytes(kind + file.read_bytes())
     whole = "\n".join(line.removeprefix("# ") for line in settings)
     (FUZZ / "corpus/config/whole").write_text(whole, encoding="utf-8")
 

@@ -288,7 +288,7 @@ fn what_cannot_be_read_is_told_with_its_line() {
         pylock.toml "lock-version = \"1.0\"\n[[packages]]\nname = \"a\"\nversion = \"x\""
             refused: pylock.toml:4: `x` is no version
         pylock.toml "lock-version = \"1.0\"\n[[packages]]\nname = \"a\"\nmarker = \"'x' in extra\""
-            refused: pylock.toml:4: the marker compares `extra` with other than == and !=
+            pylock.toml:3: not read: package `a`: the lock names no version of it: make the lock anew with `uv export --format pylock.toml`
         uv.lock "version = 2"
             refused: uv.lock:1: nbvet reads locks of uv's version 1
         uv.lock "version = 1\n[[package]]\nname = \"a\"\nversion = \"1\""

@@ -57,8 +57,8 @@ fn repository(scheme: &str) -> Option<(&'static str, &str)> {
     known.1.contains(&transport).then_some((known.0, transport))
 }
 
-/// A URL, with what its fragment says.
-pub(crate) fn url(text: &str) -> Result<Link, String> {
+/// A URL, with what its fragment says. Its own name is asked for where nothing else tells one.
+pub(crate) fn url(text: &str, is_named: bool) -> Result<Link, String> {
     let Some(scheme) = scheme(text) else {
         let (path, _) = text.split_once('#').unwrap_or((text, ""));
         return Ok(Link {
@@ -68,6 +68,14 @@ pub(crate) fn url(text: &str) -> Result<Link, String> {
         });
     };
     let (bare, _) = text.split_once('#').unwrap_or((text, ""));
+    let authority = bare.split_once("://").map_or("", |(_, behind)| behind);
+    let authority = authority.split(['/', '?']).next().unwrap_or_default();
+    if authority.contains('[') != authority.contains(']') {
+        return Err(format!(
+            "`{}` is no URL: a bracket of its host is alone",
+            shown(text)
+        ));
+    }
     let wanted = if let Some((kind, _)) = repository(&scheme) {
         vcs(kind, &bare[kind.len() + 1..])?
     } else if REMOTE.contains(&&*scheme) {
@@ -78,7 +86,11 @@ pub(crate) fn url(text: &str) -> Result<Link, String> {
         ));
     };
     Ok(Link {
-        name: url_name(text, bare)?,
+        name: if is_named {
+            egg(text)?
+        } else {
+            url_name(text, bare)?
+        },
         wanted,
         hashes: digest(text).into_iter().collect(),
     })
@@ -219,6 +231,11 @@ fn is_wheel(file: &str) -> bool {
     file.strip_suffix(".whl").is_some_and(|stem| !stem.is_empty())
 }
 
+fn is_identifier(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_alphabetic() || c == '_')
+        && text.chars().all(|c| c.is_alphanumeric() || c == '_')
+}
+
 /// The distribution's name by a wheel's file name, which must be right in all its parts.
 pub(crate) fn wheel(file: &str) -> Result<PackageName, String> {
     let wrong = |what: &str| {
@@ -241,6 +258,11 @@ pub(crate) fn wheel(file: &str) -> Result<PackageName, String> {
     };
     if version.parse::<Version>().is_err() {
         return wrong("its version is none");
+    }
+    let tags = &parts[parts.len() - 3..];
+    let is_empty = |tag: &&str| tag.split('.').any(str::is_empty);
+    if !tags[0].split('.').all(is_identifier) || tags.iter().any(is_empty) {
+        return wrong("its tags are none");
     }
     match PackageName::new(name.to_owned()) {
         Ok(name) if !parts.iter().any(|part| part.is_empty()) => Ok(name),

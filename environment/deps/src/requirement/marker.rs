@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use pep440_rs::{Version, VersionSpecifier};
+use pep440_rs::{Operator as Operator440, Version, VersionSpecifier};
 use pep508_rs::{
     ExtraName, ExtraOperator, MarkerExpression, MarkerOperator, MarkerTree, MarkerTreeKind, MarkerValueExtra,
     MarkerValueString, MarkerValueVersion,
@@ -128,9 +128,8 @@ impl Reader<'_> {
             (Operand::Quoted(value), Operand::Version(key)) => version(key, operator, &value, true),
             (Operand::Text(key), Operand::Quoted(value)) => Self::string(key, operator, value, false),
             (Operand::Quoted(value), Operand::Text(key)) => Self::string(key, operator, value, true),
-            (Operand::Extra, Operand::Quoted(value)) | (Operand::Quoted(value), Operand::Extra) => {
-                Self::extra(operator, &value)
-            }
+            (Operand::Extra, Operand::Quoted(value)) => Self::extra(operator, &value, false),
+            (Operand::Quoted(value), Operand::Extra) => Self::extra(operator, &value, true),
             (Operand::Quoted(value), Operand::Set(name)) => self.member(name, operator, &value),
             (Operand::Quoted(_), Operand::Quoted(_)) => Err(
                 "the marker compares two texts: one side must be a name such as `python_version`".to_owned(),
@@ -213,11 +212,25 @@ impl Reader<'_> {
         }))
     }
 
-    fn extra(operator: Operator, value: &str) -> Result<MarkerTree, String> {
+    /// No requirement of a file is of an extra: to pip it is the empty text there.
+    fn extra(operator: Operator, value: &str, inverted: bool) -> Result<MarkerTree, String> {
+        let constant = |is_true: bool| {
+            Ok(if is_true {
+                MarkerTree::TRUE
+            } else {
+                MarkerTree::FALSE
+            })
+        };
         let operator = match operator {
-            Operator::Sign("==") => ExtraOperator::Equal,
+            Operator::Sign(sign @ ("==" | "!=" | "<=" | ">=")) if value.is_empty() => {
+                return constant(sign != "!=");
+            }
+            Operator::Sign("==" | "<=" | ">=") => ExtraOperator::Equal,
             Operator::Sign("!=") => ExtraOperator::NotEqual,
-            _ => return Err("the marker compares `extra` with other than == and !=".to_owned()),
+            Operator::Sign("<" | ">") => return constant(false),
+            Operator::Sign(sign) => return Err(format!("the marker compares `extra` with `{sign}`")),
+            Operator::In => return constant(!inverted || value.is_empty()),
+            Operator::NotIn => return constant(inverted && !value.is_empty()),
         };
         let name = ExtraName::new(value.to_owned()).map_or_else(
             |_| MarkerValueExtra::Arbitrary(value.to_owned()),
@@ -324,22 +337,44 @@ fn version(
         (true, ">=") => "<=",
         (_, sign) => sign,
     };
+    if (inverted || sign == "===") && value.parse::<Version>().is_err() {
+        // It is compared with a version, and is none.
+        return Ok(MarkerTree::FALSE);
+    }
     let known = format!("{}{value}", if sign == "===" { "==" } else { sign }).parse::<VersionSpecifier>();
     match known {
         Ok(specifier) if specifier.version().release().iter().any(|part| *part > MAX_PART) => {
             Err(format!("`{value}` in the marker is no version of Python"))
         }
-        Ok(_) if inverted && (sign == "~=" || value.ends_with('*')) => Err(format!(
+        Ok(_) if inverted && sign == "~=" => Err(format!(
             "the marker compares `{value}` from the wrong side: write `{key} {sign} '{value}'`"
         )),
-        Ok(specifier) => Ok(MarkerTree::expression(MarkerExpression::Version {
-            key,
-            specifier,
-        })),
+        Ok(specifier) => Ok(released(key, specifier)),
         Err(_) if sign == "!=" => Ok(MarkerTree::TRUE),
         Err(_) if sign == "~=" => Err(format!("`{value}` in the marker cannot be compared with ~=")),
         Err(_) => Ok(MarkerTree::FALSE),
     }
+}
+
+/// Trees of `pep508_rs` know released versions alone: a pre-release is what lies before its release.
+fn released(key: MarkerValueVersion, specifier: VersionSpecifier) -> MarkerTree {
+    let version = specifier.version();
+    if !(version.any_prerelease() || version.is_post() || version.is_local()) {
+        return MarkerTree::expression(MarkerExpression::Version { key, specifier });
+    }
+    let release = version.only_release();
+    let specifier = match specifier.operator() {
+        Operator440::Equal | Operator440::ExactEqual => return MarkerTree::FALSE,
+        Operator440::NotEqual => return MarkerTree::TRUE,
+        Operator440::GreaterThan if version.any_prerelease() => {
+            VersionSpecifier::greater_than_equal_version(release)
+        }
+        Operator440::LessThanEqual if version.any_prerelease() => {
+            VersionSpecifier::less_than_version(release)
+        }
+        _ => return MarkerTree::expression(MarkerExpression::Version { key, specifier }),
+    };
+    MarkerTree::expression(MarkerExpression::Version { key, specifier })
 }
 
 /// `in` is about text: the Python versions there are, or may be, whose text fits.
@@ -372,7 +407,12 @@ fn contained(
         ));
     } else {
         let between = |c: char| c.is_whitespace() || c == ',' || c == '|' || c == ';';
-        let words = value.split(between).filter(|word| !word.is_empty());
+        // Their text has three parts, of which the last may be the beginning of what is written.
+        let words = value.split(between).filter(|word| word.matches('.').count() == 2);
+        let words = words.flat_map(|word| {
+            let last = word.rfind('.').map_or(0, |dot| dot + 1);
+            (last + 1..=word.len()).filter_map(move |end| word.get(..end))
+        });
         words
             .filter_map(|word| word.parse().ok())
             .collect::<Vec<Version>>()

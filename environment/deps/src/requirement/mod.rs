@@ -43,6 +43,9 @@ pub fn dependency(entry: &Entry) -> Result<Option<Dependency>, Fault> {
 pub(crate) fn pep508(text: &str, place: &Place) -> Result<Dependency, String> {
     let atoms = atoms::parse(text)?;
     let (link, marker) = (link_of(&atoms.which)?, atoms.marker.map(str::trim));
+    if marker == Some("") {
+        return Err(format!("no marker follows the `;` of `{}`", shown(text)));
+    }
     let mut found = blank(text, place);
     found.marker = marked(marker)?;
     (found.name, found.extras) = (Some(atoms.name), atoms.extras);
@@ -96,7 +99,7 @@ fn line(text: &str, place: &Place) -> Result<Dependency, String> {
     };
     let mut found = blank(text, place);
     if is_url {
-        found.take(link::url(what)?);
+        found.take(link::url(what, false)?);
     } else if let Some(path) = path(what)? {
         let (path, extras) = path;
         found.take(link::path(path)?);
@@ -146,7 +149,7 @@ fn hinted(text: &str, message: String) -> String {
 fn link_of(which: &atoms::Which<'_>) -> Result<(Wanted, Vec<Hash>), String> {
     match which {
         atoms::Which::Versions(versions) => Ok((Wanted::Index(versions.clone()), Vec::new())),
-        atoms::Which::Url(text) => link::url(text).map(|link| (link.wanted, link.hashes)),
+        atoms::Which::Url(text) => link::url(text, true).map(|link| (link.wanted, link.hashes)),
     }
 }
 
@@ -161,12 +164,14 @@ fn marked(text: Option<&str>) -> Result<MarkerTree, String> {
 fn editable(text: &str, place: &Place) -> Result<Dependency, String> {
     let mut found = blank(text, place);
     found.editable = true;
-    let named = atoms::parse(text).ok().and_then(|atoms| match atoms.which {
+    let read = atoms::parse(text).ok();
+    let whole = read.filter(|atoms| atoms.marker.is_none_or(|marker| !marker.trim().is_empty()));
+    let named = whole.and_then(|atoms| match atoms.which {
         atoms::Which::Url(url) => Some((url, atoms)),
         atoms::Which::Versions(_) => None,
     });
     if let Some((url, atoms)) = named {
-        found.take(link::url(url)?);
+        found.take(link::url(url, true)?);
         (found.name, found.extras) = (Some(atoms.name), atoms.extras);
         found.marker = marked(atoms.marker.map(str::trim))?;
     } else {
@@ -178,11 +183,13 @@ fn editable(text: &str, place: &Place) -> Result<Dependency, String> {
                 found.extras = extras;
             }
             Some("file") => {
-                found.take(link::url(bare)?);
+                found.take(link::url(bare, false)?);
                 found.extras = extras;
             }
-            Some(kind @ ("git" | "hg" | "svn" | "bzr")) => found.take(link::url(&format!("{kind}+{text}"))?),
-            Some(_) => found.take(link::url(text)?),
+            Some(kind @ ("git" | "hg" | "svn" | "bzr")) => {
+                found.take(link::url(&format!("{kind}+{text}"), false)?);
+            }
+            Some(_) => found.take(link::url(text, false)?),
         }
     }
     let is_file = matches!(&found.wanted, Wanted::Url(url) if url.starts_with("file:"));
