@@ -8,9 +8,17 @@ pub fn masked(text: &str) -> Cow<'_, str> {
     if !text.contains("//") || !text.contains(['@', '?']) {
         return Cow::Borrowed(text);
     }
-    let text = without_queries(text);
+    Cow::Owned(without_users(&without_queries(text)))
+}
+
+/// A URL in the text names a user, mostly with a password or a token.
+pub(crate) fn names_user(text: &str) -> bool {
+    text.contains("//") && text.contains('@') && without_users(text) != text
+}
+
+fn without_users(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
-    let mut rest = &*text;
+    let mut rest = text;
     while let Some(at) = rest.find("//") {
         let (before, after) = rest.split_at(at + 2);
         shown.push_str(before);
@@ -28,7 +36,7 @@ pub fn masked(text: &str) -> Cow<'_, str> {
         rest = behind;
     }
     shown.push_str(rest);
-    Cow::Owned(shown)
+    shown
 }
 
 /// The text with the query of the URL in each word as `?****`.
@@ -52,7 +60,7 @@ fn without_queries(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::masked;
+    use super::{masked, names_user};
 
     #[test]
     fn credentials_are_left_out_wherever_a_url_stands() {
@@ -76,5 +84,11 @@ mod tests {
         ] {
             assert_eq!(masked(text), expected);
         }
+    }
+
+    #[test]
+    fn a_query_may_be_secret_and_names_no_user() {
+        assert!(names_user("six @ https://u:p@host/x.whl"));
+        assert!(!names_user("six @ https://host/x.whl?a=b"));
     }
 }

@@ -10,7 +10,8 @@ use pep508_rs::PackageName;
 
 use super::{Lock, LockedFile, Origin, Package, file_name, is_wheel, named};
 use crate::{
-    Artifact, Declared, Dependency, Digest, Hash, Specifier, Wanted, masked,
+    Artifact, Declared, Dependency, Digest, Hash, Specifier, Wanted,
+    masked::{masked, names_user},
     requirements::Place,
     target::{Tags, Target, WheelName},
 };
@@ -171,7 +172,7 @@ fn from_url(dependency: &Dependency, url: &str) -> Result<Package, Why> {
     {
         return Err(Why::Local);
     }
-    if masked(url) != url {
+    if names_user(url) {
         return Err(Why::Credentials);
     }
     let (name, version) = named(file_name(url)).ok_or(Why::Unnamed)?;
@@ -197,7 +198,7 @@ fn from_url(dependency: &Dependency, url: &str) -> Result<Package, Why> {
 pub fn is_plain_url(url: &str) -> bool {
     let has_scheme = url.starts_with("https://") || url.starts_with("http://");
     let is_plain = |byte: u8| byte.is_ascii_graphic() && !b"\\\"'`#<>^{|}".contains(&byte);
-    has_scheme && masked(url) == url && url.len() < 4096 && url.bytes().all(is_plain)
+    has_scheme && !names_user(url) && url.len() < 4096 && url.bytes().all(is_plain)
 }
 
 fn from_index(
