@@ -5,11 +5,10 @@ length of its path and the path, the length of its source and the source (length
 no length ends a wheel. On standard output goes a line that says which Python this is, and for each file one byte (0:
 compiled, 1: not), a length and so many bytes.
 
-Python's own `compileall` does not give the same bytes twice. `marshal` marks each object that is used elsewhere too, so
-that it can be referred to; what is used elsewhere depends on what the process did before. Here every object is in use,
-by a list, while it is written. Which constants are one object depends on the names that are known already: each wheel
-has a process of its own. The order of constant sets follows from hashes: their seed is fixed, and before Python 3.11 a file
-with a set of what is hashed by its address is not compiled.
+Python's own `compileall` does not give the same bytes twice. What `marshal` writes of an object depends on where else it
+is used, and which constants are one object on the names that are known already: each wheel has a process of its own,
+which starts from the same state. The order of constant sets follows from hashes: their seed is fixed, and before Python
+3.11, from which on `marshal` sorts them, a file with a set of what is hashed by its address is not compiled.
 """
 
 import sys
@@ -32,44 +31,33 @@ if sys.flags.hash_randomization:
     os.execve(sys.executable, [sys.executable, "-s", "-S", "-B", "-X", "utf8", "-c", script], environment)
 
 Code = type(compile("", "", "exec"))
-PARTS = ("co_consts", "co_names", "co_varnames", "co_freevars", "co_cellvars", "co_filename", "co_name", "co_qualname")
-TABLES = ("co_linetable", "co_exceptiontable") if sys.version_info >= (3, 10) else ("co_lnotab", "co_code")
-# `marshal` sorts sets from 3.11 on.
 IS_SORTED = sys.version_info >= (3, 11)
 HASHED_BY_VALUE = (str, bytes, int, float, complex)
 
 
-class Unordered(Exception):
-    """A constant set whose order differs from run to run."""
-
-
 def is_ordered(value):
-    if isinstance(value, (tuple, frozenset)):
-        return all(map(is_ordered, value))
-    return isinstance(value, HASHED_BY_VALUE)
-
-
-def keep(value, kept):
-    """Puts the value, and all that it is made of, into the list."""
-    if isinstance(value, frozenset) and not IS_SORTED and not is_ordered(value):
-        raise Unordered
-    kept.append(value)
+    """Each set among the constants has the same order in each run."""
     if isinstance(value, Code):
-        for name in PARTS + TABLES:
-            keep(getattr(value, name, None), kept)
-    elif isinstance(value, (tuple, frozenset)):
-        for part in value:
-            keep(part, kept)
+        return all(map(is_ordered, value.co_consts))
+    if isinstance(value, tuple):
+        return all(map(is_ordered, value))
+    return not isinstance(value, frozenset) or all(map(is_hashed_by_value, value))
+
+
+def is_hashed_by_value(value):
+    if isinstance(value, (tuple, frozenset)):
+        return all(map(is_hashed_by_value, value))
+    return isinstance(value, HASHED_BY_VALUE)
 
 
 def compiled(path, source):
     """The contents of a `.pyc` that is not compared with its source, or None."""
     try:
         code = compile(source, path, "exec", dont_inherit=True, optimize=0)
-        kept = []
-        keep(code, kept)
+        if not IS_SORTED and not is_ordered(code):
+            return None
         return MAGIC_NUMBER + b"\1\0\0\0" + source_hash(source) + marshal.dumps(code)
-    except (Unordered, SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
         # Templates, tests of broken files, syntax of other versions: Python says so when such a file is imported.
         return None
 
@@ -105,9 +93,9 @@ def main():
     # What else might print must not do so into the answers.
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    version = "%s-%d.%d.%d" % ((sys.implementation.name,) + sys.version_info[:3])
-    line = "nbvet-bytecode 1 %s %s %s\n" % (sys.implementation.cache_tag, MAGIC_NUMBER.hex(), version)
-    answers.write(line.encode())
+    name, (major, minor, micro) = sys.implementation.name, sys.version_info[:3]
+    version = f"{name}-{major}.{minor}.{micro}"
+    answers.write(f"nbvet-bytecode 1 {sys.implementation.cache_tag} {MAGIC_NUMBER.hex()} {version}\n".encode())
     answers.flush()
     while True:
         header = os.read(0, 1)
@@ -116,15 +104,11 @@ def main():
         header += exactly(3)
         child = os.fork()
         if child == 0:
-            try:
-                wheel(header, answers)
-            except BaseException as error:
-                os.write(2, repr(error).encode())
-                os._exit(1)
-            os._exit(0)
+            wheel(header, answers)
+            return
         _, status = os.waitpid(child, 0)
         if status != 0:
-            raise SystemExit("the process of a wheel ended with status %d" % status)
+            raise SystemExit(f"the process of a wheel ended with status {status}")
 
 
 main()

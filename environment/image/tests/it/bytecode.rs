@@ -54,8 +54,7 @@ fn compile(command: Command, wheel: &mut Wheel, folder: &Path) -> Result<Bytecod
 }
 
 fn layer_of(bytecode: &mut Bytecode) -> Layer {
-    let folder = TempDir::new().unwrap().keep();
-    layer::build(&mut [Part::Bytecode(bytecode)], &folder).unwrap()
+    layer::build(&mut [Part::Bytecode(bytecode)], &env::temp_dir()).unwrap()
 }
 
 fn stored(command: Command, wheel: &mut Wheel) -> Stored {

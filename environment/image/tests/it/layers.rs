@@ -13,10 +13,8 @@ use tempfile::TempDir;
 use crate::made::Made;
 
 pub(crate) fn build(wheels: &mut [Wheel]) -> Layer {
-    let folder = TempDir::new().unwrap();
-    let folder = folder.keep();
     let mut parts: Vec<Part<'_>> = wheels.iter_mut().map(Part::Wheel).collect();
-    layer::build(&mut parts, &folder).unwrap()
+    layer::build(&mut parts, &std::env::temp_dir()).unwrap()
 }
 
 pub(crate) fn archive(layer: &Layer) -> tar::Archive<impl Read> {
@@ -285,4 +283,40 @@ fn memory_does_not_grow_with_the_wheel() {
     assert!(layer.stored.uncompressed > size, "{:?}", layer.stored);
     // Other tests run beside this one, in the same process.
     assert!(grown < 200 << 10, "{grown} KiB more");
+}
+
+const CHILD: &str = "NBVET_TEST_CHILD";
+
+/// Another process with another umask, user, time zone, locale and folder for temporary files makes the same bytes.
+#[test]
+fn the_surroundings_are_no_matter() {
+    use std::os::unix::{fs::PermissionsExt as _, process::CommandExt as _};
+    let stored = build(&mut [full().open().unwrap()]).stored;
+    if std::env::var_os(CHILD).is_some() {
+        println!("{}", stored.digest);
+        return;
+    }
+    let folder = TempDir::new().unwrap();
+    let open_to_all = fs::Permissions::from_mode(0o1777);
+    fs::set_permissions(folder.path(), open_to_all).unwrap();
+    let program = folder.path().join("it");
+    fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let is_root = status.contains("Uid:\t0\t0");
+    for (umask, zone, locale) in [("077", "Asia/Tokyo", "C"), ("000", "America/Lima", "tr_TR.UTF-8")] {
+        let mut child = std::process::Command::new("sh");
+        child.args(["-c", "umask $0; exec \"$@\"", umask]).arg(&program);
+        child.args(["--exact", "layers::the_surroundings_are_no_matter", "--nocapture"]);
+        child.envs([(CHILD, "1"), ("TZ", zone), ("LC_ALL", locale)]);
+        child.env("TMPDIR", folder.path()).current_dir("/");
+        if is_root {
+            child.uid(65_534).gid(65_534);
+        }
+        let output = child.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(
+            said.contains(&stored.digest),
+            "{umask} {zone} {locale}: {output:?}"
+        );
+    }
 }
