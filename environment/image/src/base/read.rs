@@ -53,13 +53,13 @@ pub fn probe(repository: &Repository, image: &Resolved) -> Result<Probe, BaseErr
 
 /// A layer that makes no sense may be one that was changed on its way: then that is what is wrong.
 fn cause(fault: Fault, mut blob: impl io::Read) -> Result<RegistryError, Fault> {
-    let error = match fault {
-        Fault::Read(error) => error,
-        Fault::Archive(_) => match io::copy(&mut blob, &mut io::sink()) {
-            Err(error) => error,
-            Ok(_) => return Err(fault),
+    let fault = match fault {
+        Fault::Read(error) => match error.downcast::<RegistryError>() {
+            Ok(error) => return Ok(error),
+            Err(error) => Fault::Read(error),
         },
-        other => return Err(other),
+        other => other,
     };
-    error.downcast::<RegistryError>().map_err(Fault::Read)
+    let rest = io::copy(&mut blob, &mut io::sink());
+    rest.err().and_then(|error| error.downcast().ok()).ok_or(fault)
 }
