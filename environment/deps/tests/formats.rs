@@ -266,3 +266,153 @@ fn a_pipfile_gives_what_is_not_for_development() {
         "#]],
     );
 }
+
+/// The same numbers on every machine.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).expect("it has 31 bits") % limit.max(1)
+    }
+}
+
+/// Parts that mean something in one of the formats.
+const PARTS: &[&str] = &[
+    "\"",
+    "'",
+    "[",
+    "]",
+    "{",
+    "}",
+    "=",
+    ",",
+    "\n",
+    "#",
+    ";",
+    "@",
+    "\\",
+    ":",
+    "- ",
+    "*",
+    "é",
+    "\0",
+    "==",
+    ">=1,<2",
+    "marker = \"os_name == 'nt'\"",
+    "version = \"1\"",
+    "name = \"six\"",
+    "extra = [\"x\"]",
+    "[[package]]\n",
+    "null",
+    "source = { git = \"https://h/r?rev=1#2\" }",
+    "optional = true",
+    "18446744073709551615",
+    "-r requirements.txt",
+    "python_version > '3.18446744073709551615'",
+    "&a ",
+    "*a",
+    "^1.2 || ~3",
+    "(",
+    ")",
+    " and ",
+    " or ",
+    "\u{feff}",
+];
+
+fn mutated(text: &str, numbers: &mut Numbers) -> String {
+    let mut text = text.to_owned();
+    for _ in 0..=numbers.below(4) {
+        let boundaries: Vec<usize> = text
+            .char_indices()
+            .map(|(at, _)| at)
+            .chain([text.len()])
+            .collect();
+        let from = boundaries[numbers.below(boundaries.len())];
+        let most = numbers.below(2) * 30;
+        let to = boundaries
+            .iter()
+            .copied()
+            .find(|at| *at >= from + most)
+            .unwrap_or(text.len());
+        let part = if numbers.below(3) == 0 {
+            let other = boundaries[numbers.below(boundaries.len())];
+            text[other..].chars().take(numbers.below(200)).collect()
+        } else {
+            PARTS[numbers.below(PARTS.len())].to_owned()
+        };
+        text.replace_range(from..to, &part);
+    }
+    text
+}
+
+/// One text under every name.
+struct Everywhere<'t> {
+    text: &'t str,
+    names: Vec<String>,
+}
+
+impl Source for Everywhere<'_> {
+    fn load(&mut self, file: &str) -> Result<Vec<u8>, String> {
+        self.names.push(file.to_owned());
+        Ok(self.text.as_bytes().to_vec())
+    }
+
+    fn variable(&self, _: &str) -> Option<String> {
+        None
+    }
+}
+
+#[test]
+fn broken_files_are_read_or_refused_with_a_message_that_names_them() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    let conda =
+        "channels: [a]\ndependencies:\n  - python=3.11\n  - pip:\n      - six==1.0 ; os_name == 'nt'\n";
+    let pip =
+        "six[x]>=1,<2 ; python_version < '3.9' --hash=sha256:00\n-e ./a\na @ git+https://h/r@v1#egg=a\n";
+    let mut seeds = vec![
+        ("environment.yml".to_owned(), conda.to_owned()),
+        ("requirements.txt".to_owned(), pip.to_owned()),
+    ];
+    for kind in ["uv", "poetry-1.3", "poetry-2.5", "pipenv"] {
+        for file in fs::read_dir(folder.join(kind)).expect("it is a folder") {
+            let file = file.expect("it is read");
+            let text = fs::read_to_string(file.path()).expect("it is text");
+            seeds.push((file.file_name().to_string_lossy().into_owned(), text));
+        }
+    }
+    let rounds = std::env::var("NBVET_ROUNDS")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(200);
+    let mut numbers = Numbers(20_261_129);
+    for (file, seed) in &seeds {
+        let format = Format::of(file).expect("the name tells the format");
+        let mut refused = 0;
+        for _ in 0..rounds {
+            let text = mutated(seed, &mut numbers);
+            let mut source = Everywhere {
+                text: &text,
+                names: Vec::new(),
+            };
+            match formats::read(format, file, &mut source) {
+                Ok(declared) => {
+                    shown(&declared);
+                }
+                Err(fault) => {
+                    refused += 1;
+                    let said = fault.to_string();
+                    let is_named = source.names.iter().any(|name| said.contains(&**name));
+                    assert!(is_named, "{said}\n{text}");
+                }
+            }
+        }
+        assert!(
+            refused > 0 && refused < rounds,
+            "{file}: {refused} of {rounds} refused"
+        );
+    }
+}
