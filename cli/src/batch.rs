@@ -463,7 +463,7 @@ mod tests {
             args.input.print,
             Some(&args.judge),
             &args.run,
-            args.compare.config(),
+            Further::default(),
         )
         .unwrap();
         let progress = Progress::new(2);

@@ -1,6 +1,7 @@
 //! `nbvet deps`: what notebooks need, where that was found, and what is missing, unpinned or contradicts itself; from
 //! files alone.
 
+use nbvet_render::NotebookSource;
 use nbvet_report::{ExitCode, NotebookReport, judge};
 
 use crate::{
@@ -61,8 +62,10 @@ fn one(item: &Item, minor: Option<u8>) -> Done {
     };
     let mut diagnostics = gathered.diagnostics;
     item.known.mark(&mut diagnostics);
-    let mut source = nbvet_render::NotebookSource::default();
-    source.beside = gathered.texts;
+    let source = NotebookSource {
+        beside: gathered.texts,
+        ..NotebookSource::default()
+    };
     let report = NotebookReport {
         path: shown(&item.path),
         verdict: judge(level, &diagnostics, &[], None, None),

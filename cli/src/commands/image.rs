@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use nbvet_deps::{ImageReference, dockerfile::Recipe};
 use nbvet_image::{
-    assemble::{Doing, Order, Shelf, Tools, build, choose, existing, groups, identity},
+    assemble::{Built, Doing, Order, Shelf, Tools, build, choose, existing, groups, identity},
     bytecode::Compiler,
 };
 use nbvet_report::ExitCode;
@@ -135,33 +135,42 @@ fn build_image(args: &ImageBuildArgs) -> Result<ExitCode, Stop> {
         existing(&order, &shelf, &identity).map_err(failed)?
     };
     let built = match there {
-        Some(there) => there,
-        None => {
-            output::note("byte-code", &bytecode);
-            let scratch = tempfile::tempdir().map_err(|error| UsageError::Image {
-                message: format!("a temporary folder cannot be made: {error}"),
-                hint: Some("set TMPDIR to a folder with room".to_owned()),
-            })?;
-            let progress = Progress::of_layers();
-            let doing = |doing: Doing<'_>| progress.doing(doing);
-            let tools = Tools {
-                registries: &network.registries,
-                index: &network.packages()?,
-                shelf: &shelf,
-                scratch: scratch.path(),
-                doing: &doing,
-            };
-            let built = build(&order, &tools, compiler.as_mut());
-            progress.finish();
-            built.map_err(failed)?
-        }
-    };
+        Some(there) => Ok(there),
+        None => assembled(&order, &network, &shelf, &mut compiler, &bytecode),
+    }?;
     let traffic = network.registries.traffic();
     output::print(&match args.format {
         ListFormat::Text => tell::built(&built, begun.elapsed().as_secs_f64(), traffic),
         ListFormat::Json => json(&built),
     });
     Ok(ExitCode::Passed)
+}
+
+/// Builds, and shows what is being done.
+fn assembled(
+    order: &Order<'_>,
+    network: &Network,
+    shelf: &Shelf,
+    compiler: &mut Option<Compiler>,
+    bytecode: &str,
+) -> Result<Built, Stop> {
+    output::note("byte-code", bytecode);
+    let scratch = tempfile::tempdir().map_err(|error| UsageError::Image {
+        message: format!("a temporary folder cannot be made: {error}"),
+        hint: Some("set TMPDIR to a folder with room".to_owned()),
+    })?;
+    let progress = Progress::of_layers();
+    let doing = |doing: Doing<'_>| progress.doing(doing);
+    let tools = Tools {
+        registries: &network.registries,
+        index: &network.packages()?,
+        shelf,
+        scratch: scratch.path(),
+        doing: &doing,
+    };
+    let built = build(order, &tools, compiler.as_mut());
+    progress.finish();
+    built.map_err(|error| Stop::Usage(failure(&error)))
 }
 
 /// What publishing did.

@@ -8,14 +8,14 @@ use nbvet_deps::{
 };
 use nbvet_engine::{Import, Install, Tool, Wanted, When, needs};
 use nbvet_image::base::Probe;
-use nbvet_notebook::Reading;
+use nbvet_notebook::{Notebook, Reading};
 
 /// Where nothing says for which Python a notebook was written.
 const USUAL_MINOR: u8 = 12;
 
 /// The Python 3 that ran the notebook last, as its file says.
 pub(super) fn minor_of(reading: &Reading) -> u8 {
-    let metadata = reading.notebook.as_ref().map(|notebook| notebook.metadata());
+    let metadata = reading.notebook.as_ref().map(Notebook::metadata);
     let version = metadata
         .as_ref()
         .and_then(|metadata| metadata.get("language_info")?.get("version")?.as_str());

@@ -1,5 +1,7 @@
 //! What a notebook needs, where that was looked for and what was found: the tables of `nbvet deps`.
 
+use std::fmt::Write as _;
+
 use nbvet_report::{Dependencies, Need, NeedStatus, Requirement};
 use unicode_width::UnicodeWidthStr;
 
@@ -60,8 +62,9 @@ fn needs(needs: &[Need], width: usize) -> String {
     for (need, name) in needs.iter().zip(&distributions) {
         let (sign, word) = standing(need);
         let place = need.found_at.as_deref().map_or(word.clone(), harmless);
-        out += &format!(
-            "    {sign} {}  {}  {place}{}\n",
+        let _ = writeln!(
+            out,
+            "    {sign} {}  {}  {place}{}",
             padded(&harmless(&need.module), modules),
             padded(name, names),
             paint(DIM, &cells(need)),

@@ -11,6 +11,7 @@ fn check(notebooks: Vec<NotebookReport>, sources: &[NotebookSource], notes: Note
         width: 90,
         notes,
         seconds: Some(0.42),
+        dependencies: false,
     };
     expected.assert_eq(&plain(&text(&report(notebooks), sources, &options)));
 }
@@ -431,6 +432,7 @@ fn of_thousands_of_diagnostics_the_first_are_drawn_and_all_are_told() {
         width: 90,
         notes: Notes::Shown,
         seconds: None,
+        dependencies: false,
     };
     let found = notebook("work/a.ipynb", found, Vec::new(), None, None);
     let shown = plain(&text(&report(vec![found]), &[source()], &options));

@@ -84,16 +84,14 @@ pub fn known(
     shelf: Option<&Shelf>,
 ) -> Result<(Known, Digest), Error> {
     let repository = registries.repository(reference);
-    let asked = match reference.digest() {
-        Some(digest) => digest.clone(),
-        None => {
-            let found = repository.head_manifest(reference.manifest())?;
-            found
-                .ok_or_else(|| Error::NoBase {
-                    base: reference.to_string(),
-                })?
-                .digest
-        }
+    let asked = if let Some(digest) = reference.digest() {
+        digest.clone()
+    } else {
+        let found = repository.head_manifest(reference.manifest())?;
+        let missing = || Error::NoBase {
+            base: reference.to_string(),
+        };
+        found.ok_or_else(missing)?.digest
     };
     if let Some(known) = probes.read(&asked, platform) {
         return Ok((known, asked));

@@ -47,7 +47,11 @@ impl Labels {
 }
 
 /// The configuration of the base image with further layers on it.
-pub(super) fn config(base: &[u8], layers: &[(Stored, String)], labels: &Labels) -> Result<Vec<u8>, BadConfig> {
+pub(super) fn config(
+    base: &[u8],
+    layers: &[(Stored, String)],
+    labels: &Labels,
+) -> Result<Vec<u8>, BadConfig> {
     let read: Result<Value, _> = serde_json::from_slice(base);
     let mut config = read.map_err(|error| BadConfig::NoJson(error.to_string()))?;
     let top = config

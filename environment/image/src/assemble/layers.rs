@@ -5,7 +5,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::PathBuf,
-    sync::{Mutex, mpsc},
+    sync::{Mutex, MutexGuard, PoisonError, mpsc},
     thread,
 };
 
@@ -250,17 +250,14 @@ fn make(
         }
         drop(sender);
     });
-    match failed
-        .into_inner()
-        .unwrap_or_else(std::sync::PoisonError::into_inner)
-    {
+    match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
         Some(error) => Err(error),
-        None => {
-            let done = done
-                .into_inner()
-                .unwrap_or_else(std::sync::PoisonError::into_inner);
-            Ok(done.into_iter().flatten().collect())
-        }
+        None => Ok(done
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
+            .into_iter()
+            .flatten()
+            .collect()),
     }
 }
 
@@ -268,8 +265,8 @@ fn next<'g>(receiver: &Mutex<mpsc::Receiver<Parts<'g>>>) -> Option<Parts<'g>> {
     locked(receiver).recv().ok()
 }
 
-fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The files of all wheels that are needed, by their index.
