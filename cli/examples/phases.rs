@@ -29,6 +29,7 @@ const OPTIONS: TextOptions = TextOptions {
     width: 100,
     notes: Notes::Folded,
     seconds: None,
+    dependencies: false,
 };
 const REPEATS: usize = 3;
 

@@ -85,12 +85,16 @@ impl Known {
         let there = findings(report);
         let could_tell = |label: &str| {
             let id = label.split(' ').next().unwrap_or_default();
-            catalogue::find(id).is_ok_and(|rule| {
-                // A run that ended early has not seen everything.
-                let ran = report.end == Some(RunEnd::Completed);
-                (ran || !nbvet_rules::find(id).is_some_and(|rule| matches!(rule.check, Check::Run(_))))
-                    && settings.is_on(rule)
-            })
+            // Who does not look at dependencies misses none of their findings.
+            let looked = report.dependencies.is_some() || nbvet_deps::rules::find(id).is_none();
+            looked
+                && catalogue::find(id).is_ok_and(|rule| {
+                    // A run that ended early has not seen everything.
+                    let ran = report.end == Some(RunEnd::Completed);
+                    let is_of_runs =
+                        nbvet_rules::find(id).is_some_and(|rule| matches!(rule.check, Check::Run(_)));
+                    (ran || !is_of_runs) && settings.is_on(rule)
+                })
         };
         known
             .iter()

@@ -147,6 +147,9 @@ fn help_and_version_go_to_stdout_and_succeed() {
               run       Run notebooks from a clean start and say whether they get to their end
               report    Validate notebooks and write one HTML page about them, for those who review or grade
               expect    Propose what to expect of a good notebook's values: what two runs of it agree upon
+              deps      Tell what notebooks need, where that was found, and what is missing, unpinned or
+                        contradicts itself
+              image     Plan, build and publish the image that a notebook runs in
               explain   Tell what a rule is about, why it matters and how to mend it
               rules     List all rules with their severity at each level
               schema    Print the JSON Schema of `--format json`
