@@ -492,6 +492,8 @@ pub(crate) struct DepsArgs {
     #[command(flatten)]
     pub(crate) dependencies: DependencyArgs,
     #[command(flatten)]
+    pub(crate) index: IndexArgs,
+    #[command(flatten)]
     pub(crate) judge: JudgeArgs,
 }
 

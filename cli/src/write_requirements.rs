@@ -7,12 +7,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use nbvet_deps::{Lock, target::Target};
+use nbvet_image::{index::Process, resolve::Uv};
 use nbvet_report::ExitCode;
 
 use crate::{
-    args::DepsArgs,
+    args::{DepsArgs, RegistryArgs},
     batch::Item,
     dependencies::{self, Place},
+    image::{failure, in_memory, network::Network},
     output,
     pipeline::Opened,
     usage::{UsageError, shown},
@@ -30,7 +33,7 @@ pub(crate) fn write(items: &[Item], args: &DepsArgs, minor: Option<u8>) -> Resul
     Ok(code)
 }
 
-fn one(item: &Item, _args: &DepsArgs, minor: Option<u8>) -> Result<ExitCode, UsageError> {
+fn one(item: &Item, args: &DepsArgs, minor: Option<u8>) -> Result<ExitCode, UsageError> {
     let Ok(opened) = Opened::new(&item.path, None) else {
         return Ok(ExitCode::Passed);
     };
@@ -55,17 +58,40 @@ fn one(item: &Item, _args: &DepsArgs, minor: Option<u8>) -> Result<ExitCode, Usa
         .file_name()
         .map(|name| shown(Path::new(name)))
         .unwrap_or_default();
-    create(&input, &gathered.inference.proposal(&name))?;
-    output::note(
-        "write",
-        &format!(
-            "{}: look at it, then lock it: `uv pip compile {} --generate-hashes -o {}`",
-            shown(&input),
-            shown(&input),
-            shown(&folder.join("requirements.txt")),
-        ),
-    );
-    Ok(ExitCode::Passed)
+    let proposal = gathered.inference.proposal(&name);
+    create(&input, &proposal)?;
+    output::note("write", &format!("{}: look at it", shown(&input)));
+    let output = folder.join("requirements.txt");
+    let minor = minor.unwrap_or_else(|| dependencies::minor_of(&opened.reading));
+    match locked(proposal, args, minor) {
+        Ok(lock) => {
+            let head = format!("# Made by `nbvet deps --write` from {INPUT}, for Python 3.{minor}.\n");
+            create(&output, &(head + &lock.to_string()))?;
+            output::note("write", &format!("{}: versions and hashes of it", shown(&output)));
+            Ok(ExitCode::Passed)
+        }
+        Err(error) => {
+            output::usage_error(&error);
+            Ok(ExitCode::Error)
+        }
+    }
+}
+
+/// The versions that are found now for what is proposed.
+fn locked(proposal: String, args: &DepsArgs, minor: u8) -> Result<Lock, UsageError> {
+    let network = Network::new(&RegistryArgs::default(), &args.index)?;
+    let declared = in_memory(INPUT, proposal)?;
+    // The oldest patch, and the C library that most wheels are made for: what fits there fits widely.
+    let target: Target = format!("cpython-3.{minor}.0-linux-{}-glibc2.28", std::env::consts::ARCH)
+        .parse()
+        .map_err(|error: nbvet_deps::target::BadTarget| failure(&error))?;
+    let uv = match &args.index.uv {
+        Some(uv) => Uv::at(uv),
+        None => Uv::find(&Process, INPUT),
+    };
+    let uv = uv.map_err(|error| failure(&error))?;
+    let lock = network.resolver(&uv).resolve(&declared, &target);
+    lock.map_err(|error| failure(&error))
 }
 
 /// Writes a file that is not there yet.

@@ -3,6 +3,7 @@
 
 mod diagnose;
 mod needs;
+
 mod tell;
 
 use std::{
@@ -24,6 +25,7 @@ use nbvet_image::base::Probe;
 use nbvet_notebook::Reading;
 use nbvet_report::{Dependencies, Diagnostic};
 
+pub(crate) use self::needs::minor_of;
 use crate::{config::dependencies::DependencyConfig, settings::NotebookSettings, usage::shown};
 
 /// Everything that is known of a notebook's dependencies without asking an index, a registry or a Python.
@@ -102,7 +104,7 @@ pub(crate) fn gather(
         .target
         .and_then(|target| u8::try_from(target.minor()).ok())
         .or(place.minor)
-        .unwrap_or_else(|| needs::minor_of(reading));
+        .unwrap_or_else(|| minor_of(reading));
     let inference = needs::infer(reading, &notebook, &tree, place.base, minor);
     if let Some(Detection {
         decision: Decision::BaseImageAlone,

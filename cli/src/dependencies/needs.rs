@@ -14,7 +14,7 @@ use nbvet_notebook::{Notebook, Reading};
 const USUAL_MINOR: u8 = 12;
 
 /// The Python 3 that ran the notebook last, as its file says.
-pub(super) fn minor_of(reading: &Reading) -> u8 {
+pub(crate) fn minor_of(reading: &Reading) -> u8 {
     let metadata = reading.notebook.as_ref().map(Notebook::metadata);
     let version = metadata
         .as_ref()

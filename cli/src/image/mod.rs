@@ -8,4 +8,4 @@ pub(crate) mod tell;
 
 pub(crate) use python::compiler;
 pub(crate) use refusal::failure;
-pub(crate) use source::{Prepared, Stop, prepare};
+pub(crate) use source::{Prepared, Stop, in_memory, prepare};

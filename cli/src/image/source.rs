@@ -32,6 +32,9 @@ use crate::{
 /// How long versions that were found are taken: a week.
 const TTL: std::time::Duration = std::time::Duration::from_hours(168);
 
+/// What the notebook's imports are called in messages.
+const PROPOSED: &str = "requirements.in";
+
 /// Everything that decides an image.
 pub(crate) struct Prepared {
     pub(crate) notebook: PathBuf,
@@ -225,7 +228,7 @@ fn inferred(
     target: &Target,
 ) -> Result<(Declared, String), Stop> {
     let text = gathered.inference.proposal(&gathered.notebook);
-    let declared = in_memory(text)?;
+    let declared = in_memory(PROPOSED, text)?;
     let allowed = Allowed::default();
     let mut review = Review::new(&declared, &allowed);
     review.target = Some(target);
@@ -247,10 +250,11 @@ fn inferred(
 }
 
 fn nothing() -> Result<Declared, Stop> {
-    in_memory(String::new())
+    Ok(in_memory(PROPOSED, String::new())?)
 }
 
-fn in_memory(text: String) -> Result<Declared, Stop> {
+/// A requirements file that is nowhere written down.
+pub(crate) fn in_memory(name: &str, text: String) -> Result<Declared, UsageError> {
     struct Memory(String);
 
     impl Source for Memory {
@@ -263,6 +267,6 @@ fn in_memory(text: String) -> Result<Declared, Stop> {
         }
     }
 
-    let read = formats::read(Format::Requirements, "requirements.in", &mut Memory(text));
-    read.map_err(|fault| Stop::Usage(failure(&fault)))
+    let read = formats::read(Format::Requirements, name, &mut Memory(text));
+    read.map_err(|fault| failure(&fault))
 }
