@@ -102,7 +102,7 @@ pub fn notebook_text(
     for block in &blocks {
         let _ = write!(out, "\n{block}");
     }
-    if !blocks.is_empty() {
+    if !blocks.is_empty() || (options.dependencies && notebook.dependencies.is_some()) {
         out.push('\n');
     }
     out

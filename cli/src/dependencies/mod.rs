@@ -202,12 +202,14 @@ impl Names {
 
     /// A file of the tree.
     pub(crate) fn of(&self, file: &str) -> String {
+        let file = if file.is_empty() { "./" } else { file };
         let whole = self.root.join(file);
         let Some(here) = &self.here else {
             return shown(&whole);
         };
         if let Ok(below) = whole.strip_prefix(here) {
-            return shown(below);
+            let name = shown(below);
+            return if name.is_empty() { "./".to_owned() } else { name };
         }
         match here.strip_prefix(&self.root) {
             Ok(down) => "../".repeat(down.components().count()) + file,

@@ -9,6 +9,7 @@
 
 mod baseline;
 mod config;
+mod deps;
 mod expectations;
 mod fix;
 mod golden;
