@@ -1,7 +1,9 @@
 """The measure itself: what a command leaves behind is counted, and failing commands give no figures."""
 
 import os
+import subprocess
 import sys
+import time
 import unittest
 
 import measure
@@ -24,6 +26,16 @@ class MeasureTest(unittest.TestCase):
 
     def test_cpu_of_the_command_itself_is_counted(self):
         self.assertGreater(measure.run_once(python(BURN)).cpu, 0.29)
+
+    def test_a_server_lives_on_and_is_not_waited_for(self):
+        with subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(60)"]) as server:
+            measure.SERVICES.add(server.pid)
+            begin = time.monotonic()
+            measure.run_once(python("pass"))
+            self.assertLess(time.monotonic() - begin, measure.ORPHAN_SECONDS)
+            self.assertIsNone(server.poll())
+            measure.SERVICES.discard(server.pid)
+            server.kill()
 
     def test_cpu_of_a_waited_for_child_is_counted(self):
         code = f"import subprocess, sys\nsubprocess.run([sys.executable, '-S', '-c', {BURN!r}])"
