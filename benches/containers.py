@@ -93,6 +93,10 @@ class Registry:
         sizes = [self.unpacked(layer["digest"]) for layer in manifest["layers"]]
         return list(zip(config["rootfs"]["diff_ids"], sizes, strict=True))
 
+    def bytes_of(self, repository, reference):
+        """Packed bytes of an image's layers."""
+        return sum(layer["size"] for layer in self.document(f"{repository}/manifests/{reference}")["layers"])
+
     def unpacked(self, digest):
         """Bytes of a gzipped blob once unpacked: the last four of it tell, below 4 GB."""
         name = digest.removeprefix("sha256:")
@@ -131,6 +135,16 @@ class Containers:
         }
         # What is known of blobs in registries is kept there: by it a base's layers are mounted and not sent again.
         self.env["XDG_DATA_HOME"] = str(folder / "data")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        # The storage holds its own folder mounted, and what a build that failed has left.
+        mounted = [line.split()[1] for line in Path("/proc/mounts").read_text(encoding="utf-8").splitlines()]
+        for at in reversed(mounted):
+            if Path(at).is_relative_to(self.folder):
+                subprocess.run(["umount", "--lazy", at], check=False, stdin=subprocess.DEVNULL)
 
     def storage(self, program):
         at = ["--root", self.folder / "root", "--runroot", self.folder / "run", "--storage-driver", "overlay"]

@@ -106,12 +106,11 @@ class Locks:
 class Bench:
     """Both sides, the registry between them, and a scratch folder."""
 
-    def __init__(self, nbvet, scratch, repeats):
-        self.nbvet, self.scratch, self.repeats = nbvet, scratch, repeats
+    def __init__(self, nbvet, scratch, containers, repeats):
+        self.nbvet, self.scratch, self.containers, self.repeats = nbvet, scratch, containers, repeats
         self.locks = Locks()
         maker = [sys.executable, "-B", HERE.parent / "environment/testkit/bases", "images"]
         self.layout = subprocess.run(maker, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
-        self.containers = containers.Containers(scratch / "containers")
         self.number, self.registry, self.base, self.base_id = 0, None, None, None
 
     def use(self, registry):
@@ -353,6 +352,8 @@ def storage(bench):
     for side in ("nbvet", "buildah"):
         with containers.Registry(bench.scratch / bench.fresh("registry")) as registry:
             bench.use(registry)
+            # The base counts once; what it was made from is there too, and counts for nobody.
+            others_bytes = registry.bytes_held() - registry.bytes_of(*bench.base.split("/", 1)[1].split("@"))
             images, cache = [], bench.scratch / bench.fresh("cache")
             for asked, others in NOTEBOOKS:
                 folder = bench.folder(bench.locks.text([*KERNEL, *asked], others))
@@ -365,7 +366,7 @@ def storage(bench):
                     measure.run_once(bench.theirs(folder, repository))
                     bench.containers.forget(bench.base_id)
                 images.append(registry.layers(repository, reference))
-            held[side], node[side] = registry.bytes_held(), containers.on_a_node(images)
+            held[side], node[side] = registry.bytes_held() - others_bytes, containers.on_a_node(images)
             print(f"<!-- {side} done -->", flush=True)
     print("| | nbvet | one-layer Dockerfile images by buildah | ratio |\n|---|---|---|---|")
     for words, of in (("registry, bytes of all blobs", held), ("node, unpacked, each stack once", node)):
@@ -401,8 +402,11 @@ def main():
     for program in (nbvet, "buildah", "podman"):
         print("-", subprocess.run([program, "--version"], check=True, stdout=subprocess.PIPE, text=True).stdout.strip())
     print(f"- {peers.processor()}, {len(os.sched_getaffinity(0))} cores")
-    with tempfile.TemporaryDirectory(prefix="nbvet-bench-") as scratch:
-        bench = Bench(nbvet, Path(scratch), arguments.repeats)
+    with (
+        tempfile.TemporaryDirectory(prefix="nbvet-bench-") as scratch,
+        containers.Containers(Path(scratch) / "containers") as own,
+    ):
+        bench = Bench(nbvet, Path(scratch), own, arguments.repeats)
         wheels = list(bench.locks.blocks["mid"])
         total = sum(wheel.stat().st_size for wheel in bench.locks.wheels.glob("*.whl"))
         print(f"- {len(wheels)} distributions; all wheels, with other pins, {size(total)}")
