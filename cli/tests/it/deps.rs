@@ -18,7 +18,9 @@ fn what_a_notebook_needs_is_held_against_what_its_folder_asks_for() {
     let sandbox = sandbox()
         .file("requirements.txt", "pandas==2.2.3\nscikit-learn>=1.5\n")
         .file("pyproject.toml", "[tool.ruff]\nline-length = 100\n");
-    sandbox.check(&["deps", "a.ipynb"], &expect![[r#"
+    sandbox.check(
+        &["deps", "a.ipynb"],
+        &expect![[r#"
         exit 0
         --- stdout
         ✓ Passed a.ipynb  at development · not run
@@ -36,7 +38,8 @@ fn what_a_notebook_needs_is_held_against_what_its_folder_asks_for() {
 
         1 notebook: 1 passed · 1 note · [s]
         -v shows the notes
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]

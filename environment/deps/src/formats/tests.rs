@@ -1,3 +1,5 @@
+//! Files of each format, and what is read of them.
+
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use expect_test::{Expect, expect};

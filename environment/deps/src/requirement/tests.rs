@@ -1,3 +1,5 @@
+//! Entries as they are written, and how they are taken apart.
+
 use std::fmt::Write as _;
 
 use expect_test::{Expect, expect};

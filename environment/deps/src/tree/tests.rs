@@ -1,3 +1,5 @@
+//! Ways out of a tree, none of which is taken.
+
 use std::{
     fmt::Write as _,
     fs,

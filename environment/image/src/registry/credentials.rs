@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
 use super::CredentialsError;
-use super::helper::{self, Kept};
+use super::credential_program::{self, Kept};
 use crate::http::Secret;
 
 /// No file of credentials is larger.
@@ -28,7 +28,7 @@ pub struct Credentials {
 #[derive(Debug, Clone)]
 pub(super) struct Login {
     pub(super) kind: LoginKind,
-    /// `/home/me/.docker/config.json`, for messages.
+    /// `~/.docker/config.json`, for messages.
     pub(super) from: String,
 }
 
@@ -236,14 +236,14 @@ impl<'a> Config<'a> {
     }
 
     fn ask(&self, name: &str, key: &str, registry: &str) -> Result<Option<Login>, CredentialsError> {
-        let kept = helper::get(name, registry).map_err(|why| match why {
-            helper::Failure::Name => self.wrong(
+        let kept = credential_program::get(name, registry).map_err(|why| match why {
+            credential_program::Failure::Name => self.wrong(
                 key,
                 "a name of lower-case letters, digits and `-` should stand there",
             ),
-            helper::Failure::Program(why) => CredentialsError::Helper {
+            credential_program::Failure::Program(why) => CredentialsError::Helper {
                 file: self.file.to_owned(),
-                program: helper::program(name),
+                program: credential_program::program(name),
                 registry: registry.to_owned(),
                 why,
             },
@@ -258,7 +258,7 @@ impl<'a> Config<'a> {
                     password: secret,
                 }
             },
-            from: format!("{} ({})", helper::program(name), self.file.display()),
+            from: format!("{} ({})", credential_program::program(name), self.file.display()),
         }))
     }
 

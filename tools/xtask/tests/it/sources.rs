@@ -45,7 +45,8 @@ fn code(text: &str) -> &str {
 }
 
 fn is_test(name: &str) -> bool {
-    name.contains("/tests/") || name.contains("/benches/") || name.contains("/examples/")
+    let is_of_tests = name.contains("/tests/") || name.ends_with("/tests.rs") || name.contains("/testkit/");
+    is_of_tests || name.contains("/benches/") || name.contains("/examples/")
 }
 
 /// Fails with all the places where `find` finds something.

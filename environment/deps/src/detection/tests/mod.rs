@@ -1,3 +1,5 @@
+//! Small trees, and what is decided for them.
+
 use std::{fmt::Write as _, fs, os::unix::fs::symlink, path::Path};
 
 use expect_test::{Expect, expect};
