@@ -432,10 +432,10 @@ mod tests {
             });
             read.places()
         };
-        let home = ("HOME", "/home/me");
-        expect!["/home/me/.docker/config.json, /home/me/.config/containers/auth.json"]
+        let home = ("HOME", "/h/me");
+        expect!["/h/me/.docker/config.json, /h/me/.config/containers/auth.json"]
             .assert_eq(&places(&[home]));
-        expect!["/d/config.json, /run/u/containers/auth.json, /home/me/.config/containers/auth.json"]
+        expect!["/d/config.json, /run/u/containers/auth.json, /h/me/.config/containers/auth.json"]
             .assert_eq(&places(&[
                 home,
                 ("DOCKER_CONFIG", "/d"),
