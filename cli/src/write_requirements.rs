@@ -79,7 +79,7 @@ fn one(item: &Item, args: &DepsArgs, minor: Option<u8>) -> Result<ExitCode, Usag
 
 /// The versions that are found now for what is proposed.
 fn locked(proposal: String, args: &DepsArgs, minor: u8) -> Result<Lock, UsageError> {
-    let network = Network::new(&RegistryArgs::default(), &args.index)?;
+    let network = Network::new(&RegistryArgs::default(), &args.index, false)?;
     let declared = in_memory(INPUT, proposal)?;
     // The oldest patch, and the C library that most wheels are made for: what fits there fits widely.
     let target: Target = format!("cpython-3.{minor}.0-linux-{}-glibc2.28", std::env::consts::ARCH)

@@ -47,12 +47,15 @@ pub(crate) struct ImagePlanArgs {
     /// The repository that would be built into: what it has already is not built again
     #[arg(long, value_name = "REPOSITORY")]
     pub(crate) repository: Option<String>,
-    /// Ask nobody: only what was looked up before is known
-    #[arg(long)]
+    /// Ask nobody: only what was looked up before is known. The base image is named by digest then
+    #[arg(long, conflicts_with = "repository")]
     pub(crate) offline: bool,
     /// Print the equivalent Dockerfile alone
     #[arg(long)]
     pub(crate) print_dockerfile: bool,
+    /// Write the equivalent Dockerfile and the lock beside it into a folder: all that `podman build` needs
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) write_context: Option<PathBuf>,
     /// How the plan is printed
     #[arg(long, value_enum, default_value_t = ListFormat::Text, value_name = "FORMAT")]
     pub(crate) format: ListFormat,

@@ -15,7 +15,7 @@ use crate::{
     image::{self, Prepared, Stop, failure, network::Network, prepare, tell},
     output,
     progress::Progress,
-    usage::UsageError,
+    usage::{UsageError, shown},
 };
 
 pub(crate) fn image(command: &ImageCommand) -> Result<ExitCode, UsageError> {
@@ -72,15 +72,26 @@ fn compiler(
 }
 
 fn plan(args: &ImagePlanArgs) -> Result<ExitCode, Stop> {
-    let network = Network::new(&args.source.registry, &args.source.index)?;
+    let network = Network::new(&args.source.registry, &args.source.index, args.offline)?;
     let into = args.repository.as_deref().map(repository).transpose()?;
     let shelf = into.map(|into| Shelf::of(&network.registries, &into));
     // A plan keeps nothing in the registry.
     let prepared = prepare(&args.source, &network, None)?;
-    if args.print_dockerfile {
+    if args.print_dockerfile || args.write_context.is_some() {
         let pinned = prepared.base.clone().pinned(prepared.known.digest.clone());
         let recipe = Recipe::new(pinned, prepared.target.platform().arch, &prepared.lock);
-        output::print(&recipe.context(&prepared.lock).dockerfile);
+        let context = recipe.context(&prepared.lock);
+        if let Some(folder) = &args.write_context {
+            let written = std::fs::create_dir_all(folder).and_then(|()| context.write(folder));
+            written.map_err(|error| UsageError::Image {
+                message: format!("{} cannot be written: {error}", shown(folder)),
+                hint: None,
+            })?;
+            output::note("context", &format!("written to {}", shown(folder)));
+        }
+        if args.print_dockerfile {
+            output::print(&context.dockerfile);
+        }
         return Ok(ExitCode::Passed);
     }
     let (compiler, bytecode) = compiler(&args.source, &prepared)?;
@@ -122,7 +133,7 @@ fn plan(args: &ImagePlanArgs) -> Result<ExitCode, Stop> {
 
 fn build_image(args: &ImageBuildArgs) -> Result<ExitCode, Stop> {
     let begun = Instant::now();
-    let network = Network::new(&args.source.registry, &args.source.index)?;
+    let network = Network::new(&args.source.registry, &args.source.index, false)?;
     let shelf = Shelf::of(&network.registries, &repository(&args.repository)?);
     let prepared = prepare(&args.source, &network, Some(&shelf))?;
     let (mut compiler, bytecode) = compiler(&args.source, &prepared)?;

@@ -24,11 +24,13 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    pub(crate) fn new(registry: &RegistryArgs, index: &IndexArgs) -> Result<Self, UsageError> {
+    /// `offline`: nobody is asked, and only what was looked up before is known.
+    pub(crate) fn new(registry: &RegistryArgs, index: &IndexArgs, offline: bool) -> Result<Self, UsageError> {
         let index = index_config(index);
         let options = index.http_options(HttpOptions {
             ca_files: registry.ca_files.clone(),
             insecure_hosts: registry.insecure_hosts.clone(),
+            offline,
             ..HttpOptions::default()
         });
         let http = Http::new(options).map_err(|error| failure(&error))?;
@@ -46,7 +48,7 @@ impl Network {
 
     /// Registries alone.
     pub(crate) fn of_registries(registry: &RegistryArgs) -> Result<Registries, UsageError> {
-        Self::new(registry, &IndexArgs::default()).map(|network| network.registries)
+        Self::new(registry, &IndexArgs::default(), false).map(|network| network.registries)
     }
 
     /// A folder of this machine for what is kept from one command to the next.

@@ -131,6 +131,7 @@ impl Base {
         let repository = registries.repository(reference);
         let resolved = repository.resolve(asked.as_str(), platform)?;
         let config = repository.blob_bytes(&resolved.manifest.config, LARGEST_CONFIG)?;
+        check_platform(reference, &config, platform)?;
         Ok(Self {
             repository,
             resolved,
@@ -146,4 +147,21 @@ impl Base {
         }
         Ok(prober.finish(self.resolved.fetched.descriptor.digest.as_str()))
     }
+}
+
+/// An index was asked for the platform; an image alone says in its configuration what it is for. One that does not say
+/// so is looked into like the others.
+fn check_platform(reference: &ImageReference, config: &[u8], wanted: &Platform) -> Result<(), Error> {
+    let Ok(found) = serde_json::from_slice::<Platform>(config) else {
+        return Ok(());
+    };
+    // Variants are the index's affair: many configurations name none, or another one than the index.
+    if (&found.os, &found.architecture) == (&wanted.os, &wanted.architecture) {
+        return Ok(());
+    }
+    Err(Error::OtherPlatform {
+        base: reference.to_string(),
+        found: format!("{}/{}", found.os, found.architecture),
+        wanted: wanted.to_string(),
+    })
 }

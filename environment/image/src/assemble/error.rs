@@ -14,6 +14,18 @@ pub enum Error {
         /// Its name.
         base: String,
     },
+    /// The base image is one image, for another platform.
+    #[error(
+        "the base image {base} is for {found}, not for {wanted}; name one for {wanted}, or say `--platform {found}`"
+    )]
+    OtherPlatform {
+        /// Its name.
+        base: String,
+        /// Its platform.
+        found: String,
+        /// What was asked for.
+        wanted: String,
+    },
     /// What the base image holds cannot be told.
     #[error("the base image cannot be looked into: {0}")]
     Base(#[from] base::Fault),
@@ -43,7 +55,7 @@ pub enum Error {
     Config(#[from] BadConfig),
     /// Something must be built from source.
     #[error(
-        "{} only source: assembling installs wheels and runs no code of packages. Pin a version that has a wheel for {target}, or build the Dockerfile of `nbvet image plan --print-dockerfile`",
+        "{} only source: assembling installs wheels and runs no code of packages. Pin a version that has a wheel for {target}, or build what `nbvet image plan --write-context FOLDER` writes",
         many(packages)
     )]
     NeedsBuild {

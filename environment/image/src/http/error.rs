@@ -41,6 +41,12 @@ pub enum HttpError {
         /// The host.
         host: String,
     },
+    /// Nobody is to be asked.
+    #[error("{url} would have to be asked, which `--offline` forbids: it was not looked up before")]
+    Offline {
+        /// What would be asked.
+        url: String,
+    },
     /// A redirect that is not followed.
     #[error("{url}: redirected to {to}, which is not followed: {why}")]
     Redirect {

@@ -71,6 +71,8 @@ pub struct HttpOptions {
     pub limits: Limits,
     /// What is tried again, and when.
     pub retry: Retry,
+    /// Nobody is asked: every request fails with [`HttpError::Offline`].
+    pub offline: bool,
 }
 
 impl Default for HttpOptions {
@@ -81,6 +83,7 @@ impl Default for HttpOptions {
             proxies: Proxies::from_environment(),
             limits: Limits::default(),
             retry: Retry::default(),
+            offline: false,
         }
     }
 }
@@ -122,6 +125,11 @@ impl Http {
         Ok(Self {
             inner: Arc::new(inner),
         })
+    }
+
+    /// Whether nobody may be asked.
+    pub(crate) fn is_offline(&self) -> bool {
+        self.inner.options.offline
     }
 
     /// A GET request.

@@ -121,6 +121,9 @@ impl<'a> Request<'a> {
     pub fn send(mut self) -> Result<Response, HttpError> {
         let url = std::mem::replace(&mut self.url, Err(no_url()))?;
         self.http.check_scheme(&url)?;
+        if self.http.is_offline() {
+            return Err(HttpError::Offline { url: shown_url(&url) });
+        }
         let limits = self.http.limits();
         let deadline = Instant::now() + if self.is_bulk { limits.bulk } else { limits.overall };
         let mut way = Way::new(url);

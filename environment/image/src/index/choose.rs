@@ -54,8 +54,15 @@ impl PackageIndex {
         if let Origin::Url(url) = &package.origin {
             return best(package, vec![at_url(url)], tags).ok_or_else(|| no_fit(package, target));
         }
+        let mut other = None;
         for folder in &self.folders {
-            if let Some(found) = best(package, in_folder(package, folder)?, tags) {
+            let files = in_folder(package, folder)?;
+            let of_lock = |file: &Candidate| is_possible(package, file.sha256.as_ref());
+            if !files.is_empty() && !files.iter().any(of_lock) {
+                let got = files[0].sha256.as_ref().map(ToString::to_string);
+                other = Some(other_files(package, folder.path.display().to_string(), got));
+            }
+            if let Some(found) = best(package, files, tags) {
                 return Ok(found);
             }
         }
@@ -74,6 +81,8 @@ impl PackageIndex {
                 ),
                 Some(found),
             ) => Ok(found),
+            // The folder's file is not the one that was locked: that says more than that no index has it.
+            (Err(nowhere @ IndexError::NoPackage { .. }), None) => Err(other.unwrap_or(nowhere)),
             (found, _) => found,
         }
     }
@@ -104,13 +113,8 @@ impl PackageIndex {
                 .filter(|file| is_possible(package, file.sha256.as_ref()))
                 .collect();
             if candidates.is_empty() {
-                return Err(IndexError::OtherFiles {
-                    name: package.name.clone(),
-                    version: package.version.clone(),
-                    index: shown_url(index),
-                    expected: shown_digests(&package.allowed),
-                    got: got.map_or_else(String::new, |got| got.to_string()),
-                });
+                let got = got.map(|got| got.to_string());
+                return Err(other_files(package, shown_url(index), got));
             }
             return best(package, candidates, tags).ok_or_else(|| no_fit(package, target));
         }
@@ -309,6 +313,16 @@ fn newest(package: &Package, files: &[Offered]) -> Vec<Version> {
     let of_package = versions.filter(|(name, _)| *name == package.name);
     let versions: BTreeSet<Version> = of_package.map(|(_, version)| version).collect();
     versions.into_iter().rev().take(VERSIONS_SHOWN).collect()
+}
+
+fn other_files(package: &Package, index: String, got: Option<String>) -> IndexError {
+    IndexError::OtherFiles {
+        name: package.name.clone(),
+        version: package.version.clone(),
+        index,
+        expected: shown_digests(&package.allowed),
+        got: got.unwrap_or_default(),
+    }
 }
 
 fn no_fit(package: &Package, target: &Target) -> IndexError {

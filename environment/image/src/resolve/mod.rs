@@ -52,6 +52,14 @@ pub enum ResolveError {
         /// The dependency file.
         file: String,
     },
+    /// Nobody is to be asked.
+    #[error(
+        "versions for {file} are to be found, which `--offline` forbids: none were found before; lock it: `uv pip compile --generate-hashes {file} -o requirements.lock`"
+    )]
+    Offline {
+        /// The dependency file.
+        file: String,
+    },
     /// The uv that was named cannot be run.
     #[error("{uv} cannot be run as uv: {why}")]
     BadUv {
@@ -164,6 +172,11 @@ impl Resolver<'_> {
         let question = Question::of(declared, target)?;
         if question.requirements.is_empty() {
             return Ok(Lock::default());
+        }
+        if self.http.is_offline() {
+            return Err(ResolveError::Offline {
+                file: declared.file.to_string(),
+            });
         }
         self.check_indexes()?;
         let folder = question
