@@ -1,0 +1,15 @@
+//! The commands of images, by the real binary: against a real registry, real base images and real containers.
+
+#![expect(
+    clippy::needless_raw_string_hashes,
+    reason = "expect-test writes its snapshots with hashes"
+)]
+#![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+#![expect(clippy::print_stdout, reason = "a test that cannot run here says so")]
+
+mod bases;
+mod ground;
+mod refused;
+mod same;
+mod sequence;
+mod together;
