@@ -44,6 +44,9 @@ pub(super) enum StoreError {
 struct Choice {
     filename: String,
     sha256: String,
+    /// Of the file, where that was known.
+    #[serde(default)]
+    size: Option<u64>,
     yanked: Option<String>,
 }
 
@@ -141,7 +144,7 @@ impl WheelCache {
         Ok((got, path))
     }
 
-    /// The file that a package got for a target the last time, if it is still there and its bytes are right.
+    /// The file that a package got for a target the last time, if it is still there and as long as it was.
     pub(super) fn choice(&self, package: &Package, target: &Target) -> Option<Chosen> {
         let text = fs::read(self.choice_path(package, target)).ok()?;
         let choice: Choice = serde_json::from_slice(&text).ok()?;
@@ -151,15 +154,19 @@ impl WheelCache {
         if !is_this {
             return None;
         }
-        let path = self.get(&sha256, &choice.filename)?;
+        let path = self.path(&sha256, &choice.filename);
+        let length = fs::metadata(&path).ok()?.len();
+        if choice.size.is_some_and(|size| size != length) {
+            return None;
+        }
         Some(Chosen {
             name,
             version,
             filename: choice.filename,
             sha256,
-            size: fs::metadata(&path).ok().map(|metadata| metadata.len()),
+            size: Some(length),
             yanked: choice.yanked,
-            source: Source::Cached(path),
+            source: Source::Cached(path, Box::new((package.clone(), target.clone()))),
         })
     }
 
@@ -169,6 +176,7 @@ impl WheelCache {
         let choice = Choice {
             filename: chosen.filename.clone(),
             sha256: chosen.sha256.to_string(),
+            size: chosen.size,
             yanked: chosen.yanked.clone(),
         };
         let path = self.choice_path(package, target);

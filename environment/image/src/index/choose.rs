@@ -1,6 +1,6 @@
 //! Which file a locked package gets: of those with a digest of the lock the one that fits the target best.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fs};
 
 use nbvet_deps::{
     Digest,
@@ -25,12 +25,12 @@ const MAX_PAGE: u64 = 128 << 20;
 const VERSIONS_SHOWN: usize = 5;
 
 /// A file that could be taken.
-struct Candidate {
+pub(super) struct Candidate {
     filename: String,
     sha256: Option<Digest>,
-    size: Option<u64>,
+    pub(super) size: Option<u64>,
     yanked: Option<String>,
-    source: Source,
+    pub(super) source: Source,
 }
 
 impl PackageIndex {
@@ -50,7 +50,12 @@ impl PackageIndex {
         Ok(chosen)
     }
 
-    fn candidate(&self, package: &Package, target: &Target, tags: &Tags) -> Result<Candidate, IndexError> {
+    pub(super) fn candidate(
+        &self,
+        package: &Package,
+        target: &Target,
+        tags: &Tags,
+    ) -> Result<Candidate, IndexError> {
         if let Origin::Url(url) = &package.origin {
             return best(package, vec![at_url(url)], tags).ok_or_else(|| no_fit(package, target));
         }
@@ -296,10 +301,12 @@ fn in_folder(package: &Package, folder: &Folder) -> Result<Vec<Candidate>, Index
             folder: path.clone(),
             error,
         })?;
+        // Its length decides the plan of layers: who has it here need not copy it to learn that.
+        let size = fs::metadata(&path).ok().map(|metadata| metadata.len());
         found.push(Candidate {
             filename: file.clone(),
             sha256: Some(sha256),
-            size: None,
+            size,
             yanked: None,
             source: Source::Local(path),
         });

@@ -11,15 +11,20 @@ use crate::http::{Secret, shown_url};
 impl PackageIndex {
     /// The file in the cache, whole and with the digest of the lock.
     pub(super) fn fetch_one(&self, chosen: &Chosen, progress: OnProgress<'_>) -> Result<PathBuf, IndexError> {
-        if let Source::Cached(path) = &chosen.source {
-            return Ok(path.clone());
-        }
         if let Some(path) = self.cache.get(&chosen.sha256, &chosen.filename) {
             return Ok(path);
         }
         let allowed = BTreeSet::from([chosen.sha256.clone()]);
-        self.stored(&chosen.filename, &chosen.source, chosen.size, &allowed, progress)
-            .map(|(_, path)| path)
+        let stored = match &chosen.source {
+            // What the cache had is damaged, and gone by now.
+            Source::Cached(_, of) => {
+                let (package, target) = &**of;
+                let found = self.candidate(package, target, &target.tags())?;
+                self.stored(&chosen.filename, &found.source, found.size, &allowed, progress)
+            }
+            source => self.stored(&chosen.filename, source, chosen.size, &allowed, progress),
+        };
+        stored.map(|(_, path)| path)
     }
 
     /// Stores a file whose digest is one of those allowed; tries again where an answer breaks off.
@@ -81,7 +86,7 @@ impl PackageIndex {
                 }
                 Ok(Box::new(response.into_reader()))
             }
-            Source::Local(path) | Source::Cached(path) => {
+            Source::Local(path) | Source::Cached(path, _) => {
                 let opened = fs::File::open(path).map_err(|error| IndexError::Folder {
                     folder: path.clone(),
                     error,
@@ -97,7 +102,7 @@ impl Source {
     fn shown(&self) -> String {
         match self {
             Self::Url(url) => shown(url),
-            Self::Local(path) | Self::Cached(path) => path.display().to_string(),
+            Self::Local(path) | Self::Cached(path, _) => path.display().to_string(),
         }
     }
 }

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use nbvet_deps::{
     Digest, Lock,
+    lock::Package,
     target::{Target, WheelName},
 };
 use pep440_rs::Version;
@@ -68,8 +69,9 @@ pub struct Chosen {
 /// Where a file is.
 #[derive(Debug, Clone)]
 enum Source {
-    /// In the cache, where its bytes were just found to be right.
-    Cached(PathBuf),
+    /// In the cache, of the right length; its bytes are looked at when they are needed. Most never are: the layer that
+    /// holds them is known. The package and the target find the file again where they are wrong.
+    Cached(PathBuf, Box<(Package, Target)>),
     Local(PathBuf),
     /// With credentials where they belong to the same server.
     Url(Secret),

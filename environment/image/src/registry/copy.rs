@@ -6,7 +6,10 @@ use nbvet_deps::Digest;
 
 use super::manifest::{Descriptor, Document, Fetched};
 use super::{RegistryError, Repository, Source};
+use crate::index::parallel;
 
+/// Blobs that are copied at a time.
+const BLOBS: usize = 4;
 /// More images than any index has that is still of use.
 const MOST_IMAGES: usize = 200;
 
@@ -50,7 +53,10 @@ impl Repository {
     /// Everything that a manifest names.
     fn copy_content(&self, from: &Fetched, to: &Self) -> Result<(), RegistryError> {
         match &from.document {
-            Document::Manifest(manifest) => manifest.blobs().try_for_each(|blob| self.copy_blob(blob, to)),
+            Document::Manifest(manifest) => {
+                let blobs: Vec<&Descriptor> = manifest.blobs().collect();
+                parallel::each(&blobs, BLOBS, |blob| self.copy_blob(blob, to)).map(drop)
+            }
             Document::Index(index) if index.manifests.len() > MOST_IMAGES => Err(RegistryError::Unusable {
                 image: self.image(),
                 why: format!(

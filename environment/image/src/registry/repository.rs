@@ -11,6 +11,10 @@ use super::manifest::{self, ACCEPTED, Descriptor, Document, Fetched, LARGEST, Ma
 use super::tags::is_tag;
 use super::{Registries, RegistryError, challenge};
 use crate::http::{Http, HttpError, Request, Response, is_same_server};
+use crate::index::parallel;
+
+/// Blobs that are asked for at a time.
+const QUESTIONS: usize = 8;
 
 /// A repository of a registry.
 #[derive(Debug, Clone)]
@@ -221,10 +225,15 @@ impl Repository {
             what: descriptor.digest.to_string(),
         };
         match document {
-            Document::Manifest(manifest) => manifest.blobs().try_for_each(|blob| {
-                let is_there = self.has_blob_at_last(blob)?;
-                is_there.then_some(()).ok_or_else(|| missing(blob))
-            }),
+            Document::Manifest(manifest) => {
+                // An image of many layers would else wait for as many answers, one after another.
+                let blobs: Vec<&Descriptor> = manifest.blobs().collect();
+                let found = parallel::each(&blobs, QUESTIONS, |blob| {
+                    let is_there = self.has_blob_at_last(blob)?;
+                    is_there.then_some(()).ok_or_else(|| missing(blob))
+                });
+                found.map(drop)
+            }
             Document::Index(index) => index.manifests.iter().try_for_each(|child| {
                 let found = self.head_manifest(child.digest.as_str())?;
                 found.map(drop).ok_or_else(|| missing(child))

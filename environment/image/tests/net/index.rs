@@ -505,16 +505,19 @@ fn a_damaged_file_of_the_cache_is_fetched_again() {
     let server = demo(|_| answer(200, &[], "abc"));
     let machine = Machine::new(&[&server.url("/simple")]);
     let lock = lock(&[("demo==1", &["abc"])]);
-    let (_, path) = machine.get(&lock).unwrap().remove(0);
-    fs::write(&path, "ab").unwrap();
-    machine.check(
-        &lock,
-        &[],
-        &expect![[r#"
-            demo-1-py3-none-any.whl abc
-        "#]],
-    );
-    assert_eq!(server.lines().len(), 4);
+    // Of another length, and of the same.
+    for (damaged, asked) in [("ab", 4), ("abd", 6)] {
+        let (_, path) = machine.get(&lock).unwrap().remove(0);
+        fs::write(&path, damaged).unwrap();
+        machine.check(
+            &lock,
+            &[],
+            &expect![[r#"
+                demo-1-py3-none-any.whl abc
+            "#]],
+        );
+        assert_eq!(server.lines().len(), asked, "{damaged}");
+    }
 }
 
 #[test]
