@@ -100,6 +100,7 @@ fn plan(args: &ImagePlanArgs) -> Result<ExitCode, Stop> {
     let identity = identity(&order, python);
     let mut told = tell::Plan::new(&prepared, identity.clone(), bytecode);
     if let Some(shelf) = &shelf {
+        told.looked = true;
         let found = existing(&order, shelf, &identity).map_err(|error| failure(&error))?;
         told.image = found.map(|found| found.image);
     }

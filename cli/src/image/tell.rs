@@ -29,6 +29,9 @@ pub(crate) struct Plan {
     /// The image, where the repository has it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) image: Option<String>,
+    /// A repository was named in which it would be.
+    #[serde(skip)]
+    pub(crate) looked: bool,
     /// The layers, where it is known which there would be.
     pub(crate) layers: Vec<Told>,
     pub(crate) shadowed: Vec<Shadowed>,
@@ -48,6 +51,7 @@ impl Plan {
             bytecode,
             identity,
             image: None,
+            looked: false,
             layers: Vec::new(),
             shadowed: nbvet_image::assemble::shadowed(&prepared.known.probe, &prepared.lock),
         }
@@ -68,7 +72,8 @@ impl Plan {
         line("identity", &self.identity.to_string());
         match &self.image {
             Some(image) => line("image", &format!("{image} is there: nothing would be built")),
-            None => line("image", "not there"),
+            None if self.looked => line("image", "not there"),
+            None => line("image", "not looked for: name its repository with `--repository`"),
         }
         out += &shadowed_text(&self.shadowed);
         out += &layers_text(&self.layers);

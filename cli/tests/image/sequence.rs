@@ -385,7 +385,7 @@ fn a_plan_that_may_ask_nobody_knows_what_was_looked_up_before() {
         for        cpython-3.11.2-linux-x86_64-glibc2.36
         byte-code [way]
         identity   [digest]
-        image      not there
+        image      not looked for: name its repository with `--repository`
         shadows    six 1.16.0 of the base; 1.17.0 is imported
           + [size]  attrs 26.1.0
           + [size]  jsonpointer 3.0.0
