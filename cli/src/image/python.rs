@@ -1,6 +1,6 @@
 //! The Python that compiles packages: one of the base's version on this machine, or the base's own in a container.
 
-use std::{process::Command, time::Duration};
+use std::{path::PathBuf, process::Command, time::Duration};
 
 use nbvet_deps::{PinnedImage, target::Target};
 use nbvet_image::{
@@ -52,7 +52,10 @@ fn auto(target: &Target) -> (Option<Compiler>, String) {
         "python3".to_owned(),
         "python".to_owned(),
     ] {
-        let mut command = Command::new(&name);
+        let Some(python) = on_path(&name) else {
+            continue;
+        };
+        let mut command = Command::new(python);
         command.args(ARGUMENTS);
         // What is not there, or is no Python, is no fault: the next may be.
         let Ok(compiler) = Compiler::start(command, LIMIT) else {
@@ -67,6 +70,16 @@ fn auto(target: &Target) -> (Option<Compiler>, String) {
         "none: there is no Python 3.{minor} here, so notebooks start slower; `--bytecode base` takes the base image's own"
     );
     (None, told)
+}
+
+/// A program by its name, in the absolute folders of PATH: what lies in the folder that the user stands in may be
+/// anybody's.
+fn on_path(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    let mut files = std::env::split_paths(&path)
+        .filter(|folder| folder.is_absolute())
+        .map(|folder| folder.join(name));
+    files.find(|file| file.is_file())
 }
 
 /// The base image's Python, without network and as nobody in particular.

@@ -100,19 +100,24 @@ pub fn known(
     let digest = base.resolved.fetched.descriptor.digest.clone();
     let tag = format!("probe-{}", digest.hex());
     let kept = shelf.map(|shelf| shelf.bytes(&tag)).transpose()?.flatten();
-    let probe = match kept.as_deref().and_then(Probe::from_json) {
-        Some(probe) if probe.image == digest.as_str() => probe,
-        _ => {
-            let probe = base.probe()?;
-            if let Some(shelf) = shelf {
-                shelf.keep_bytes(&tag, PROBE_TYPE, &probe.to_json())?;
-            }
-            probe
-        }
-    };
+    let layers = base.resolved.manifest.layers.len();
+    let kept = kept.as_deref().and_then(Probe::from_json);
+    if let Some(probe) = kept.filter(|probe| probe.image == digest.as_str()) {
+        // The word of whoever can push there counts there, and is not carried to other repositories.
+        let known = Known {
+            digest,
+            layers,
+            probe,
+        };
+        return Ok((known, asked));
+    }
+    let probe = base.probe()?;
+    if let Some(shelf) = shelf {
+        shelf.keep_bytes(&tag, PROBE_TYPE, &probe.to_json())?;
+    }
     let known = Known {
         digest,
-        layers: base.resolved.manifest.layers.len(),
+        layers,
         probe,
     };
     // A full disk costs the next command a look into the registry, and nothing else.

@@ -7,7 +7,11 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use nbvet_deps::{Declared, Lock, target::Target};
+use nbvet_deps::{
+    Declared, Dependency, Digest, Hash, Lock, Specifier, Wanted,
+    lock::{Origin, Package},
+    target::Target,
+};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -61,7 +65,7 @@ impl Locks<'_> {
             return Ok((lock, Came::Complete));
         }
         let key = key(declared, target, indexes);
-        if let Some(lock) = self.kept(&key)? {
+        if let Some(lock) = self.kept(&key)?.filter(|lock| fits(lock, declared, target)) {
             return Ok((lock, Came::Kept));
         }
         let lock = find()?;
@@ -109,6 +113,41 @@ impl Locks<'_> {
     }
 }
 
+/// A kept lock has all that is asked for, in versions and with digests that are allowed, and nothing of a URL that
+/// nobody named: what lies in a registry is the word of whoever can push there.
+fn fits(lock: &Lock, declared: &Declared, target: &Target) -> bool {
+    let holds = |entry: &&Dependency| entry.marker.evaluate(&target.markers(), &[]);
+    let entries = || declared.entries.iter().filter(holds);
+    let is_there = |entry: &Dependency| match (&entry.name, &entry.wanted) {
+        (Some(name), Wanted::Index(_)) => entry.constraint || lock.get(name).is_some(),
+        _ => true,
+    };
+    let is_allowed = |entry: &Dependency| {
+        let package = entry.name.as_ref().and_then(|name| lock.get(name));
+        package.is_none_or(|package| {
+            let versions = match &entry.wanted {
+                Wanted::Index(specifiers) => specifiers.iter().all(|specifier| match specifier {
+                    Specifier::Version(version) => version.contains(&package.version),
+                    Specifier::Arbitrary(text) => *text == package.version.to_string(),
+                }),
+                _ => true,
+            };
+            let is_named = |digest: &Digest| {
+                let named = |hash: &Hash| hash.digest.eq_ignore_ascii_case(digest.hex());
+                entry.hashes.iter().any(named)
+            };
+            versions && (entry.hashes.is_empty() || package.allowed.iter().all(is_named))
+        })
+    };
+    let is_named = |package: &Package| match &package.origin {
+        Origin::Index => true,
+        Origin::Url(url) => {
+            entries().any(|entry| matches!(&entry.wanted, Wanted::Url(named) if named == url))
+        }
+    };
+    entries().all(|entry| is_there(entry) && is_allowed(entry)) && lock.packages().iter().all(is_named)
+}
+
 fn write(folder: &Path, file: &Path, bytes: &[u8]) -> std::io::Result<()> {
     fs::create_dir_all(folder)?;
     let new = tempfile::NamedTempFile::new_in(folder)?;
@@ -138,6 +177,9 @@ fn key(declared: &Declared, target: &Target, indexes: &[String]) -> String {
     field(&target.to_string());
     for index in indexes {
         field(index);
+    }
+    for (_, option) in &declared.options {
+        field(&option.to_string());
     }
     for entry in &declared.entries {
         field(if entry.constraint { "-c" } else { "-r" });

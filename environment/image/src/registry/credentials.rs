@@ -433,14 +433,10 @@ mod tests {
             read.places()
         };
         let home = ("HOME", "/h/me");
-        expect!["/h/me/.docker/config.json, /h/me/.config/containers/auth.json"]
-            .assert_eq(&places(&[home]));
-        expect!["/d/config.json, /run/u/containers/auth.json, /h/me/.config/containers/auth.json"]
-            .assert_eq(&places(&[
-                home,
-                ("DOCKER_CONFIG", "/d"),
-                ("XDG_RUNTIME_DIR", "/run/u"),
-            ]));
+        expect!["/h/me/.docker/config.json, /h/me/.config/containers/auth.json"].assert_eq(&places(&[home]));
+        expect!["/d/config.json, /run/u/containers/auth.json, /h/me/.config/containers/auth.json"].assert_eq(
+            &places(&[home, ("DOCKER_CONFIG", "/d"), ("XDG_RUNTIME_DIR", "/run/u")]),
+        );
         expect!["/a.json"].assert_eq(&places(&[home, ("REGISTRY_AUTH_FILE", "/a.json")]));
     }
 

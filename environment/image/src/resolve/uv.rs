@@ -39,7 +39,8 @@ impl Uv {
         let mut pythons = ["python3", "python"]
             .iter()
             .filter_map(|name| on_path(surroundings, name));
-        let as_module = pythons.find_map(|python| Self::asked(python, vec!["-m".into(), "uv".into()]).ok());
+        let as_module =
+            pythons.find_map(|python| Self::asked(python, vec!["-I".into(), "-m".into(), "uv".into()]).ok());
         as_module.ok_or_else(|| ResolveError::NoUv {
             file: file.to_owned(),
         })
@@ -64,6 +65,8 @@ impl Uv {
         };
         let mut command = uv.command();
         command.arg("--version");
+        // Nothing of the folder that the user stands in is looked at, nor imported.
+        command.current_dir(std::env::temp_dir());
         let bad = |why: String| ResolveError::BadUv {
             uv: uv.to_string(),
             why,
