@@ -9,7 +9,7 @@ use crate::{
     batch::{Batch, Done, Item, without_verdict},
     dependencies::{self, Place},
     fixing::Fixes,
-    pipeline::{Opened, unreadable_folder},
+    pipeline::{self, Opened, unreadable_folder},
     settings::Further,
     usage::{UsageError, shown},
     write_requirements,
@@ -52,7 +52,11 @@ fn one(item: &Item, minor: Option<u8>) -> Done {
         Ok(opened) => opened,
         Err(failure) => return without_verdict(&item.path, level, failure),
     };
+    if opened.reading.notebook.is_none() {
+        return pipeline::lint(item);
+    }
     let place = Place {
+        building: true,
         minor,
         ..Place::default()
     };

@@ -13,7 +13,7 @@ use super::Names;
 /// nothing else of it is anybody's to see.
 pub(super) fn diagnostics(
     findings: &[Finding],
-    settings: &Settings,
+    grading: &Grading<'_>,
     names: &Names,
     tree: &mut Tree,
     texts: &mut BTreeMap<String, String>,
@@ -24,7 +24,7 @@ pub(super) fn diagnostics(
     };
     let mut told: Vec<Diagnostic> = findings
         .iter()
-        .filter_map(|finding| diagnostic(finding, settings, names, &mut lines))
+        .filter_map(|finding| diagnostic(finding, grading, names, &mut lines))
         .collect();
     told.sort_by(|left, right| order(left).cmp(&order(right)));
     let by_name = lines.shown(names, &told);
@@ -43,12 +43,12 @@ fn order(found: &Diagnostic) -> (Option<&str>, u32, &str) {
 
 fn diagnostic(
     finding: &Finding,
-    settings: &Settings,
+    grading: &Grading<'_>,
     names: &Names,
     lines: &mut Lines<'_>,
 ) -> Option<Diagnostic> {
     let rule = &finding.rule.meta;
-    let severity = severity(finding, settings);
+    let severity = grading.severity(finding);
     let mut location = |place: &requirements::Place| lines.location(place, names);
     let labels = finding
         .labels
@@ -68,7 +68,7 @@ fn diagnostic(
             name: Cow::Borrowed(rule.name),
         },
         severity,
-        fault: severity == Severity::Error && is_refusal(rule, settings),
+        fault: severity == Severity::Error && grading.is_refusal(rule),
         message: hidden(&finding.message),
         explanation: Some(hidden(&finding.explanation)).filter(|text| !text.is_empty()),
         help: Some(hidden(&finding.help)).filter(|text| !text.is_empty()),
@@ -81,19 +81,32 @@ fn diagnostic(
     })
 }
 
-fn severity(finding: &Finding, settings: &Settings) -> Severity {
-    let rule = &finding.rule.meta;
-    let severity = settings.severity(rule, false, false);
-    let is_named = settings.named.contains_key(rule.id) || settings.configured.contains_key(rule.id);
-    match finding.at_most {
-        Some(most) if !is_named => severity.min(most),
-        _ => severity,
-    }
+/// How much findings count.
+pub(super) struct Grading<'s> {
+    pub(super) settings: &'s Settings,
+    /// Something is to be built; see [`super::Place`].
+    pub(super) building: bool,
 }
 
-/// It is refused at every level: the rule is one of those, or a switch that was set names it.
-fn is_refusal(rule: &RuleMeta, settings: &Settings) -> bool {
-    rule.row == Row::Refused || settings.flags.raise(rule)
+impl Grading<'_> {
+    fn severity(&self, finding: &Finding) -> Severity {
+        let (rule, settings) = (&finding.rule.meta, self.settings);
+        let severity = settings.severity(rule, false, false);
+        if settings.named.contains_key(rule.id) || settings.configured.contains_key(rule.id) {
+            return severity;
+        }
+        let severity = if rule.row == Row::Refused && !self.is_refusal(rule) {
+            Row::Unpinned.severities()[settings.level as usize]
+        } else {
+            severity
+        };
+        finding.at_most.map_or(severity, |most| severity.min(most))
+    }
+
+    /// It is refused at every level: the rule is one of those, or a switch that was set names it.
+    fn is_refusal(&self, rule: &RuleMeta) -> bool {
+        (rule.row == Row::Refused && self.building) || self.settings.flags.raise(rule)
+    }
 }
 
 /// Rules mask credentials of URLs themselves; tokens may stand anywhere.

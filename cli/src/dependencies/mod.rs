@@ -25,6 +25,7 @@ use nbvet_image::base::Probe;
 use nbvet_notebook::Reading;
 use nbvet_report::{Dependencies, Diagnostic};
 
+use self::diagnose::Grading;
 pub(crate) use self::needs::minor_of;
 use crate::{config::dependencies::DependencyConfig, settings::NotebookSettings, usage::shown};
 
@@ -47,6 +48,9 @@ pub(crate) struct Gathered {
 pub(crate) struct Place<'a> {
     /// The Python and platform of its image.
     pub(crate) target: Option<&'a Target>,
+    /// Something is to be built from it, or is asked about that: what must not be built from is refused at every level.
+    /// Where a notebook was run in another environment, that grades as lines that are not pinned.
+    pub(crate) building: bool,
     /// What the base image holds.
     pub(crate) base: Option<&'a Probe>,
     /// The base image as it was named.
@@ -115,7 +119,16 @@ pub(crate) fn gather(
         findings.extend((!elsewhere.is_empty()).then(|| rules::none_found(&elsewhere)));
     }
     let mut texts = BTreeMap::new();
-    let diagnostics = diagnose::diagnostics(&findings, &settings.engine, &names, &mut tree, &mut texts);
+    let diagnostics = diagnose::diagnostics(
+        &findings,
+        &Grading {
+            settings: &settings.engine,
+            building: place.building,
+        },
+        &names,
+        &mut tree,
+        &mut texts,
+    );
     let told = tell::told(detection.as_ref(), declared.as_ref(), &inference, &names);
     Ok(Gathered {
         detection,

@@ -20,7 +20,12 @@ pub(super) fn told(
     inference: &Inference,
     names: &Names,
 ) -> Dependencies {
-    let entries = declared.map(Entries::new);
+    let alone = matches!(
+        detection.map(|detection| &detection.decision),
+        Some(Decision::BaseImageAlone | Decision::Inferred)
+    );
+    let unknown = || (!alone).then_some(Entries::UNKNOWN);
+    let entries = declared.map(Entries::new).or_else(unknown);
     let looks = detection.iter().flat_map(|detection| &detection.looked_at);
     let looked_at = looks.map(|look| LookedAt {
         file: names.of(&look.file),
@@ -104,6 +109,17 @@ struct Entries<'d> {
     by_name: BTreeMap<String, &'d Dependency>,
     /// Everything that is installed stands in it.
     is_whole: bool,
+    /// What it asks for is known by name: no conda package, no code, no address without a name.
+    tell_all: bool,
+}
+
+impl Entries<'_> {
+    /// Of a file that only a run of its commands, or another reading, would tell.
+    const UNKNOWN: Self = Self {
+        by_name: BTreeMap::new(),
+        is_whole: false,
+        tell_all: false,
+    };
 }
 
 impl<'d> Entries<'d> {
@@ -114,6 +130,7 @@ impl<'d> Entries<'d> {
         Self {
             by_name: named.collect(),
             is_whole: declared.format.is_lock() || all_hashed,
+            tell_all: declared.unread.is_empty() && wanted().all(|entry| entry.name.is_some()),
         }
     }
 
@@ -171,9 +188,8 @@ fn need(module: &Inferred, entries: Option<&Entries<'_>>, names: &Names) -> Opti
         }
         None => distribution,
     };
-    if status == NeedStatus::Missing
-        && entries.is_some_and(|entries| brings(entries, distribution.as_deref()))
-    {
+    let brought = |entries: &Entries<'_>| !entries.tell_all || brings(entries, distribution.as_deref());
+    if status == NeedStatus::Missing && entries.is_some_and(brought) {
         status = NeedStatus::Unsure;
     }
     if matches!(status, NeedStatus::Missing | NeedStatus::Unknown) && module.need != Needed::Needed {

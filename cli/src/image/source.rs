@@ -7,7 +7,7 @@ use nbvet_deps::{
     detection::{Decision, Needs},
     formats,
     policy::{Allowed, BaseImage, Review},
-    requirements::Source,
+    requirements::{Opt, Source},
     rules,
     target::Target,
 };
@@ -17,7 +17,7 @@ use nbvet_image::{
     resolve::Uv,
 };
 use nbvet_render::{TextOptions, notebook_text};
-use nbvet_report::{ExitCode, NotebookReport, judge};
+use nbvet_report::{ExitCode, NeedStatus, NotebookReport, judge};
 
 use super::{failure, network::Network};
 use crate::{
@@ -84,7 +84,14 @@ pub(crate) fn prepare(
         message: failure.message,
         hint: failure.hint,
     })?;
+    if opened.reading.notebook.is_none() {
+        return Err(Stop::Usage(UsageError::Image {
+            message: format!("{} is no notebook", shown(&notebook)),
+            hint: Some("`nbvet lint` says what is wrong with it".to_owned()),
+        }));
+    }
     let place = Place {
+        building: true,
         target: Some(&target),
         base: Some(&known.probe),
         base_image: Some(BaseImage {
@@ -97,7 +104,9 @@ pub(crate) fn prepare(
     let gathered = dependencies::gather(&notebook, &opened.reading, &settings, place)
         .map_err(|message| UsageError::Image { message, hint: None })?;
     judged(&notebook, &gathered, &settings)?;
+    tell_missing(&gathered);
     let (declared, from) = declared(&gathered, &settings, &target)?;
+    check_indexes(&declared, network)?;
     let locks = Locks {
         folder: network.folder("locks"),
         shelf,
@@ -189,6 +198,54 @@ fn judged(notebook: &std::path::Path, gathered: &Gathered, settings: &NotebookSe
     output::print(&notebook_text(&report, Some(&source), &options));
     output::note("image", "refused before anything was built");
     Err(Stop::Refused(report.verdict.exit_code))
+}
+
+/// Says what the notebook will not find in the image: it cannot start there.
+fn tell_missing(gathered: &Gathered) {
+    let is_inferred = matches!(
+        gathered.detection.as_ref().map(|detection| &detection.decision),
+        Some(Decision::Inferred)
+    );
+    let missing = gathered
+        .told
+        .needs
+        .iter()
+        .filter(|need| need.status == NeedStatus::Missing);
+    for need in missing.filter(|_| !is_inferred) {
+        let distribution = need.distribution.as_ref().or(need.candidates.first());
+        let of = distribution.map_or_else(String::new, |name| format!(" ({name})"));
+        output::warning(&format!(
+            "`{}`{of} is neither in the base image nor asked for: the notebook imports it",
+            need.module
+        ));
+    }
+}
+
+/// Indexes that the file names, though they may stand there, are no settings of this command: what it says is where
+/// packages come from.
+fn check_indexes(declared: &Declared, network: &Network) -> Result<(), Stop> {
+    let asked = network.indexes();
+    let is_index = |opt: Opt| matches!(opt, Opt::IndexUrl | Opt::ExtraIndexUrl | Opt::FindLinks);
+    let named = declared.options.iter().filter(|(_, given)| is_index(given.opt));
+    for (place, given) in named {
+        let url = given.value.as_deref().unwrap_or_default();
+        let shown = nbvet_deps::masked(url);
+        let same = |known: &String| known.trim_end_matches('/') == shown.trim_end_matches('/');
+        if !asked.iter().any(same) {
+            return Err(Stop::Usage(UsageError::Image {
+                message: format!(
+                    "{}:{} names the index {shown}, and packages are looked for at {}",
+                    place.file,
+                    place.line,
+                    asked.join(", ")
+                ),
+                hint: Some(format!(
+                    "if that index is meant: `--index-url {shown}`, once for each index, the first first"
+                )),
+            }));
+        }
+    }
+    Ok(())
 }
 
 /// What is asked for, and where that comes from.

@@ -107,7 +107,7 @@ fn a_proposal_is_written_once_and_overwrites_nothing() {
 }
 
 #[test]
-fn validate_names_what_dependency_files_lack_and_lint_does_not_look() {
+fn where_a_notebook_runs_elsewhere_refusals_grade_and_where_something_is_built_they_stand() {
     let sandbox = Sandbox::new()
         .file("a.ipynb", &notebook(&["x = 1\nassert x == 1"]))
         .file("requirements.txt", "-r ../other.txt\n");
@@ -116,8 +116,26 @@ fn validate_names_what_dependency_files_lack_and_lint_does_not_look() {
     let Some(python) = crate::python::python() else {
         return;
     };
-    let validate = sandbox.output(&["validate", "a.ipynb", "--python", &python]);
-    let told = String::from_utf8_lossy(&validate.stdout).into_owned();
-    assert_eq!(validate.status.code(), Some(1), "{told}");
-    assert!(told.contains("NB907"), "{told}");
+    for (command, level, expected) in [
+        ("validate", "development", 0),
+        ("validate", "production", 1),
+        ("deps", "learning", 1),
+    ] {
+        let mut arguments = vec![command, "a.ipynb", "--level", level, "-v"];
+        if command == "validate" {
+            arguments.extend(["--python", &python]);
+        }
+        let output = sandbox.output(&arguments);
+        let told = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(output.status.code(), Some(expected), "{command} {level} {told}");
+        assert!(told.contains("NB907"), "{told}");
+    }
+}
+
+#[test]
+fn what_is_no_notebook_has_no_dependencies_that_could_pass() {
+    let sandbox = Sandbox::new().file("a.ipynb", "no json");
+    let output = sandbox.output(&["deps", "a.ipynb"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("NB921"));
 }

@@ -90,7 +90,7 @@ fn standing(need: &Need) -> (String, String) {
     match need.status {
         NeedStatus::Declared => (paint(GREEN, "✓"), "declared".to_owned()),
         NeedStatus::InBase => (paint(GREEN, "✓"), "in the base image".to_owned()),
-        NeedStatus::Unsure => (paint(DIM, "·"), "perhaps brought along".to_owned()),
+        NeedStatus::Unsure => (paint(DIM, "·"), "not named; may come along".to_owned()),
         NeedStatus::Optional => (paint(DIM, "·"), "not declared; only tried".to_owned()),
         NeedStatus::Missing => (paint(RED, "✗"), paint(RED, "missing")),
         NeedStatus::Unknown => (paint(YELLOW, "?"), paint(YELLOW, "which distribution?")),
