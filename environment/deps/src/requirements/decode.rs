@@ -50,25 +50,25 @@ fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<String, String> {
     String::from_utf16(&units).map_err(|_| "it is not UTF-16".to_owned())
 }
 
-/// `coding: latin-1` in a comment that is one of the first two lines.
+/// `coding: latin-1` in a comment that is one of the first two lines. By pip's `coding[:=]\s*([-\w.]+)`, which is matched
+/// on bytes: white space and letters are those of ASCII alone.
 fn declared(bytes: &[u8]) -> Option<String> {
-    bytes.split(|byte| *byte == b'\n').take(2).find_map(|line| {
-        let line = str::from_utf8(line).ok().filter(|line| line.starts_with('#'))?;
-        let mut rest = line;
-        while let Some(at) = rest.find("coding") {
-            rest = &rest[at + "coding".len()..];
-            if let Some(after) = rest.strip_prefix([':', '=']) {
-                let name: String = after
-                    .trim_start()
-                    .chars()
-                    .take_while(|c| c.is_alphanumeric() || ['-', '_', '.'].contains(c))
-                    .collect();
-                if !name.is_empty() {
-                    return Some(name.to_ascii_lowercase());
-                }
-            }
-        }
-        None
+    let mut lines = bytes.split(|byte| *byte == b'\n').take(2);
+    lines.find_map(|line| line.starts_with(b"#").then(|| coding(line))?)
+}
+
+fn coding(line: &[u8]) -> Option<String> {
+    let is_space = |byte: &u8| byte.is_ascii_whitespace() || *byte == b'\x0b';
+    let is_of_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
+    let word = b"coding";
+    (0..line.len()).find_map(|at| {
+        let [b':' | b'=', after @ ..] = line[at..].strip_prefix(word)? else {
+            return None;
+        };
+        let blank = after.iter().take_while(|byte| is_space(byte)).count();
+        let name = after[blank..].iter().copied().take_while(is_of_name);
+        let name: String = name.map(|byte| char::from(byte.to_ascii_lowercase())).collect();
+        (!name.is_empty()).then_some(name)
     })
 }
 
@@ -90,6 +90,30 @@ mod tests {
         assert_eq!(
             text(b"# coding=koi8-r\n"),
             Err("it says that it is written in koi8-r: write it in UTF-8".to_owned())
+        );
+    }
+    #[test]
+    fn an_encoding_is_told_in_ascii_alone() {
+        // Read as Latin-1, as once it was, U+2028 ends no line, and what stands behind it is a comment.
+        let hidden = "# \u{2028}evil\n";
+        for (first, expected) in [
+            ("# coding:\u{3000}latin-1\n", Ok(hidden)),
+            ("# coding:\u{a0}latin-1\n", Ok(hidden)),
+            (" # coding: latin-1\n", Ok(hidden)),
+            ("# coding:\u{3b1}\n", Ok(hidden)),
+            ("# coding:! coding=\x0b utf-8\u{3b1}\n", Ok(hidden)),
+            (
+                "# \u{3b1} coding:koi8\n",
+                Err("it says that it is written in koi8: write it in UTF-8"),
+            ),
+        ] {
+            let read = decode(format!("{first}{hidden}").as_bytes());
+            let behind = read.as_ref().map(|text| text.strip_prefix(first).unwrap_or(text));
+            assert_eq!(behind.map_err(String::as_str), expected, "{first}");
+        }
+        assert_eq!(
+            decode(b"# \xE9 coding: latin-1\n").as_deref(),
+            Ok("# \u{e9} coding: latin-1\n")
         );
     }
 }
