@@ -16,6 +16,7 @@ pub use review::{Allowed, BaseImage, Installed, Release, Releases, Review};
 pub(crate) use finding::{at, code, count, each, labelled};
 pub(crate) use forms::{Form, Unclear, contradiction, forms_by_name};
 pub(crate) use macros::rule;
+pub(crate) use review::MOST_MARKERS;
 pub(crate) use url::{credential, is_local_url, same_place};
 pub(crate) use versions::{in_range, listed, takes_all};
 

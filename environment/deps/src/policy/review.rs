@@ -1,9 +1,9 @@
 //! What the rules look at: a dependency file as it was read and what is known around it.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use pep440_rs::{Version, VersionSpecifiers};
-use pep508_rs::{PackageName, Requirement, VerbatimUrl};
+use pep508_rs::{MarkerTree, PackageName, Requirement, VerbatimUrl};
 
 use crate::{
     Declared, Dependency, Digest, Hash, ImageReference, Wanted,
@@ -81,6 +81,9 @@ pub struct Release {
     pub files: Option<Vec<String>>,
 }
 
+/// Markers of one name that are kept.
+pub(crate) const MOST_MARKERS: usize = 32;
+
 impl<'a> Review<'a> {
     /// A file of which nothing else is known.
     pub const fn new(declared: &'a Declared, allowed: &'a Allowed) -> Self {
@@ -116,12 +119,35 @@ impl<'a> Review<'a> {
     }
 
     /// What is installed in the image, by the first line of each package: of several lines, pip looks for hashes and a
-    /// pin on the first alone.
+    /// pin on the first alone. Where the image is not known, each line that may be the first somewhere is one: a line
+    /// stands only for those that count nowhere else than it does.
     pub(crate) fn first_lines(&self) -> impl Iterator<Item = &'a Dependency> {
-        let mut seen = HashSet::new();
+        let mut seen: HashMap<&PackageName, Vec<MarkerTree>> = HashMap::new();
         self.requirements()
             .filter(|entry| self.applies(entry))
-            .filter(move |entry| entry.name.as_ref().is_none_or(|name| seen.insert(name)))
+            .filter(move |entry| {
+                let Some(name) = &entry.name else {
+                    return true;
+                };
+                let marker = self.marker(entry);
+                let earlier = seen.entry(name).or_default();
+                let stands_for_it = |one: &MarkerTree| one.is_true() || one.negate().is_disjoint(&marker);
+                if earlier.iter().any(stands_for_it) {
+                    return false;
+                }
+                if earlier.len() < MOST_MARKERS {
+                    earlier.push(marker);
+                }
+                true
+            })
+    }
+
+    /// When a line that counts at all does: where the image is known, always.
+    pub(crate) fn marker(&self, entry: &Dependency) -> MarkerTree {
+        match self.target {
+            Some(_) => MarkerTree::TRUE,
+            None => entry.marker.clone(),
+        }
     }
 
     /// Options with their places; those of a file that is included several times are given once.

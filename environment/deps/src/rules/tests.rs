@@ -353,6 +353,36 @@ fn of_several_lines_pip_looks_at_the_first_for_hash_and_pin() {
     }
 }
 
+/// The same where it is not known for which Python: a first line that counts elsewhere says nothing of the next.
+#[test]
+fn a_first_line_stands_for_those_that_its_marker_covers() {
+    let hash = "--hash=sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    for (first, second, expected) in [
+        (
+            " ; python_version < \"3\"",
+            "six>=1",
+            &["NB901", "NB908", "NB911"][..],
+        ),
+        (
+            " ; python_version < \"3\"",
+            "six>=1 ; python_version >= \"3\"",
+            &["NB901", "NB908"],
+        ),
+        (
+            " ; python_version >= \"3.8\"",
+            "six>=1 ; python_version >= \"3.9\"",
+            &["NB911"],
+        ),
+        ("", "six>=1 ; python_version >= \"3\"", &["NB911"]),
+    ] {
+        let mut case = Case::new(&format!("six==1.17.0{first} {hash}\n{second}\n"));
+        case.with_target = false;
+        let found = case.found();
+        let ids: Vec<&str> = found.iter().map(|finding| finding.rule.meta.id).collect();
+        assert_eq!(ids, expected, "{first} {second}");
+    }
+}
+
 #[test]
 fn a_symlink_that_leads_out_of_the_repository_is_refused_by_name() {
     let folder = tempfile::tempdir().expect("there is room for a folder");

@@ -7,7 +7,7 @@ use pep508_rs::{MarkerTree, PackageName};
 
 use crate::{
     Dependency, Format, Specifier, Wanted,
-    policy::{Finding, Review, code, each, listed, rule, takes_all},
+    policy::{Finding, MOST_MARKERS, Review, code, each, listed, rule, takes_all},
 };
 
 rule! {
@@ -151,9 +151,6 @@ fn in_base(cx: &Review<'_>, hit: &Hit<'_>) -> Option<String> {
 /// By name, when lines and constraints that name one version hold.
 type Pins<'a> = HashMap<&'a PackageName, Vec<MarkerTree>>;
 
-/// Markers of one name that are kept.
-const MOST_MARKERS: usize = 32;
-
 fn pins<'a>(cx: &Review<'a>) -> Pins<'a> {
     let mut pins: Pins<'a> = HashMap::new();
     for entry in cx
@@ -163,11 +160,7 @@ fn pins<'a>(cx: &Review<'a>) -> Pins<'a> {
         let Some(name) = &entry.name else {
             continue;
         };
-        // Where the image is known, what counts there counts.
-        let marker = match cx.target {
-            Some(_) => MarkerTree::TRUE,
-            None => entry.marker.clone(),
-        };
+        let marker = cx.marker(entry);
         let known = pins.entry(name).or_default();
         if known.len() < MOST_MARKERS && !known.contains(&marker) {
             known.push(marker);
