@@ -17,8 +17,10 @@ pub(crate) struct Form<'a> {
 
 /// Different forms of one package that are compared, each with each; that there are more is told.
 const MOST_FORMS: usize = 32;
-/// Conditions in them, at most.
+/// Conditions in several of them, at most.
 const MOST_CONDITIONS: usize = 64;
+/// Conditions on one line, at most: each may be tried against each.
+const MOST_ALONE: usize = 256;
 
 /// Why no two lines can be named although something is wrong.
 pub(crate) enum Unclear {
@@ -113,9 +115,13 @@ fn written(wanted: &Wanted) -> String {
 
 /// Two of them that contradict each other.
 pub(crate) fn contradiction(forms: &[Form<'_>]) -> Result<Option<(usize, usize)>, Unclear> {
-    let is_large =
-        forms.len() > MOST_FORMS || forms.iter().map(Form::conditions).sum::<usize>() > MOST_CONDITIONS;
-    if is_large && forms.len() > 1 {
+    let most = if forms.len() > 1 {
+        MOST_CONDITIONS
+    } else {
+        MOST_ALONE
+    };
+    let conditions: usize = forms.iter().map(Form::conditions).sum();
+    if forms.len() > MOST_FORMS || conditions > most {
         return Err(Unclear::TooMany);
     }
     // If one version satisfies all, it satisfies any two.

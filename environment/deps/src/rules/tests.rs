@@ -383,6 +383,30 @@ fn a_first_line_stands_for_those_that_its_marker_covers() {
     }
 }
 
+/// 8,000 conditions took 22 seconds.
+#[test]
+fn more_conditions_than_are_compared_are_told() {
+    let line = |most: usize| {
+        let parts: Vec<String> = (0..most).map(|number| format!("!={number}")).collect();
+        format!("six{}\n", parts.join(","))
+    };
+    for (most, expected) in [
+        (256, &["NB901"][..]),
+        (257, &["NB901", "NB911"]),
+        (8000, &["NB901", "NB911"]),
+    ] {
+        let found = Case::new(&line(most)).found();
+        let ids: Vec<&str> = found.iter().map(|finding| finding.rule.meta.id).collect();
+        assert_eq!(ids, expected, "{most}");
+        if let Some(told) = found.get(1) {
+            assert_eq!(
+                told.message,
+                format!("`six` is named with {most} conditions, too many to compare")
+            );
+        }
+    }
+}
+
 #[test]
 fn a_symlink_that_leads_out_of_the_repository_is_refused_by_name() {
     let folder = tempfile::tempdir().expect("there is room for a folder");
