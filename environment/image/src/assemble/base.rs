@@ -150,7 +150,7 @@ impl Base {
         for layer in &self.resolved.manifest.layers {
             prober.layer(self.repository.blob(layer)?)?;
         }
-        Ok(prober.finish(self.resolved.fetched.descriptor.digest.as_str()))
+        Ok(prober.finish(self.resolved.fetched.descriptor.digest.as_str())?)
     }
 }
 

@@ -150,11 +150,6 @@ fn library(tree: &Tree, program: &str, venv: Option<&Venv>, binary: &Binary) -> 
         .map(|home| tree.resolve(home));
     let starts = [home, Some(folder_of(program).to_owned())];
     let named = minor_of(program.rsplit('/').next()?).map(|(minor, _)| minor);
-    let mut found: Vec<Library> = starts
-        .iter()
-        .flatten()
-        .flat_map(|start| libraries(tree, start))
-        .collect();
     let fits = |library: &Library| match named {
         Some(minor) => library.minor == minor,
         None => binary
@@ -162,37 +157,47 @@ fn library(tree: &Tree, program: &str, venv: Option<&Venv>, binary: &Binary) -> 
             .iter()
             .any(|version| is_of(version, library.minor)),
     };
-    let best = found.iter().position(fits).unwrap_or(0);
-    (best < found.len()).then(|| found.swap_remove(best))
-}
-
-fn libraries(tree: &Tree, start: &str) -> Vec<Library> {
-    let mut found = Vec::new();
-    let mut prefix = start;
-    loop {
+    let (mut seen, mut nearest) = (BTreeSet::new(), None);
+    for prefix in starts.iter().flatten().flat_map(|start| upwards(start)) {
         for lib in ["lib", "lib64"] {
             let folder = tree.resolve(&join(prefix, lib));
-            let landmarks = tree.below(&folder).filter_map(|(path, _)| {
-                let inside = path.strip_prefix(&folder)?.strip_prefix('/')?;
-                let name = inside
-                    .strip_suffix("/os.py")
-                    .or_else(|| inside.strip_suffix("/os.pyc"))?;
-                let (minor, flags) = minor_of(name)?;
-                Some(Library {
-                    prefix: prefix.to_owned(),
-                    folder: join(&folder, name),
-                    name: name.to_owned(),
-                    minor,
-                    abi_flags: flags.to_owned(),
-                })
-            });
-            found.extend(landmarks);
+            // Links may lead from each level to one folder.
+            if !seen.insert(folder.clone()) {
+                continue;
+            }
+            for library in libraries(tree, prefix, &folder) {
+                if fits(&library) {
+                    return Some(library);
+                }
+                nearest = nearest.or(Some(library));
+            }
         }
-        if prefix.is_empty() {
-            return found;
-        }
-        prefix = folder_of(prefix);
     }
+    nearest
+}
+
+/// A folder and each above it, the root last.
+fn upwards(start: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(start), |folder| {
+        (!folder.is_empty()).then(|| folder_of(folder))
+    })
+}
+
+/// The standard libraries in a folder.
+fn libraries<'t>(tree: &'t Tree, prefix: &'t str, folder: &'t str) -> impl Iterator<Item = Library> + 't {
+    tree.names(folder, "python3.").filter_map(move |name| {
+        let (minor, flags) = minor_of(name)?;
+        let inside = join(folder, name);
+        let is_landmark = |file: &&str| tree.at(&join(&inside, file)).is_some();
+        ["os.py", "os.pyc"].iter().find(|file| is_landmark(file))?;
+        Some(Library {
+            prefix: prefix.to_owned(),
+            folder: inside,
+            name: name.to_owned(),
+            minor,
+            abi_flags: flags.to_owned(),
+        })
+    })
 }
 
 /// The full version and the file that says it: the program itself, the library that it loads, conda's record, the

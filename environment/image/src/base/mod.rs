@@ -131,7 +131,7 @@ impl Prober {
     }
 
     /// All that is known, when every layer was read. `image` is the digest of the manifest.
-    pub fn finish(self, image: &str) -> Probe {
+    pub fn finish(self, image: &str) -> Result<Probe, Fault> {
         let Self {
             configuration, tree, ..
         } = self;
@@ -144,7 +144,7 @@ impl Prober {
         interpreters.retain(|other| python.as_ref().is_none_or(|python| !is_same(python, other)));
         interpreters.extend(python.clone());
         interpreters.sort_by(|one, other| one.path.cmp(&other.path));
-        Probe {
+        let probe = Probe {
             version: Probe::VERSION,
             image: image.to_owned(),
             distributions: distributions::all(&tree, &interpreters, python.as_ref()),
@@ -159,7 +159,9 @@ impl Prober {
             interpreters,
             kernelspecs,
             notes,
-        }
+        };
+        tree.check_looks()?;
+        Ok(probe)
     }
 }
 

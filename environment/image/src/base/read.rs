@@ -48,7 +48,8 @@ pub fn probe(repository: &Repository, image: &Resolved) -> Result<Probe, BaseErr
             });
         }
     }
-    Ok(prober.finish(image.fetched.descriptor.digest.as_str()))
+    let probe = prober.finish(image.fetched.descriptor.digest.as_str());
+    probe.map_err(|fault| unusable(&configuration.digest, fault))
 }
 
 /// A layer that makes no sense may be one that was changed on its way: then that is what is wrong.

@@ -1,7 +1,10 @@
 //! An image's files as its layers leave them: only links, and files that tell something of a Python, are remembered.
 //! Nothing is on a disk, so nothing can be left.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cell::Cell,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use super::{fault::Fault, scan::Binary};
 
@@ -15,6 +18,8 @@ const MOST_PARTS: usize = 512;
 const LONGEST: usize = 4096;
 /// Steps that whiteouts may cost.
 const MOST_STEPS: usize = 200_000_000;
+/// Steps through what is remembered, for all that is asked of it; the largest images take some hundred thousand.
+const MOST_LOOKS: u64 = 4_000_000;
 
 /// What is known of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +63,7 @@ pub(super) struct Tree {
     layer: usize,
     weight: u64,
     steps: usize,
+    looks: Cell<u64>,
 }
 
 impl Tree {
@@ -70,7 +76,7 @@ impl Tree {
     pub(super) fn place(&self, path: &str) -> String {
         let path = clean(path);
         match path.rsplit_once('/') {
-            Some((folder, name)) => join(&self.resolve(folder), name),
+            Some((folder, name)) => join(&self.follow(folder).0, name),
             None => path,
         }
     }
@@ -153,7 +159,46 @@ impl Tree {
 
     /// Everything in a folder and below, by path.
     pub(super) fn below(&self, folder: &str) -> impl Iterator<Item = (&str, &Node)> {
-        self.range(folder).map(|(path, (_, node))| (path.as_str(), node))
+        self.range(folder)
+            .take_while(|_| self.look(1))
+            .map(|(path, (_, node))| (path.as_str(), node))
+    }
+
+    /// The names in a folder that begin so; what is below them costs nothing.
+    pub(super) fn names(&self, folder: &str, beginning: &str) -> impl Iterator<Item = &str> {
+        let start = join(folder, "");
+        let mut from = format!("{start}{beginning}");
+        let begins = from.clone();
+        std::iter::from_fn(move || {
+            let (path, _) = self.nodes.range(from.clone()..).next()?;
+            if !path.starts_with(&begins) || !self.look(1) {
+                return None;
+            }
+            let name = path[start.len()..].split('/').next()?;
+            from = match path.len() - start.len() - name.len() {
+                0 => format!("{path}\0"),
+                // The character that follows `/`.
+                _ => format!("{start}{name}0"),
+            };
+            Some(name)
+        })
+    }
+
+    /// Counts steps; `false`: there were too many, and what is found from now on is not all.
+    fn look(&self, steps: u64) -> bool {
+        self.looks.set(self.looks.get().saturating_add(steps));
+        self.looks.get() <= MOST_LOOKS
+    }
+
+    /// Everything that was asked of the tree was answered in full.
+    pub(super) fn check_looks(&self) -> Result<(), Fault> {
+        if self.look(0) {
+            return Ok(());
+        }
+        Err(Fault::TooMuch {
+            what: "places in which a Python might find something",
+            most: MOST_LOOKS,
+        })
     }
 
     /// What stands at a place itself.
@@ -181,13 +226,26 @@ impl Tree {
     /// A path with all links followed, inside the image whatever they say; a circle stays where it closes, and what
     /// Linux would find too long ends at the root.
     pub(super) fn resolve(&self, path: &str) -> String {
+        if !self.look(0) {
+            return String::new();
+        }
+        let (place, parts) = self.follow(path);
+        self.look(parts as u64);
+        place
+    }
+
+    /// The same, with how many parts it took.
+    fn follow(&self, path: &str) -> (String, usize) {
+        if path.len() > LONGEST {
+            return (String::new(), 1);
+        }
         let mut left: Vec<String> = clean(path).split('/').rev().map(str::to_owned).collect();
         let mut done = String::new();
         let (mut links, mut parts) = (0, 0);
         while let Some(part) = left.pop() {
             parts += 1;
             if parts > MOST_PARTS || done.len() > LONGEST {
-                return String::new();
+                return (String::new(), parts);
             }
             match part.as_str() {
                 "" | "." => {}
@@ -207,7 +265,7 @@ impl Tree {
                 }
             }
         }
-        done
+        (done, parts)
     }
 }
 

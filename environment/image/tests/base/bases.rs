@@ -46,7 +46,7 @@ fn probe(base: Base) -> Probe {
     for layer in manifest["layers"].as_array().unwrap() {
         prober.layer(blob(layer)).unwrap();
     }
-    prober.finish(&base.digest().unwrap())
+    prober.finish(&base.digest().unwrap()).unwrap()
 }
 
 /// The same facts of a probe.

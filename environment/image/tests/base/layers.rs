@@ -84,7 +84,7 @@ fn probe_with(configuration: &str, layers: impl IntoIterator<Item = Layer>) -> P
     for layer in layers {
         prober.layer(&layer.bytes()[..]).unwrap();
     }
-    prober.finish("sha256:0")
+    prober.finish("sha256:0").unwrap()
 }
 
 /// The running Python and what it imports, one a line.
@@ -331,6 +331,48 @@ fn hostile_and_broken_layers_are_refused_in_words() {
         &long.bytes(),
         &expect!["a layer is no proper tar archive: an extended header is longer than 1 MiB"],
     );
+}
+
+#[test]
+fn a_folder_of_many_libraries_that_all_levels_lead_to() {
+    let mut layer = base();
+    for number in 100..66_100 {
+        layer = layer.file(&format!("big/python3.{number}/os.py"), "");
+    }
+    let mut folder = "usr".to_owned();
+    for _ in 0..40 {
+        folder += "/d";
+        layer = layer
+            .link(&format!("{folder}/lib"), "/big")
+            .link(&format!("{folder}/lib64"), "/big");
+    }
+    let layer = layer.file(&format!("{folder}/bin/python3"), "\x7fELF.3.49.1\x003.11.9\0");
+    let configuration = CONFIGURATION.replace("/usr/bin", &format!("/{folder}/bin"));
+    check(
+        &configuration,
+        [layer],
+        &expect![[r#"
+        /usr/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/bin/python3 cpython-3.11.9-linux-x86_64-glibc2.34, the first on PATH
+        six 1.0 in /usr/lib/python3.11/site-packages
+    "#]],
+    );
+}
+
+#[test]
+fn an_image_that_takes_too_many_steps_is_refused() {
+    let mut layer = base();
+    for number in 100..66_100 {
+        layer = layer.file(&format!("big/python3.{number}/os.py"), "");
+    }
+    for number in 0..80 {
+        layer = layer
+            .file(&format!("p{number}/bin/python3"), "")
+            .link(&format!("p{number}/lib"), "/big");
+    }
+    let mut prober = Prober::new(CONFIGURATION.as_bytes()).unwrap();
+    prober.layer(&layer.bytes()[..]).unwrap();
+    let fault = prober.finish("sha256:0").unwrap_err();
+    expect!["the image has more than 4000000 places in which a Python might find something, which is more than nbvet reads"].assert_eq(&fault.to_string());
 }
 
 #[test]
