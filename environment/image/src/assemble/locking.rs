@@ -116,7 +116,7 @@ impl Locks<'_> {
 /// A kept lock has all that is asked for, in versions and with digests that are allowed, and nothing of a URL that
 /// nobody named: what lies in a registry is the word of whoever can push there.
 fn fits(lock: &Lock, declared: &Declared, target: &Target) -> bool {
-    let holds = |entry: &&Dependency| entry.marker.evaluate(&target.markers(), &[]);
+    let holds = |entry: &&Dependency| entry.marker.evaluate(target.markers(), &[]);
     let entries = || declared.entries.iter().filter(holds);
     let is_there = |entry: &Dependency| match (&entry.name, &entry.wanted) {
         (Some(name), Wanted::Index(_)) => entry.constraint || lock.get(name).is_some(),
