@@ -10,10 +10,11 @@ use std::{
 };
 
 use nbvet_deps::{Digest, lock::Package, target::Target};
+use rustix::fs::{Mode, OFlags};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::{Chosen, IndexError, Source, Surroundings};
+use super::{Chosen, IndexError, MAX_FILE, Source, Surroundings};
 
 /// What files are called while they arrive.
 const PART: &str = ".part-";
@@ -195,8 +196,23 @@ impl WheelCache {
     }
 }
 
+/// Opens a file that has an end, and not too late a one.
+pub(super) fn ordinary(path: &Path) -> io::Result<fs::File> {
+    // Without NONBLOCK a named pipe would be waited for.
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let file = fs::File::from(rustix::fs::open(path, flags, Mode::empty())?);
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::Error::other("it is no ordinary file"));
+    }
+    if metadata.len() > MAX_FILE {
+        return Err(io::Error::other(format!("it has more than {MAX_FILE} bytes")));
+    }
+    Ok(file)
+}
+
 pub(super) fn digest_of(path: &Path) -> io::Result<Digest> {
-    let mut file = fs::File::open(path)?;
+    let mut file = ordinary(path)?.take(MAX_FILE);
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 128 << 10];
     loop {

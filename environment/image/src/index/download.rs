@@ -1,11 +1,14 @@
 //! A chosen file, brought into the cache.
 
-use std::{collections::BTreeSet, fs, io::Read, path::PathBuf, thread};
+use std::{collections::BTreeSet, io::Read, path::PathBuf, thread};
 
 use nbvet_deps::Digest;
 use url::Url;
 
-use super::{Chosen, IndexError, MAX_FILE, OnProgress, PackageIndex, Progress, Source, cache::StoreError};
+use super::{
+    Chosen, IndexError, MAX_FILE, OnProgress, PackageIndex, Progress, Source,
+    cache::{StoreError, ordinary},
+};
 use crate::http::{Secret, shown_url};
 
 impl PackageIndex {
@@ -87,7 +90,7 @@ impl PackageIndex {
                 Ok(Box::new(response.into_reader()))
             }
             Source::Local(path) | Source::Cached(path, _) => {
-                let opened = fs::File::open(path).map_err(|error| IndexError::Folder {
+                let opened = ordinary(path).map_err(|error| IndexError::Folder {
                     folder: path.clone(),
                     error,
                 });

@@ -12,7 +12,7 @@ use expect_test::{Expect, expect};
 use nbvet_deps::{Digest, Lock, target::Target};
 use nbvet_image::{
     http::{Http, Secret},
-    index::{Chosen, IndexConfig, IndexError, PackageIndex, Progress, WheelCache},
+    index::{Chosen, IndexConfig, IndexError, MAX_FILE, PackageIndex, Progress, WheelCache},
 };
 use tempfile::TempDir;
 
@@ -485,6 +485,36 @@ fn a_folder_of_wheels_needs_no_index() {
             sha256(b"abc"),
             sha256(b"evil"),
         )
+    );
+}
+
+#[test]
+fn what_is_no_ordinary_file_of_a_folder_is_not_read() {
+    let folder = TempDir::new().unwrap();
+    let path = |version: u8| folder.path().join(format!("demo-{version}-py3-none-any.whl"));
+    let (pipe, kind) = (path(1), rustix::fs::FileType::Fifo);
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, kind, 0o600.into(), 0).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", path(2)).unwrap();
+    let endless = fs::File::create(path(3)).unwrap();
+    endless.set_len(MAX_FILE + 1).unwrap();
+    let mut machine = Machine::new(&[]);
+    machine.config.folders.push(folder.path().to_owned());
+    let said: Vec<String> = ["demo==1", "demo==2", "demo==3"]
+        .iter()
+        .map(|package| {
+            machine
+                .choose(&lock(&[(package, &["abc"])]))
+                .unwrap_err()
+                .to_string()
+        })
+        .collect();
+    expect![[r#"
+        the folder of wheels FOLDER/demo-1-py3-none-any.whl cannot be read: it is no ordinary file
+        the folder of wheels FOLDER/demo-2-py3-none-any.whl cannot be read: it is no ordinary file
+        the folder of wheels FOLDER/demo-3-py3-none-any.whl cannot be read: it has more than 8589934592 bytes"#]].assert_eq(
+        &said
+            .join("\n")
+            .replace(&folder.path().display().to_string(), "FOLDER"),
     );
 }
 
