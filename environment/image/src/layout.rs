@@ -5,7 +5,7 @@
 //! named in one file, [`PYTHON`].
 
 /// Stands in every key: when any byte of any layer comes to be another one, so must this.
-pub const VERSION: &str = "1";
+pub const VERSION: &str = "2";
 /// All that is installed.
 pub const PREFIX: &str = "/opt/nbvet/env";
 /// Packages; on `PYTHONPATH`.

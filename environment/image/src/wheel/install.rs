@@ -49,12 +49,17 @@ impl Wheel {
         let programs = scripts::of_entry_points(&place.entry_points).map_err(|reason| (None, reason))?;
         let mut items = Vec::with_capacity(self.entries.len() + programs.len() + 1);
         let mut rewritten = 0;
+        let mut bytecode = 0;
         for index in 0..self.entries.len() {
             let entry = self.entries[index].clone();
             let at = |reason| (Some(entry.name.clone()), reason);
             let Some((path, is_script)) = self.path(&entry.name, place).map_err(at)? else {
                 continue;
             };
+            if is_bytecode(&path) {
+                bytecode += 1;
+                continue;
+            }
             let name = path.strip_prefix("bin/").filter(|_| is_script);
             if name.is_some_and(|name| programs.contains_key(name)) {
                 // What setuptools wrote for the program that is made of the entry point below, as pip does.
@@ -87,6 +92,12 @@ impl Wheel {
         check_twice(&items)?;
         self.check_modules(&items, is_stdlib)?;
         self.items = items;
+        if bytecode > 0 {
+            self.warnings.push(Warning::Bytecode {
+                wheel: self.label.to_string(),
+                files: bytecode,
+            });
+        }
         self.warn()
     }
 
@@ -216,11 +227,11 @@ impl Wheel {
     fn warn(&mut self) -> Result<(), Fault> {
         for position in 0..self.items.len() {
             let item = &self.items[position];
-            let Some(file) = item.path.strip_prefix("site/").filter(|file| !file.contains('/')) else {
+            let Some(file) = item.path.strip_prefix("site/").filter(|file| is_top(file)) else {
                 continue;
             };
             let (wheel, name) = (self.label.to_string(), shown(file));
-            if file.strip_suffix(".pth").is_some() {
+            if !file.contains('/') && file.strip_suffix(".pth").is_some() {
                 let has_code = self.has_code(position)?;
                 self.warnings.push(Warning::Pth {
                     wheel,
@@ -261,6 +272,21 @@ fn check_data(file: &str) -> Result<(), Reason> {
         scripts::check_name(program).map_err(|why| Reason::Place(why.to_owned()))?;
     }
     check_name(file).map_err(Reason::EntryName)
+}
+
+/// A file that lies in the folder of packages itself, or is run when a package there is imported.
+fn is_top(file: &str) -> bool {
+    file.split_once('/')
+        .is_none_or(|(_, rest)| rest.starts_with("__init__.") && !rest.contains('/'))
+}
+
+/// Python would run it instead of the source beside it, which is what people read. Byte-code elsewhere is run only where
+/// there is no source.
+fn is_bytecode(path: &str) -> bool {
+    path.starts_with("site/")
+        && path.rsplit_once('/').is_some_and(|(folder, name)| {
+            folder.ends_with("/__pycache__") && name.strip_suffix(".pyc").is_some()
+        })
 }
 
 /// The module that a file in the folder of packages is, or is of.

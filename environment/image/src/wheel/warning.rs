@@ -14,6 +14,13 @@ pub enum Warning {
         /// It has lines that would be run.
         has_code: bool,
     },
+    /// Byte-code beside source; pip installs it.
+    Bytecode {
+        /// The wheel.
+        wheel: String,
+        /// How many files.
+        files: usize,
+    },
     /// A module that each Python of the image imports when it starts.
     AtStart {
         /// The wheel.
@@ -37,6 +44,11 @@ impl fmt::Display for Warning {
             Self::Pth { wheel, file, .. } => write!(
                 f,
                 "{wheel}: `{file}` has no effect: Python does not read `.pth` files on PYTHONPATH"
+            ),
+            Self::Bytecode { wheel, files } => write!(
+                f,
+                "{wheel}: byte-code that it brings is left out ({files} {}): Python would run it instead of the source beside it",
+                if *files == 1 { "file" } else { "files" }
             ),
             Self::AtStart { wheel, file } => write!(
                 f,

@@ -4,7 +4,10 @@ use expect_test::{Expect, expect};
 use nbvet_image::wheel::{Limits, Wheel};
 use zip::CompressionMethod;
 
-use crate::made::{Made, is_stdlib, limits, open_bytes};
+use crate::{
+    layers::{build, listing, text_of},
+    made::{Made, is_stdlib, limits, open_bytes},
+};
 
 /// The message with which a wheel is refused, when it is opened or when its files are unpacked.
 fn check(made: &Made, expected: Expect) {
@@ -645,17 +648,31 @@ fn entry_points() {
 
 #[test]
 fn what_has_another_effect_is_told() {
-    let wheel = Made::new()
+    let mut wheel = Made::new()
         .file("a.pth", "import os; os.system('x')\n")
         .file("b.pth", "folder\n")
         .file("sitecustomize.py", "")
+        .file("usercustomize/__init__.py", "")
+        .file("usercustomize/other/__init__.py", "")
+        .file("__pycache__/demo.cpython-311.pyc", "other code")
+        .file("no_source.pyc", "")
         .open()
         .unwrap();
     let said: Vec<String> = wheel.warnings().iter().map(ToString::to_string).collect();
     expect![[r#"
+        demo-1.0-py3-none-any.whl: byte-code that it brings is left out (1 file): Python would run it instead of the source beside it
         demo-1.0-py3-none-any.whl: the code in `a.pth` is not run: Python does not read `.pth` files on PYTHONPATH. If the package needs it, build from a Dockerfile
         demo-1.0-py3-none-any.whl: `b.pth` has no effect: Python does not read `.pth` files on PYTHONPATH
-        demo-1.0-py3-none-any.whl: `sitecustomize.py` is run whenever a Python of the image starts, and hides a module of that name in the image"#]].assert_eq(&said.join("\n"));
+        demo-1.0-py3-none-any.whl: `sitecustomize.py` is run whenever a Python of the image starts, and hides a module of that name in the image
+        demo-1.0-py3-none-any.whl: `usercustomize/__init__.py` is run whenever a Python of the image starts, and hides a module of that name in the image"#]].assert_eq(&said.join("\n"));
+    let layer = build(std::slice::from_mut(&mut wheel));
+    let files = listing(&layer);
+    assert!(
+        files.contains("no_source.pyc") && !files.contains("__pycache__"),
+        "{files}"
+    );
+    let record = text_of(&layer, "RECORD");
+    assert!(!record.contains("__pycache__"), "{record}");
 }
 
 fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {

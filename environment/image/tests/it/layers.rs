@@ -43,7 +43,7 @@ pub(crate) fn listing(layer: &Layer) -> String {
     text
 }
 
-fn text_of(layer: &Layer, end: &str) -> String {
+pub(crate) fn text_of(layer: &Layer, end: &str) -> String {
     let mut archive = archive(layer);
     let mut entries = archive.entries().unwrap().map(Result::unwrap);
     let mut entry = entries
@@ -171,7 +171,7 @@ fn the_bytes_are_always_the_same() {
     let layer = build(&mut [full().file("noise.bin", noise).open().unwrap()]);
     expect![[r#"
         (
-            "1",
+            "2",
             Stored {
                 digest: "sha256:933df68e6facc39c17f57b26520f1b5ba91ca02611fd1f2ca001782bfb6b700f",
                 diff_id: "sha256:5ca87a0c365bc21d900cd1d30c97ff3ac82da7d6ce80f76bccfc9838bae8b60e",
