@@ -243,7 +243,7 @@ fn nothing_of_a_notebook_leaves_its_comment_and_no_credential_is_shown() {
         #   pip install z @ file:///etc/x (a?evil.py:1): a path
         #   pip install z @ https://****@h.example/z.whl (a?evil.py:1): it holds credentials: name the distribution without them
         #   pip install https://****@h.example/z.whl#egg=z (a?evil.py:1): it holds credentials: name the distribution without them
-        #   pip install git+https://****@h.example/x/t.git#ssh://****@ (a?evil.py:1): it holds credentials: name the distribution without them
+        #   pip install git+https://****@ (a?evil.py:1): it holds credentials: name the distribution without them
         #   pip install git+https://h.example/x/y.git#egg=a evil (a?evil.py:1): no requirement
         #   pip install $HOME/x (a?evil.py:1): it holds a variable
         #   pip install https://h.example/a.tar.gz (a?evil.py:1): an address that does not tell the distribution's name
