@@ -84,6 +84,7 @@ fn a_lock_of_uv_gives_what_its_project_needs_without_groups_and_optional_parts()
         &expect![[r#"
         files uv.lock
         3: python >=3.10
+        6: --index-url=https://pypi.org/simple
         6: attrs==26.1.0[]
             attrs-26.1.0.tar.gz d03ceb 952055 at files.pythonhosted.org
             attrs-26.1.0-py3-none-any.whl c647aa 67548 at files.pythonhosted.org

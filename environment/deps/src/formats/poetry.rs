@@ -1,6 +1,6 @@
 //! `poetry.lock`: the main group, of all versions of the file from 1.1 to 2.1.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use pep508_rs::{ExtraName, MarkerTree, PackageName};
 
@@ -14,7 +14,7 @@ use super::{
 use crate::{
     declared::{Artifact, Declared, Dependency, Format, Unread, Wanted},
     requirement::{self, Scope},
-    requirements::{Fault, Source},
+    requirements::{Fault, Opt, Source},
 };
 
 pub(super) fn read(file: &str, text: &str, source: &mut dyn Source) -> Result<Declared, Fault> {
@@ -42,13 +42,28 @@ pub(super) fn read(file: &str, text: &str, source: &mut dyn Source) -> Result<De
         }
         reached(&packages, roots)?
     };
+    let mut registries = HashSet::new();
     for (package, marker) in packages.iter().zip(when) {
         within(&declared, package)?;
         if !marker.is_false() {
+            if let Some(url) = registry(package)?.filter(|url| registries.insert(*url)) {
+                pyproject::tell(package.place(), Opt::IndexUrl, url, &mut declared);
+            }
             declared.entries.push(entry(package, &root, marker)?);
         }
     }
     Ok(declared)
+}
+
+/// The index of a package that is not from the public one.
+fn registry<'d>(package: &Node<'d>) -> Result<Option<&'d str>, Fault> {
+    let Some(from) = package.get("source") else {
+        return Ok(None);
+    };
+    match from.text("type")? {
+        Some("git" | "url" | "file" | "directory") => Ok(None),
+        _ => from.text("url"),
+    }
 }
 
 /// When the main group needs a package, by what the lock says (2.1).

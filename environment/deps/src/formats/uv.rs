@@ -1,20 +1,22 @@
 //! `uv.lock`: what its project needs, without its optional parts and groups.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use pep508_rs::{ExtraName, MarkerTree, PackageName};
 
 use super::{
     MAX_FORKS,
     graph::{self, Budget, Edge, Needs},
-    nothing, pinned, python_versions,
+    nothing, pinned,
+    pyproject::tell,
+    python_versions,
     tables::{Node, Text, file_name},
     within,
 };
 use crate::{
     declared::{Artifact, Declared, Dependency, Format, Unread, Wanted},
     requirement::{self, Scope, shown},
-    requirements::{Fault, Place},
+    requirements::{Fault, Opt, Place},
 };
 
 pub(super) fn read(file: &str, text: &str) -> Result<Declared, Fault> {
@@ -41,10 +43,14 @@ pub(super) fn read(file: &str, text: &str) -> Result<Declared, Fault> {
             ),
         )
     })?;
+    let mut registries = HashSet::new();
     for (package, marker) in packages.all.iter().zip(when) {
         within(&declared, &package.node)?;
         if marker.is_false() {
             continue;
+        }
+        if let Some(url) = package.source("registry").filter(|url| registries.insert(*url)) {
+            tell(package.place.clone(), Opt::IndexUrl, url, &mut declared);
         }
         match package.entry(marker)? {
             Ok(entry) => declared.entries.push(entry),

@@ -577,6 +577,9 @@ fn of_a_lock_only_what_is_odd_is_told() {
         NB909 uv.lock:14: `md5` is none of sha256, sha384 and sha512: the hash of `old==2.0rc1`
           why: No file matches it, so that nothing is installed, or it protects nothing.
           help: `pip hash FILE` prints the hash of a file; or lock again: `uv lock`
+        NB910 uv.lock:9: this lock takes packages from `https://private.example/simple`, which is not among the allowed indexes
+          why: Where packages come from is decided by whoever runs the build, not by the file.
+          help: lock again with an allowed index, or allow this one: `--allow-index URL`, or `allowed-indexes` in `nbvet.toml`
         NB910 uv.lock:9: a password or a token stands in `https://****@private.example/six-1.17.0-py2.py3-none-any.whl`
           why: It is in the history of the repository for good, and whoever reads that can use it.
           help: change it, take it out of the URL, and give the build a secret with it (`~/.netrc`)
@@ -589,7 +592,7 @@ fn of_a_lock_only_what_is_odd_is_told() {
     "#]].assert_eq(&Case::of("uv.lock", lock).told());
     let mut case = Case::of(
         "Pipfile.lock",
-        r#"{"_meta": {"sources": [{"name": "p", "url": "https://private.example/simple", "verify_ssl": true}]},
+        r#"{"_meta": {"sources": [{"name": "p", "url": "https://packages.example/simple", "verify_ssl": true}]},
             "default": {"six": {"version": "==1.17.0"}}}"#,
     );
     assert_eq!(case.told(), "");
