@@ -169,10 +169,10 @@ fn urls_repositories_and_paths() {
         &expect![[r#"
             NB904 requirements.txt:1: nothing says that `https://****@h.example/t-1.0-py3-none-any.whl` is still the file that you validated
               why: What stands behind a URL can be replaced, and nothing would notice.
-              help: add its digest, `--hash=sha256:…`; `curl -sSL 'https://****@h.example/t-1.0-py3-none-any.whl' | sha256sum` prints it
+              help: add its digest, `--hash=sha256:…`; `curl -fsSL 'https://****@h.example/t-1.0-py3-none-any.whl' | sha256sum` prints it
             NB904 requirements.txt:2: `sha1` of `https://h.example/t-1.0-cp312-cp312-win_amd64.whl` can be forged
               why: Other files with the same md5 or sha1 can be made.
-              help: add its digest, `--hash=sha256:…`; `curl -sSL 'https://h.example/t-1.0-cp312-cp312-win_amd64.whl' | sha256sum` prints it
+              help: add its digest, `--hash=sha256:…`; `curl -fsSL 'https://h.example/t-1.0-cp312-cp312-win_amd64.whl' | sha256sum` prints it
             NB905 requirements.txt:3: `v1` of `https://h.example/t.git` is a branch or a tag, which can move
               why: The next build may install other code than the one you validated.
               help: write the whole commit behind the `@`: `git ls-remote 'https://h.example/t.git' 'v1'` prints it

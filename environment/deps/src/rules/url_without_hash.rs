@@ -1,9 +1,11 @@
 //! NB904 url-without-hash.
 
+use std::fmt::Write as _;
+
 use nbvet_report::Row;
 
 use crate::{
-    Dependency, Wanted,
+    Dependency, Wanted, masked,
     policy::{Finding, Review, code, each, is_local_url, rule},
 };
 
@@ -35,7 +37,7 @@ rule! {
     /// Add the digest of the file that you validated, `#sha256=…` behind the URL or `--hash=sha256:…` on the line:
     ///
     /// ```sh
-    /// curl -sSL https://packages.example/tool-1.0-py3-none-any.whl | sha256sum
+    /// curl -fsSL https://packages.example/tool-1.0-py3-none-any.whl | sha256sum
     /// ```
     "NB904" "url-without-hash",
     row: Row::Unpinned,
@@ -80,7 +82,44 @@ fn finding(entry: &Dependency, url: &str) -> Finding {
     Finding::new(&RULE, &entry.place, message)
         .because(why)
         .help(format!(
-            "add its digest, `--hash=sha256:…`; `curl -sSL '{}' | sha256sum` prints it",
-            code(url).trim_matches('`').replace('\'', "%27")
+            "add its digest, `--hash=sha256:…`; `curl -fsSL {} | sha256sum` prints it",
+            word(url)
         ))
+}
+
+/// The URL as a word of a shell's command: whole, since of a shortened one the digest would be another's.
+fn word(url: &str) -> String {
+    let mut word = String::from("'");
+    for c in masked(url.trim()).chars() {
+        let is_plain = c.is_ascii_graphic() && !matches!(c, '\'' | '`');
+        if is_plain {
+            word.push(c);
+        } else {
+            let mut bytes = [0; 4];
+            for byte in c.encode_utf8(&mut bytes).bytes() {
+                let _ = write!(word, "%{byte:02X}");
+            }
+        }
+    }
+    word + "'"
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::policy::testing::Case;
+
+    #[test]
+    fn the_command_has_the_whole_url_and_no_password() {
+        let path = "long/".repeat(50);
+        let case = Case::new(&format!("a @ https://u:p@host/{path}a'b-1-py3-none-any.whl\n"));
+        let found = case.found();
+        let finding = found.iter().find(|finding| finding.rule.meta.id == "NB904");
+        assert_eq!(
+            finding.map(|finding| &*finding.help),
+            Some(&*format!(
+                "add its digest, `--hash=sha256:…`; `curl -fsSL 'https://****@host/{path}a%27b-1-py3-none-any.whl' | sha256sum` \
+                 prints it"
+            ))
+        );
+    }
 }
