@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use nbvet_report::{Level, Row};
+use nbvet_report::Row;
 use pep440_rs::Version;
 use pep508_rs::PackageName;
 
@@ -19,6 +19,9 @@ rule! {
     /// What the file pins is installed before the base image's own packages, and hides these. The notebook gets what the
     /// file says; other packages of the base that were built against the hidden version may not work with it.
     ///
+    /// This is a note at every level: an image is assembled so on purpose, since a file that pins what the notebook needs
+    /// is worth more than what a base happens to hold. It is told so that, where an import fails, you know where to look.
+    ///
     /// ## Examples
     ///
     /// ```requirements bad
@@ -33,7 +36,7 @@ rule! {
     ///
     /// Pin the version of the base image, or take a base image without the package.
     "NB918" "shadowed-package",
-    row: Row::From(Level::Production),
+    row: Row::Advice,
     since: "0.1.0",
     check: check,
 }
