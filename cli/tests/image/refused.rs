@@ -48,7 +48,7 @@ fn what_is_not_pinned_is_refused_for_production() {
               why: No version is named: the newest one on the day of the build is installed.
               help: pin it: `six==1.16.0` (as in the base image), or keep what you ask for in `requirements.in`
                     and lock it:
-                    `uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_36 -o requirements.txt`
+                    `mv requirements.txt requirements.in && uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_36 -o requirements.txt`
 
             error[NB901]: `attrs>=20` may install a different attrs tomorrow than the one you validated
                ╭─[ requirements.txt:2:1 ]
@@ -60,7 +60,7 @@ fn what_is_not_pinned_is_refused_for_production() {
               why: `>=20` is a range: the newest version in it on the day of the build is installed.
               help: pin the version that you validated (`pip freeze` tells it), or keep what you ask for in
                     `requirements.in` and lock it:
-                    `uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_36 -o requirements.txt`
+                    `mv requirements.txt requirements.in && uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_36 -o requirements.txt`
 
             --- stderr
             image: refused before anything was built

@@ -29,7 +29,17 @@ impl Review<'_> {
                 if self.source.is_some() || from == *self.declared.file {
                     return format!("lock {}: {command}", code(&from));
                 }
-                format!("keep what you ask for in {} and lock it: {command}", code(&from))
+                if self.declared.format == Format::SetupPy {
+                    return format!("keep what you ask for in {} and lock it: {command}", code(&from));
+                }
+                // What is asked for stands in the file that is to be the lock.
+                let command = command.trim_matches('`');
+                format!(
+                    "keep what you ask for in {} and lock it: `mv {} {} && {command}`",
+                    code(&from),
+                    word(&self.declared.file),
+                    word(&from)
+                )
             }
         }
     }

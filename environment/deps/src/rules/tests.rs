@@ -130,13 +130,13 @@ fn what_is_not_pinned_is_told_with_the_command_that_pins_it() {
         &expect![[r#"
             NB901 requirements.txt:1: `pandas>=2` may install a different pandas tomorrow than the one you validated
               why: `>=2` is a range: the newest version in it on the day of the build is installed.
-              help: pin it: `pandas==2.2.3` (as in the base image), or keep what you ask for in `requirements.in` and lock it: `uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`
+              help: pin it: `pandas==2.2.3` (as in the base image), or keep what you ask for in `requirements.in` and lock it: `mv requirements.txt requirements.in && uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`
             NB901 requirements.txt:2: `scikit-learn` may install a different scikit-learn tomorrow than the one you validated
               why: No version is named: the newest one on the day of the build is installed.
-              help: pin the version that you validated (`pip freeze` tells it), or keep what you ask for in `requirements.in` and lock it: `uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`
+              help: pin the version that you validated (`pip freeze` tells it), or keep what you ask for in `requirements.in` and lock it: `mv requirements.txt requirements.in && uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`
             NB902 requirements.txt:3: `numpy==1.*` is no pin: the wildcard moves with each release of that series
               why: pip takes it for pinned, but installs the newest version that begins so.
-              help: write the whole version that you validated, or keep what you ask for in `requirements.in` and lock it: `uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`
+              help: write the whole version that you validated, or keep what you ask for in `requirements.in` and lock it: `mv requirements.txt requirements.in && uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`
             NB903 requirements.txt:4: `attrs===24.2.0` compares characters, not versions
               why: `===1.0` does not match 1.0.0, and what follows need not be a version.
               help: write `==` in place of `===`
@@ -219,7 +219,7 @@ fn lines_without_a_hash_are_listed_in_one_finding() {
         &expect![[r#"
             NB908 requirements.txt:2: 14 of 15 requirements have no hash, although this file asks for them: `t @ git+https://h.example/t.git@e83c5163316f89bfbde7d9ab23ca2e25604af290`
               why: One hash makes pip ask for a hash of every line and of all that the lines need: it would install nothing.
-              help: vendor a wheel of what has no hash (`pip wheel --no-deps --wheel-dir wheels …`) and name it with its `--hash`; then keep what you ask for in `requirements.in` and lock it: `uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`
+              help: vendor a wheel of what has no hash (`pip wheel --no-deps --wheel-dir wheels …`) and name it with its `--hash`; then keep what you ask for in `requirements.in` and lock it: `mv requirements.txt requirements.in && uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`
               requirements.txt:3: `p0==1`: no hash
               requirements.txt:4: `p1==1`: no hash
               requirements.txt:5: `p2==1`: no hash
@@ -242,7 +242,7 @@ fn without_a_hash_anywhere_nothing_is_said_unless_hashes_are_to_be_verified() {
     expect![[r#"
         NB908 requirements.txt:1: 1 of 1 requirement has no hash, and `verifyHashes` asks for them: `six==1.17.0`
           why: Without a hash, a file that was replaced on the index is installed without a word.
-          help: keep what you ask for in `requirements.in` and lock it: `uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`
+          help: keep what you ask for in `requirements.in` and lock it: `mv requirements.txt requirements.in && uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`
     "#]].assert_eq(&case.told());
 }
 
@@ -280,10 +280,10 @@ fn lines_of_one_package_are_compared_over_all_files_and_markers() {
         &expect![[r#"
             NB901 requirements.txt:6: `scipy>=1` may install a different scipy tomorrow than the one you validated
               why: `>=1` is a range: the newest version in it on the day of the build is installed.
-              help: pin the version that you validated (`pip freeze` tells it), or keep what you ask for in `requirements.in` and lock it: `uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`
+              help: pin the version that you validated (`pip freeze` tells it), or keep what you ask for in `requirements.in` and lock it: `mv requirements.txt requirements.in && uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`
             NB901 requirements.txt:7: `scipy!=1.*,<2` may install a different scipy tomorrow than the one you validated
               why: `!=1.*,<2` is a range: the newest version in it on the day of the build is installed.
-              help: pin the version that you validated (`pip freeze` tells it), or keep what you ask for in `requirements.in` and lock it: `uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`
+              help: pin the version that you validated (`pip freeze` tells it), or keep what you ask for in `requirements.in` and lock it: `mv requirements.txt requirements.in && uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`
             NB911 more.txt:1: `num-py>=2` contradicts `Num_Py==1.26.4` in `requirements.txt:1`
               why: No version satisfies both lines: the installation would stop with `ResolutionImpossible`.
               help: keep one of the lines, with the version that was validated
@@ -312,7 +312,7 @@ fn lines_of_a_file_that_is_included_twice_are_told_once() {
         &expect![[r#"
             NB902 common.txt:1: `six==1.*` is no pin: the wildcard moves with each release of that series
               why: pip takes it for pinned, but installs the newest version that begins so.
-              help: write the whole version that you validated, or keep what you ask for in `requirements.in` and lock it: `uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`
+              help: write the whole version that you validated, or keep what you ask for in `requirements.in` and lock it: `mv requirements.txt requirements.in && uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`
             NB910 common.txt:3: `--find-links wheels` takes packages from a place that is not among the allowed ones
               why: Where packages come from is decided by whoever runs the build, not by the file.
               help: take the line out and name the index where the build is configured, or allow this one: `--allow-index URL`, or `allowed-indexes` in `nbvet.toml`
@@ -331,7 +331,7 @@ fn a_hash_of_a_constraint_makes_pip_ask_for_all() {
         &expect![[r#"
             NB908 requirements.txt:2: 1 of 1 requirement has no hash, although this file asks for them: `six==1.17.0`
               why: One hash makes pip ask for a hash of every line and of all that the lines need: it would install nothing.
-              help: keep what you ask for in `requirements.in` and lock it: `uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`
+              help: keep what you ask for in `requirements.in` and lock it: `mv requirements.txt requirements.in && uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`
         "#]],
     );
 }
@@ -468,13 +468,13 @@ fn three_ranges_may_contradict_each_other_though_no_two_do() {
         &expect![[r#"
             NB901 requirements.txt:1: `six!=1.1` may install a different six tomorrow than the one you validated
               why: `!=1.1` is a range: the newest version in it on the day of the build is installed.
-              help: pin the version that you validated (`pip freeze` tells it), or keep what you ask for in `requirements.in` and lock it: `uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`
+              help: pin the version that you validated (`pip freeze` tells it), or keep what you ask for in `requirements.in` and lock it: `mv requirements.txt requirements.in && uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`
             NB901 requirements.txt:2: `six>=1.1` may install a different six tomorrow than the one you validated
               why: `>=1.1` is a range: the newest version in it on the day of the build is installed.
-              help: pin the version that you validated (`pip freeze` tells it), or keep what you ask for in `requirements.in` and lock it: `uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`
+              help: pin the version that you validated (`pip freeze` tells it), or keep what you ask for in `requirements.in` and lock it: `mv requirements.txt requirements.in && uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`
             NB901 requirements.txt:3: `six<=1.1` may install a different six tomorrow than the one you validated
               why: `<=1.1` is a range: the newest version in it on the day of the build is installed.
-              help: pin the version that you validated (`pip freeze` tells it), or keep what you ask for in `requirements.in` and lock it: `uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`
+              help: pin the version that you validated (`pip freeze` tells it), or keep what you ask for in `requirements.in` and lock it: `mv requirements.txt requirements.in && uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`
             NB911 requirements.txt:2: no version of `six` satisfies all of its 3 lines
               why: The installation would stop with `ResolutionImpossible`.
               help: keep one of the lines, with the version that was validated
@@ -511,10 +511,10 @@ fn files_that_break_a_rule_before_they_are_read() {
           help: `pip hash FILE` prints the hash of a file; `uv pip compile --generate-hashes` writes them all
         NB901 requirements.txt:1: `six` may install a different six tomorrow than the one you validated
           why: No version is named: the newest one on the day of the build is installed.
-          help: pin the version that you validated (`pip freeze` tells it), or keep what you ask for in `requirements.in` and lock it: `uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`
+          help: pin the version that you validated (`pip freeze` tells it), or keep what you ask for in `requirements.in` and lock it: `mv requirements.txt requirements.in && uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`
         NB909 requirements.txt:1: 2 digits in place of 64 in the `sha256` of `six`
           why: No file matches it, so that nothing is installed, or it protects nothing.
-          help: `pip hash FILE` prints the hash of a file; or keep what you ask for in `requirements.in` and lock it: `uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`
+          help: `pip hash FILE` prints the hash of a file; or keep what you ask for in `requirements.in` and lock it: `mv requirements.txt requirements.in && uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`
     "#]].assert_eq(&told);
 }
 
@@ -614,20 +614,20 @@ fn what_the_index_knows() {
     expect![[r#"
         NB913 requirements.txt:1: `requests[socks]==2.32.3` needs `urllib3>=1.21.1,<3`, but `urllib3` 3.0.0 is pinned
           why: The installation would stop with ResolutionImpossible.
-          help: keep what you ask for in `requirements.in` and lock it: `uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`
+          help: keep what you ask for in `requirements.in` and lock it: `mv requirements.txt requirements.in && uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`
           requirements.txt:2: `urllib3==3.0.0` here
         NB913 requirements.txt:1: `requests[socks]==2.32.3` needs `idna>=2.5,<4`, which no line names
           why: The index answers for it on the day of the build.
-          help: keep what you ask for in `requirements.in` and lock it: `uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`
+          help: keep what you ask for in `requirements.in` and lock it: `mv requirements.txt requirements.in && uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`
         NB913 requirements.txt:1: `requests[socks]==2.32.3` needs `pysocks>=1.5.6,!=1.5.7`, which no line names
           why: The index answers for it on the day of the build.
-          help: keep what you ask for in `requirements.in` and lock it: `uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`
+          help: keep what you ask for in `requirements.in` and lock it: `mv requirements.txt requirements.in && uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`
         NB914 requirements.txt:3: the authors withdrew `attrs==21.1.0`
           why: They say: `breaks the build`. A pin still installs it.
-          help: pin another version (`pip index versions attrs` lists them) and validate with it, or keep what you ask for in `requirements.in` and lock it: `uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`
+          help: pin another version (`pip index versions attrs` lists them) and validate with it, or keep what you ask for in `requirements.in` and lock it: `mv requirements.txt requirements.in && uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`
         NB915 requirements.txt:5: `scipy==1.99.0` is for Python `>=3.12`, and the image has 3.11.9
           why: pip and uv refuse to install it there.
-          help: take a base image with such a Python, or keep what you ask for in `requirements.in` and lock it: `uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`
+          help: take a base image with such a Python, or keep what you ask for in `requirements.in` and lock it: `mv requirements.txt requirements.in && uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`
         NB916 requirements.txt:4: `docopt==0.6.2` has no wheel for Python 3.11.9 on linux-x86_64-glibc2.28
           why: A source distribution is built: code of its authors runs, and what comes out may differ each time.
           help: pin a version that has a wheel, or vendor one: `pip wheel --no-deps --wheel-dir wheels docopt`
