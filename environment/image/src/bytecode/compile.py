@@ -33,6 +33,7 @@ if sys.flags.hash_randomization:
 Code = type(compile("", "", "exec"))
 IS_SORTED = sys.version_info >= (3, 11)
 HASHED_BY_VALUE = (str, bytes, int, float, complex)
+MOST_MEMORY = 4 << 30
 
 
 def is_ordered(value):
@@ -88,6 +89,17 @@ def wheel(header, answers):
         header = exactly(4)
 
 
+def limit_memory():
+    """A source of a few megabytes can be made to need any number of gigabytes."""
+    try:
+        import resource
+    except ImportError:
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    if soft == resource.RLIM_INFINITY or soft > MOST_MEMORY:
+        resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, hard))
+
+
 def main():
     warnings.simplefilter("ignore")
     # What else might print must not do so into the answers.
@@ -104,6 +116,7 @@ def main():
         header += exactly(3)
         child = os.fork()
         if child == 0:
+            limit_memory()
             wheel(header, answers)
             return
         _, status = os.waitpid(child, 0)
