@@ -345,7 +345,8 @@ impl CompareArgs {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Dependencies")]
 pub(crate) struct DependencyArgs {
-    /// The dependency file [default: looked for beside the notebook and in the folders above it]
+    /// The dependency file [default: looked for beside the notebook and, within its git repository, in the folders above
+    /// it]
     #[arg(long, value_name = "FILE", conflicts_with = "dockerfile")]
     requirements_file: Option<PathBuf>,
     /// Dependency files to try before looking for others, the first that is there wins; may be repeated
