@@ -133,6 +133,7 @@ fn first_build(ground: &Ground) {
         shadows    pytz 2023.3 of the base; 2024.2 is imported
         shadows    six 1.16.0 of the base; 1.17.0 is imported
         shadows    tzdata 2023.3 of the base; 2024.2 is imported
+        note       numpy-2.1.3-cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64.whl: byte-code that it brings is left out (1 file): Python would run it instead of the source beside it
           + [size]  scipy 1.14.1
           + [size]  numpy 2.1.3
           + [size]  pillow 13.0.0

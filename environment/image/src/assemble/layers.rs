@@ -322,15 +322,10 @@ fn pack(parts: Parts<'_>, tools: &Tools<'_>) -> Result<MadeLayer, Error> {
         mut bytecode,
         ..
     } = parts;
-    let said = wheels
+    let said: Vec<String> = wheels
         .iter()
-        .flat_map(|wheel| {
-            wheel
-                .warnings()
-                .iter()
-                .map(|warning| format!("{}: {warning}", wheel.label()))
-        })
-        .collect::<Vec<_>>();
+        .flat_map(|wheel| wheel.warnings().iter().map(ToString::to_string))
+        .collect();
     let layer = {
         let mut all: Vec<Part<'_>> = wheels.iter_mut().map(Part::Wheel).collect();
         all.extend(bytecode.iter_mut().map(Part::Bytecode));
