@@ -189,7 +189,7 @@ mod tests {
             remarks: vec!["there is a Dockerfile too; requirements.txt wins".to_owned()],
         };
         expect![[r#"
-
+            a.ipynb
               environment from requirements.txt (in the notebook's folder)
                 - pyproject.toml  requirements.txt comes first
               note: there is a Dockerfile too; requirements.txt wins
@@ -200,6 +200,6 @@ mod tests {
                   note: name its distribution in requirements.in
               asks for 1 requirement: 1 pinned, 0 with hashes
         "#]]
-        .assert_eq(&strip_str(&section(&found, 100)).to_string());
+        .assert_eq(&format!("a.ipynb{}", strip_str(&section(&found, 100))));
     }
 }

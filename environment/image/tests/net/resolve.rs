@@ -335,6 +335,7 @@ fn an_index_that_is_not_there_or_hangs_is_no_conflict() {
     let hangs = Faults::start(|_, _| {
         Act::Answer(Answer {
             status: 200,
+            headers: vec![("content-type".to_owned(), "text/html".to_owned())],
             body: b"<html>".to_vec(),
             drip: Some(Duration::from_mins(1)),
             ..Answer::default()
