@@ -1,6 +1,10 @@
-"""Writes the seeds of the notebook crate's tests, and the settings of `nbvet init`, as corpora for the fuzz targets."""
+"""Writes the seeds of the notebook crate's tests, the settings of `nbvet init` and a few wheels, as corpora to fuzz with."""
 
+import base64
+import hashlib
+import io
 import json
+import zipfile
 from pathlib import Path
 
 FUZZ = Path(__file__).parent
@@ -22,8 +26,38 @@ def notebook(number: int, source: str) -> dict:
     return {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
 
 
+def wheel(files: dict, method: int) -> bytes:
+    info = "demo-1.0.dist-info/"
+    files = {
+        "demo.py": "x = 1\n",
+        info + "METADATA": "Name: demo\nVersion: 1.0\n",
+        info + "WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\n",
+        **files,
+    }
+    record = ""
+    for name, text in files.items():
+        digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
+        record += f"{name},sha256={digest},{len(text.encode())}\n"
+    files[info + "RECORD"] = record + info + "RECORD,,\n"
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", method) as file:
+        for name, text in files.items():
+            file.writestr(name, text)
+    return archive.getvalue()
+
+
+def wheels() -> list:
+    points = "[console_scripts]\ndemo = demo:main\n"
+    parts = {
+        "demo-1.0.data/scripts/tool": "#!python\nprint(1)\n",
+        "demo-1.0.data/data/share/a.txt": "a",
+        "demo-1.0.dist-info/entry_points.txt": points,
+    }
+    return [wheel(files, method) for files in ({}, parts, {"a.pth": "import x"}) for method in (0, 8)]
+
+
 def main() -> None:
-    for target in ("notebook", "cell", "lint", "config", "dependencies"):
+    for target in ("notebook", "cell", "lint", "config", "dependencies", "wheel"):
         (FUZZ / "corpus" / target).mkdir(parents=True, exist_ok=True)
     for number, line in enumerate(SEEDS.read_text(encoding="utf-8").splitlines()):
         source = json.loads(line)["source"]
@@ -40,6 +74,8 @@ def main() -> None:
         (FUZZ / f"corpus/dependencies/seed{number}").write_bytes(kind + file.read_bytes())
     whole = "\n".join(line.removeprefix("# ") for line in settings)
     (FUZZ / "corpus/config/whole").write_text(whole, encoding="utf-8")
+    for number, archive in enumerate(wheels()):
+        (FUZZ / f"corpus/wheel/seed{number}").write_bytes(archive)
 
 
 if __name__ == "__main__":
