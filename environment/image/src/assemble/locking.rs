@@ -190,3 +190,47 @@ fn key(declared: &Declared, target: &Target, indexes: &[String]) -> String {
     }
     hex(&hasher.finalize())
 }
+
+#[cfg(test)]
+mod tests {
+    use nbvet_deps::{Format, formats, requirements::Source};
+
+    use super::*;
+
+    struct Memory(&'static str);
+
+    impl Source for Memory {
+        fn load(&mut self, _: &str) -> Result<Vec<u8>, String> {
+            Ok(self.0.as_bytes().to_vec())
+        }
+
+        fn variable(&self, _: &str) -> Option<String> {
+            None
+        }
+    }
+
+    #[test]
+    fn a_kept_lock_counts_only_where_it_has_what_is_asked_for() {
+        let a = "a".repeat(64);
+        let b = "b".repeat(64);
+        let six = |version: &str, digest: &str| format!("six=={version} --hash=sha256:{digest}\n");
+        let url = format!("idna @ https://evil.example/idna-1-py3-none-any.whl --hash=sha256:{a}\n");
+        let with_url = six("1.17.0", &a) + &url;
+        let hashed: &'static str = format!("six==1.17.0 --hash=sha256:{a}").leak();
+        for (asked, kept, expected) in [
+            ("six>=1.16", six("1.17.0", &a), true),
+            ("six==1.17.0", six("1.16.0", &a), false),
+            ("six==1.17.0\ncolorama", six("1.17.0", &a), false),
+            ("six ; sys_platform == 'win32'", String::new(), true),
+            (hashed, six("1.17.0", &a), true),
+            (hashed, six("1.17.0", &b), false),
+            ("six", with_url, false),
+        ] {
+            let declared =
+                formats::read(Format::Requirements, "requirements.txt", &mut Memory(asked)).unwrap();
+            let target: Target = "cpython-3.11.2-linux-x86_64-glibc2.36".parse().unwrap();
+            let lock: Lock = kept.parse().unwrap();
+            assert_eq!(fits(&lock, &declared, &target), expected, "{asked:?} {kept:?}");
+        }
+    }
+}
