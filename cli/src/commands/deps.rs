@@ -1,8 +1,8 @@
 //! `nbvet deps`: what notebooks need, where that was found, and what is missing, unpinned or contradicts itself; from
-//! files alone.
+//! files alone. With `--write`, versions are looked up for what is proposed.
 
 use nbvet_render::NotebookSource;
-use nbvet_report::{ExitCode, NotebookReport, judge};
+use nbvet_report::ExitCode;
 
 use crate::{
     args::{DepsArgs, RunArgs},
@@ -11,7 +11,7 @@ use crate::{
     fixing::Fixes,
     pipeline::{self, Opened, unreadable_folder},
     settings::Further,
-    usage::{UsageError, shown},
+    usage::UsageError,
     write_requirements,
 };
 
@@ -70,19 +70,7 @@ fn one(item: &Item, minor: Option<u8>) -> Done {
         beside: gathered.texts,
         ..NotebookSource::default()
     };
-    let report = NotebookReport {
-        path: shown(&item.path),
-        verdict: judge(level, &diagnostics, &[], None, None),
-        diagnostics,
-        strengths: Vec::new(),
-        interpreter: None,
-        cells: Vec::new(),
-        expectations: Vec::new(),
-        end: None,
-        failure: None,
-        comparison: None,
-        dependencies: Some(gathered.told),
-    };
+    let report = dependencies::report_of(&item.path, level, diagnostics, gathered.told);
     Done {
         report,
         source,

@@ -55,7 +55,6 @@ fn repository(text: &str) -> Result<ImageReference, UsageError> {
 fn order(prepared: &Prepared) -> Order<'_> {
     Order {
         base: &prepared.base,
-        asked: &prepared.asked,
         known: &prepared.known,
         platform: &prepared.platform,
         lock: &prepared.lock,

@@ -23,7 +23,7 @@ use nbvet_deps::{
 };
 use nbvet_image::base::Probe;
 use nbvet_notebook::Reading;
-use nbvet_report::{Dependencies, Diagnostic};
+use nbvet_report::{Dependencies, Diagnostic, Level, NotebookReport, judge};
 
 use self::diagnose::Grading;
 pub(crate) use self::needs::minor_of;
@@ -139,6 +139,28 @@ pub(crate) fn gather(
         texts,
         notebook,
     })
+}
+
+/// The report of a notebook of which only its dependencies were looked at.
+pub(crate) fn report_of(
+    notebook: &Path,
+    level: Level,
+    diagnostics: Vec<Diagnostic>,
+    told: Dependencies,
+) -> NotebookReport {
+    NotebookReport {
+        path: shown(notebook),
+        verdict: judge(level, &diagnostics, &[], None, None),
+        diagnostics,
+        strengths: Vec::new(),
+        interpreter: None,
+        cells: Vec::new(),
+        expectations: Vec::new(),
+        end: None,
+        failure: None,
+        comparison: None,
+        dependencies: Some(told),
+    }
 }
 
 /// What the base image's Python imports, as far as its names and versions can be read.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use nbvet_deps::{
-    Declared, Digest, Format, ImageReference, Lock,
+    Declared, Format, ImageReference, Lock,
     detection::{Decision, Needs},
     formats,
     policy::{Allowed, BaseImage, Review},
@@ -17,7 +17,7 @@ use nbvet_image::{
     resolve::Uv,
 };
 use nbvet_render::{TextOptions, notebook_text};
-use nbvet_report::{ExitCode, NeedStatus, NotebookReport, judge};
+use nbvet_report::{ExitCode, NeedStatus};
 
 use super::{failure, network::Network};
 use crate::{
@@ -39,7 +39,6 @@ const PROPOSED: &str = "requirements.in";
 pub(crate) struct Prepared {
     pub(crate) notebook: PathBuf,
     pub(crate) base: ImageReference,
-    pub(crate) asked: Digest,
     pub(crate) known: Known,
     pub(crate) platform: Platform,
     pub(crate) target: Target,
@@ -124,7 +123,6 @@ pub(crate) fn prepare(
     Ok(Prepared {
         notebook,
         base,
-        asked,
         known,
         platform,
         target,
@@ -171,19 +169,12 @@ fn settings(args: &ImageSourceArgs, notebook: &std::path::Path) -> Result<Notebo
 /// Tells what was found, and stops where it is refused.
 fn judged(notebook: &std::path::Path, gathered: &Gathered, settings: &NotebookSettings) -> Result<(), Stop> {
     let level = settings.engine.level;
-    let report = NotebookReport {
-        path: shown(notebook),
-        verdict: judge(level, &gathered.diagnostics, &[], None, None),
-        diagnostics: gathered.diagnostics.clone(),
-        strengths: Vec::new(),
-        interpreter: None,
-        cells: Vec::new(),
-        expectations: Vec::new(),
-        end: None,
-        failure: None,
-        comparison: None,
-        dependencies: Some(gathered.told.clone()),
-    };
+    let report = dependencies::report_of(
+        notebook,
+        level,
+        gathered.diagnostics.clone(),
+        gathered.told.clone(),
+    );
     if report.verdict.exit_code == ExitCode::Passed {
         return Ok(());
     }

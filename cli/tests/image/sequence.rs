@@ -189,17 +189,19 @@ fn validated(ground: &Ground, runtime: &Runtime, image: &str) {
     let image = pulled(runtime, Base::Conda, &ground.registry, image);
     let volumes = [
         format!("{}:/usr/local/bin/nbvet:ro", env!("CARGO_BIN_EXE_nbvet")),
-        format!("{}:/work:ro", ground.path("work").display()),
+        format!("{}:/notebooks:ro", ground.path("work").display()),
     ];
     let run = Run {
         volumes: &volumes,
         env: &["HOME=/tmp"],
         ..Run::default()
     };
-    let output = image.run(&run, &["nbvet", "validate", "/work/nb.ipynb"]).unwrap();
+    let output = image
+        .run(&run, &["nbvet", "validate", "/notebooks/nb.ipynb"])
+        .unwrap();
     let told = ground.shown(&output);
     assert!(
-        told.starts_with("exit 0\n--- stdout\n✓ Passed /work/nb.ipynb "),
+        told.starts_with("exit 0\n--- stdout\n✓ Passed /notebooks/nb.ipynb "),
         "{told}"
     );
     assert!(told.contains("1 cell ran"), "{told}");

@@ -15,6 +15,9 @@ pub enum BadConfig {
     /// A part of it is of another kind than the OCI image format says.
     #[error("the base image's configuration has no list at `{0}`")]
     NoList(&'static str),
+    /// The same.
+    #[error("the base image's configuration has no object at `{0}`")]
+    NoObject(&'static str),
 }
 
 /// Media type of a configuration.
@@ -124,7 +127,7 @@ fn object<'v>(
     if value.is_null() {
         *value = json!({});
     }
-    value.as_object_mut().ok_or(BadConfig::NoList(key))
+    value.as_object_mut().ok_or(BadConfig::NoObject(key))
 }
 
 /// The list under a key; made where there is none or `null`.
@@ -235,6 +238,10 @@ mod tests {
             (
                 "[]",
                 "the base image's configuration is no JSON object: it is another value",
+            ),
+            (
+                r#"{"config": []}"#,
+                "the base image's configuration has no object at `config`",
             ),
             (
                 r#"{"config": {"Env": "x"}}"#,

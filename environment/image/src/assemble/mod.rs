@@ -44,8 +44,6 @@ const VERSION: &str = "1";
 pub struct Order<'o> {
     /// The base image, by the name that was given.
     pub base: &'o ImageReference,
-    /// What its name stands for: an index or the image itself.
-    pub asked: &'o Digest,
     /// What it is.
     pub known: &'o Known,
     /// For this platform.
