@@ -7,7 +7,7 @@ use cargo_metadata::{DependencyKind, Metadata, Package, PackageId};
 use crate::metadata;
 
 /// What each crate may be built from, of ours. A new crate gets its line here.
-const ARROWS: [(&str, &[&str]); 16] = [
+const ARROWS: [(&str, &[&str]); 17] = [
     ("nbvet-report", &[]),
     ("nbvet-notebook", &["nbvet-report"]),
     ("nbvet-engine", &["nbvet-notebook", "nbvet-report"]),
@@ -20,6 +20,7 @@ const ARROWS: [(&str, &[&str]); 16] = [
     ("nbvet-golden", &["nbvet-notebook", "nbvet-report"]),
     ("nbvet-deps", &["nbvet-report"]),
     ("nbvet-image", &["nbvet-deps", "nbvet-report"]),
+    ("nbvet-blob", &["nbvet-report"]),
     ("nbvet-testkit", &[]),
     ("nbvet-protocol", &["nbvet-report"]),
     ("nbvet-agent", &["nbvet-protocol", "nbvet-report"]),
