@@ -7,7 +7,7 @@ use cargo_metadata::{DependencyKind, Metadata, Package, PackageId};
 use crate::metadata;
 
 /// What each crate may be built from, of ours. A new crate gets its line here.
-const ARROWS: [(&str, &[&str]); 17] = [
+const ARROWS: [(&str, &[&str]); 18] = [
     ("nbvet-report", &[]),
     ("nbvet-notebook", &["nbvet-report"]),
     ("nbvet-engine", &["nbvet-notebook", "nbvet-report"]),
@@ -22,6 +22,7 @@ const ARROWS: [(&str, &[&str]); 17] = [
     ("nbvet-image", &["nbvet-deps", "nbvet-report"]),
     ("nbvet-blob", &["nbvet-report"]),
     ("nbvet-testkit", &[]),
+    ("nbvet-operator-api", &["nbvet-report"]),
     ("nbvet-protocol", &["nbvet-report"]),
     ("nbvet-agent", &["nbvet-protocol", "nbvet-report"]),
     ("nbvet-worker", &["nbvet-protocol", "nbvet-report"]),
