@@ -86,6 +86,8 @@ reasons! {
         "The message names the lines; loosen or remove one of them. A source distribution whose metadata is dynamic has to come in a complete lock.";
     PolicyRefused: "The dependency policy refused the job for another cause than pins, hashes or conflicts: an index, an address or an option that is not allowed.",
         "The message names the rule, the file and the line; `nbvet explain` with the rule's id says more.";
+    Unreachable: "A server that the step needs could not be reached or did not answer as it should: of the source, a registry or a package index.",
+        "Nothing, where tries are left and the server comes back; otherwise the message says which one and how it failed: a name, a firewall, a proxy, or a certificate that is not believed.";
     BaseImageNotFound: "The registry has no such base image, or none for this platform.",
         "See `spec.podConfig.buildConfig.baseImage`: name, tag, and whether `imagePullSecrets` are needed for it.";
     BuildFailed: "The build of the image ended with an error.",
@@ -176,7 +178,7 @@ mod tests {
     #[test]
     fn s6_every_reason_of_the_table_is_there_once() {
         let names: BTreeSet<_> = Reason::ALL.iter().map(|reason| reason.as_str()).collect();
-        assert_eq!((names.len(), Reason::ALL.len()), (43, 43));
+        assert_eq!((names.len(), Reason::ALL.len()), (44, 44));
     }
 
     #[test]

@@ -188,6 +188,20 @@ impl Digest {
         Self::of_sha256(Sha256::digest(bytes).into())
     }
 
+    /// The SHA-256 of what a reader gives.
+    pub fn sha256_of(mut reader: impl std::io::Read) -> std::io::Result<Self> {
+        use sha2::{Digest as _, Sha256};
+
+        let mut hash = Sha256::new();
+        let mut buffer = vec![0; 64 << 10];
+        loop {
+            match reader.read(&mut buffer)? {
+                0 => return Ok(Self::of_sha256(hash.finalize().into())),
+                read => hash.update(&buffer[..read]),
+            }
+        }
+    }
+
     /// From the 32 bytes of a SHA-256.
     pub fn of_sha256(hash: [u8; 32]) -> Self {
         let mut text = String::with_capacity(7 + 64);

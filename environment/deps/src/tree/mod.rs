@@ -112,9 +112,14 @@ impl Tree {
         self.read_at_most(name, MAX_BYTES)
     }
 
+    /// An ordinary file, to be read piece by piece.
+    pub fn file(&self, name: &str) -> Result<File, Fault> {
+        self.open_file(name).map(File::from)
+    }
+
     /// The bytes of an ordinary file of at most so many bytes.
     pub fn read_at_most(&self, name: &str, most: usize) -> Result<Vec<u8>, Fault> {
-        let file = File::from(self.open_file(name)?);
+        let file = self.file(name)?;
         let mut bytes = Vec::new();
         // One byte more tells a file that is too large from one that fits; its size may lie or change.
         let read = file.take(most as u64 + 1).read_to_end(&mut bytes);

@@ -20,6 +20,7 @@ const ARROWS: [(&str, &[&str]); 18] = [
     ("nbvet-golden", &["nbvet-notebook", "nbvet-report"]),
     ("nbvet-deps", &["nbvet-report"]),
     ("nbvet-image", &["nbvet-deps", "nbvet-report"]),
+    ("nbvet-source", &["nbvet-deps", "nbvet-report"]),
     ("nbvet-blob", &["nbvet-report"]),
     ("nbvet-testkit", &[]),
     ("nbvet-operator-api", &["nbvet-report"]),
@@ -40,6 +41,7 @@ const ARROWS: [(&str, &[&str]); 18] = [
         "nbvet",
         &[
             "nbvet-agent",
+            "nbvet-blob",
             "nbvet-deps",
             "nbvet-engine",
             "nbvet-expect",
@@ -51,6 +53,7 @@ const ARROWS: [(&str, &[&str]); 18] = [
             "nbvet-render",
             "nbvet-report",
             "nbvet-rules",
+            "nbvet-source",
         ],
     ),
     ("xtask", &[]),
