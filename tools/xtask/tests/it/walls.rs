@@ -1,13 +1,18 @@
 //! The walls of ARCHITECTURE.md: who may depend on whom, directly and through others.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    process::Command,
+};
 
 use cargo_metadata::{DependencyKind, Metadata, Package, PackageId};
+use regex::Regex;
 
-use crate::metadata;
+use crate::{metadata, root};
 
 /// What each crate may be built from, of ours. A new crate gets its line here.
-const ARROWS: [(&str, &[&str]); 18] = [
+const ARROWS: [(&str, &[&str]); 20] = [
     ("nbvet-report", &[]),
     ("nbvet-notebook", &["nbvet-report"]),
     ("nbvet-engine", &["nbvet-notebook", "nbvet-report"]),
@@ -24,6 +29,10 @@ const ARROWS: [(&str, &[&str]); 18] = [
     ("nbvet-blob", &["nbvet-report"]),
     ("nbvet-testkit", &[]),
     ("nbvet-operator-api", &["nbvet-report"]),
+    (
+        "nbvet-operator-decide",
+        &["nbvet-blob", "nbvet-operator-api", "nbvet-report"],
+    ),
     ("nbvet-protocol", &["nbvet-report"]),
     ("nbvet-agent", &["nbvet-protocol", "nbvet-report"]),
     ("nbvet-worker", &["nbvet-protocol", "nbvet-report"]),
@@ -187,4 +196,89 @@ fn what_runs_beside_the_notebook_states_facts_and_cannot_reach_rules() {
 #[test]
 fn the_static_binary_needs_no_python_library() {
     check_unreachable(&["nbvet"], &["pyo3", "nbvet-worker"]);
+}
+
+/// Crates that end up in one crate when it is built alone: what others ask of a shared dependency is left out.
+fn alone(name: &str) -> Vec<String> {
+    let arguments = [
+        "tree",
+        "--locked",
+        "--edges",
+        "normal,build",
+        "--prefix",
+        "none",
+        "--format",
+        "{p}",
+        "--package",
+        name,
+    ];
+    let output = Command::new(env!("CARGO"))
+        .args(arguments)
+        .current_dir(root())
+        .output();
+    let output = output.expect("cargo is there");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let lines = String::from_utf8(output.stdout).expect("names of crates are UTF-8");
+    let first = |line: &str| line.split(' ').next().unwrap_or_default().to_owned();
+    lines.lines().map(first).filter(|name| !name.is_empty()).collect()
+}
+
+#[test]
+fn decisions_have_no_client_and_nothing_asynchronous_in_their_tree() {
+    let clients = [
+        "kube-client",
+        "kube-runtime",
+        "tokio",
+        "futures",
+        "async",
+        "hyper",
+        "tower",
+        "reqwest",
+        "ureq",
+        "rustls",
+        "mio",
+        "socket2",
+        "chrono",
+        "nbvet-controller",
+    ];
+    let tree = alone("nbvet-operator-decide");
+    assert!(
+        tree.iter().any(|name| name == "k8s-openapi"),
+        "the tree is there: {tree:?}"
+    );
+    let reached: Vec<_> = tree
+        .iter()
+        .filter(|name| clients.iter().any(|client| name.starts_with(client)))
+        .collect();
+    assert!(reached.is_empty(), "{reached:?}");
+}
+
+#[test]
+fn decisions_read_no_clock_and_touch_nothing() {
+    let touching = Regex::new(
+        r"::now\(|\b(SystemTime|Instant)\b|\bstd::(fs|io|net|env|os|thread|process)\b|\b(async|await)\b|\brand\b",
+    );
+    let touching = touching.expect("it is a pattern");
+    let folder = root().join("operator/decide/src");
+    let mut open = vec![folder];
+    let mut files = 0;
+    while let Some(folder) = open.pop() {
+        for entry in fs::read_dir(&folder).expect("the crate is there") {
+            let path = entry.expect("it can be listed").path();
+            if path.is_dir() {
+                open.push(path);
+                continue;
+            }
+            files += 1;
+            let text = fs::read_to_string(&path).expect("sources are UTF-8");
+            let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+            let found: Vec<_> = code.filter(|line| touching.is_match(line)).collect();
+            assert!(found.is_empty(), "{}: {found:?}", path.display());
+        }
+    }
+    assert!(files > 10, "{files} files");
 }

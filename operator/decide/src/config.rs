@@ -1,0 +1,43 @@
+//! How an operator is set up: the values of its flags that decisions depend on.
+
+/// The flags of the controller that decisions depend on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// The image of every trusted container, by digest.
+    pub trusted_image: String,
+    /// The registry that images are built into where a job names none: `--registry`.
+    pub registry: Option<String>,
+    /// The image to start from where a job names none: `--base-image`.
+    pub base_image: Option<String>,
+    /// Addresses that are not encrypted are fetched all the same: `--allow-insecure-sources`.
+    pub allow_insecure_sources: bool,
+    /// Registries that are spoken to without encryption.
+    pub insecure_registries: Vec<String>,
+    /// Package indexes where a job names none; none: what the trusted image is set up for.
+    pub package_indexes: Vec<String>,
+    /// A `ConfigMap` with a key `ca.crt`, in each namespace: authorities to trust besides the system's.
+    pub ca_config_map: Option<String>,
+    /// Builds that may run in one namespace at once; `None`: any number.
+    pub builds_per_namespace: Option<u32>,
+    /// Validations that may run in one namespace at once; `None`: any number.
+    pub validations_per_namespace: Option<u32>,
+    /// Labels that are passed on from a job to its pods, for queues: `kueue.x-k8s.io/queue-name`.
+    pub passed_labels: Vec<String>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            trusted_image: "nbvet".to_owned(),
+            registry: None,
+            base_image: None,
+            allow_insecure_sources: false,
+            insecure_registries: Vec::new(),
+            package_indexes: Vec::new(),
+            ca_config_map: None,
+            builds_per_namespace: None,
+            validations_per_namespace: None,
+            passed_labels: vec!["kueue.x-k8s.io/queue-name".to_owned()],
+        }
+    }
+}

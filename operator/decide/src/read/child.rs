@@ -1,0 +1,79 @@
+//! A job's own children and their records.
+
+use k8s_openapi::{
+    api::{
+        batch::v1::Job,
+        core::v1::{ConfigMap, Event, Pod},
+    },
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+    jiff::Timestamp,
+};
+use nbvet_blob::{decode, read_end};
+use nbvet_report::step::{Step, StepBlob};
+
+use super::{attempt, is_of, pod, run, text};
+use crate::{
+    names,
+    observed::{Child, Record},
+    render::{RECORD_BLOB, RECORD_END},
+};
+
+fn step(meta: &ObjectMeta) -> Option<Step> {
+    let name = text(meta.labels.as_ref(), names::STEP)?;
+    [Step::Prepare, Step::Validate, Step::Publish]
+        .into_iter()
+        .find(|step| step.as_str() == name)
+}
+
+/// A Job as a child of the job with this uid; `None`: it is none.
+pub fn child(job: &Job, pods: &[Pod], events: &[Event], uid: &str) -> Option<Child> {
+    let meta = &job.metadata;
+    if !is_of(meta, uid) {
+        return None;
+    }
+    let newest = pods
+        .iter()
+        .max_by_key(|pod| pod.metadata.creation_timestamp.as_ref().map(|time| time.0));
+    Some(Child {
+        name: meta.name.clone()?,
+        resource_version: meta.resource_version.clone().unwrap_or_default(),
+        run: run(meta)?,
+        step: step(meta)?,
+        inputs: text(meta.annotations.as_ref(), names::INPUTS)?.to_owned(),
+        attempt: attempt(meta)?,
+        created: meta.creation_timestamp.as_ref()?.0,
+        deleting: meta.deletion_timestamp.is_some(),
+        alive: pod::is_alive(job, pods),
+        pod: newest.and_then(|pod| pod.metadata.name.clone()),
+        state: pod::state(job, pods, events),
+    })
+}
+
+/// A `ConfigMap` as the record of a child of the job with this uid; `None`: it is none, or cannot be read.
+pub fn record(map: &ConfigMap, uid: &str) -> Option<Record> {
+    let meta = &map.metadata;
+    if !is_of(meta, uid) {
+        return None;
+    }
+    let annotations = meta.annotations.as_ref();
+    let time = |name: &str| text(annotations, name)?.parse::<Timestamp>().ok();
+    let end = read_end(map.data.as_ref()?.get(RECORD_END)?).ok()?;
+    let log = map.data.as_ref()?.get(RECORD_BLOB);
+    let body = match (&end.blob, log) {
+        (Some(blob), Some(log)) => Some(Box::new(decode::<StepBlob>(log.as_bytes(), blob).ok()?.body)),
+        (Some(_), None) => return None,
+        (None, _) => None,
+    };
+    Some(Record {
+        child: text(annotations, names::CHILD)?.to_owned(),
+        run: run(meta)?,
+        step: step(meta)?,
+        inputs: text(annotations, names::INPUTS)?.to_owned(),
+        attempt: attempt(meta)?,
+        started: time(names::STARTED)?,
+        at: time(names::ENDED)?,
+        pod: text(annotations, names::POD).map(str::to_owned),
+        end,
+        body,
+    })
+}

@@ -1,0 +1,236 @@
+//! The pods of prepare, validate and publish, each with the `ConfigMap` of its input before it.
+
+use k8s_openapi::{api::core::v1::SecurityContext, jiff::SignedDuration};
+use nbvet_operator_api::meaning::env_from;
+use nbvet_report::step::Step;
+use serde_json::{Value, json};
+
+use super::{
+    INPUT_FILE, Setting, child_metadata,
+    input::step_input,
+    pod::{self, Mounted, paths},
+};
+use crate::{
+    image::Image,
+    plan::{StepWork, Task},
+    read::pod::{BEFORE, NOTEBOOK, TRUSTED},
+};
+
+/// Seconds that prepare and publish may take, pulls and all.
+const SHORT_STEP: i64 = 1800;
+
+/// What a validation may take besides the notebook's own time: pulling, fetching, starting.
+const AROUND: SignedDuration = SignedDuration::from_mins(15);
+
+/// The input of a step, and the Job that does it.
+pub(super) fn objects(name: &str, work: &StepWork, setting: &Setting) -> Vec<Value> {
+    let step = work.task.step();
+    let metadata = child_metadata(
+        name,
+        setting,
+        &work.run,
+        step.as_str(),
+        work.attempt,
+        &work.inputs,
+    );
+    let input = serde_json::to_string(&step_input(&work.task, setting)).unwrap_or_default();
+    let config_map = json!({
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": metadata,
+        "immutable": true,
+        "data": {(INPUT_FILE): input},
+    });
+    let pod = match &work.task {
+        Task::Prepare { .. } => prepare(name, setting),
+        Task::Validate {
+            image, uid, limit, ..
+        } => validate(name, image, *uid, *limit, setting),
+        Task::Publish { .. } => publish(name, setting),
+    };
+    vec![config_map, pod::job(&metadata, &pod, setting)]
+}
+
+fn prepare(name: &str, setting: &Setting) -> Value {
+    let mut mounted = vec![Mounted::input(name), Mounted::empty("tree", paths::TREE)];
+    mounted.extend(pod::for_source(&setting.job.spec.notebook, false));
+    mounted.extend(pod::for_registries(setting));
+    mounted.extend(pod::for_index(setting));
+    one_step(Step::Prepare, &mounted, setting)
+}
+
+fn publish(name: &str, setting: &Setting) -> Value {
+    let mut mounted = vec![Mounted::input(name)];
+    mounted.extend(pod::for_registries(setting));
+    one_step(Step::Publish, &mounted, setting)
+}
+
+fn one_step(step: Step, mounted: &[Mounted], setting: &Setting) -> Value {
+    let tmp = Mounted::empty("tmp", "/tmp");
+    let mounts: Vec<&Mounted> = mounted.iter().chain([&tmp]).collect();
+    let container = pod::trusted(TRUSTED, step.as_str(), setting, &mounts);
+    let volumes = mounted.iter().map(Mounted::volume).collect();
+    pod::trusted_pod(&[container], volumes, SHORT_STEP, setting)
+}
+
+/// The user's image with the agent in it, and the host beside it: they share a socket and the notebook's folder, and
+/// nothing else. The user's container sees no input, no secret of the platform and no token that was not asked for.
+fn validate(name: &str, image: &Image, uid: Option<u32>, limit: SignedDuration, setting: &Setting) -> Value {
+    let spec = &setting.job.spec;
+    let input = Mounted::input(name);
+    let tree = Mounted::empty("tree", paths::TREE);
+    let work = Mounted::empty("work", paths::WORK);
+    let golden = Mounted::empty("golden", paths::GOLDEN);
+    let tools = Mounted::empty("tools", paths::TOOLS);
+    let socket = Mounted::empty("agent", paths::AGENT);
+    let tmp = Mounted::empty("tmp", "/tmp");
+    let sources = pod::for_source(&spec.notebook, false);
+    let golden_source = spec
+        .golden_notebook
+        .as_ref()
+        .and_then(|golden| pod::for_source(golden, true));
+    let fetched: Vec<Mounted> = sources.into_iter().chain(golden_source).collect();
+    let ca: Vec<Mounted> = pod::for_registries(setting)
+        .into_iter()
+        .filter(|one| one.volume()["name"] == "ca")
+        .collect();
+    let own = [&input, &tree, &work, &golden, &tools, &socket];
+    let fetch: Vec<&Mounted> = [&input, &tree, &work, &golden, &tmp]
+        .into_iter()
+        .chain(&fetched)
+        .chain(&ca)
+        .collect();
+    let volumes = own
+        .iter()
+        .map(|mounted| mounted.volume())
+        .chain(fetched.iter().chain(&ca).map(Mounted::volume));
+    let mut volumes: Vec<Value> = volumes.collect();
+    let host_tree = Mounted::empty("tree", paths::TREE).read_only();
+    let host = pod::trusted(
+        TRUSTED,
+        "validate",
+        setting,
+        &[&input, &host_tree, &golden, &socket, &tmp],
+    );
+    let seconds = limit.saturating_add(AROUND).as_secs();
+    let mut mounts = vec![work.mount(), tools.mount(), socket.mount()];
+    let token = token(setting, &mut volumes, &mut mounts);
+    for (own, path) in [("home", "/home/nbvet"), ("user-tmp", "/tmp")] {
+        volumes.push(json!({"name": own, "emptyDir": {}}));
+        mounts.push(json!({"name": own, "mountPath": path}));
+    }
+    let notebook = notebook(image, uid, mounts, setting);
+    let mut pod = pod::trusted_pod(&[host, notebook], volumes, seconds, setting);
+    pod["initContainers"] = json!([
+        pod::trusted(BEFORE[0], "fetch", setting, &fetch),
+        pod::trusted(BEFORE[1], "install", setting, &[&input, &tools, &tmp]),
+    ]);
+    place(&mut pod, setting);
+    if token {
+        pod["serviceAccountName"] = json!(spec.pod_config.service_account_name);
+    }
+    pod
+}
+
+/// The token of a service account that the job names, for the user's container alone.
+fn token(setting: &Setting, volumes: &mut Vec<Value>, mounts: &mut Vec<Value>) -> bool {
+    let named = setting.job.spec.pod_config.service_account_name.as_deref();
+    if named.is_none_or(|name| name.is_empty() || name == "default") {
+        return false;
+    }
+    volumes.push(json!({"name": "token", "projected": {"defaultMode": 0o444, "sources": [
+        {"serviceAccountToken": {"path": "token", "expirationSeconds": 3607}},
+        {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+        {"downwardAPI": {"items": [{"path": "namespace", "fieldRef": {"fieldPath": "metadata.namespace"}}]}},
+    ]}}));
+    mounts.push(json!({
+        "name": "token", "readOnly": true,
+        "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount",
+    }));
+    true
+}
+
+/// The user's container.
+fn notebook(image: &Image, uid: Option<u32>, mut mounts: Vec<Value>, setting: &Setting) -> Value {
+    let pod = &setting.job.spec.pod_config;
+    mounts.extend(
+        pod.volume_mounts
+            .iter()
+            .filter_map(|mount| serde_json::to_value(mount).ok()),
+    );
+    let mut env = vec![json!({"name": "HOME", "value": "/home/nbvet"})];
+    // What users set adds to ours; of one name theirs is the last word.
+    env.extend(pod.env.iter().filter_map(|one| serde_json::to_value(one).ok()));
+    let mut container = json!({
+        "name": NOTEBOOK,
+        "image": image.as_str(),
+        "command": [format!("{}/nbvet", paths::TOOLS), "agent"],
+        "args": ["--listen", paths::SOCKET],
+        "workingDir": paths::WORK,
+        "env": env,
+        "envFrom": env_from(pod),
+        "securityContext": user_security(pod.security_context.as_ref(), uid, setting),
+        "volumeMounts": mounts,
+    });
+    if let Some(resources) = &pod.resources {
+        container["resources"] = json!(resources);
+    }
+    container
+}
+
+/// What the user's container may do: what the job says, and always what *restricted* asks for.
+fn user_security(written: Option<&SecurityContext>, uid: Option<u32>, setting: &Setting) -> Value {
+    let mut context = written
+        .and_then(|written| serde_json::to_value(written).ok())
+        .unwrap_or_else(|| json!({}));
+    context["allowPrivilegeEscalation"] = json!(false);
+    context["runAsNonRoot"] = json!(true);
+    context["capabilities"] = json!({"drop": ["ALL"]});
+    context["seccompProfile"] = json!({"type": "RuntimeDefault"});
+    if let Some(members) = context.as_object_mut() {
+        members.remove("privileged");
+        members.remove("procMount");
+    }
+    let named = written
+        .and_then(|written| written.run_as_user)
+        .filter(|uid| *uid != 0);
+    match (named, uid) {
+        (Some(named), _) => context["runAsUser"] = json!(named),
+        (None, Some(uid)) if !setting.cluster.openshift => context["runAsUser"] = json!(uid),
+        (None, _) => {
+            if let Some(members) = context.as_object_mut() {
+                members.remove("runAsUser");
+            }
+        }
+    }
+    context
+}
+
+/// Where the pod runs, with whose images, and what else users gave it.
+fn place(pod: &mut Value, setting: &Setting) {
+    let config = &setting.job.spec.pod_config;
+    if let Some(volumes) = pod["volumes"].as_array_mut() {
+        volumes.extend(
+            config
+                .volumes
+                .iter()
+                .filter_map(|volume| serde_json::to_value(volume).ok()),
+        );
+    }
+    let secrets = pod::registry_secrets(setting);
+    if !secrets.is_empty() {
+        pod["imagePullSecrets"] = secrets.iter().map(|name| json!({"name": name})).collect();
+    }
+    if !config.tolerations.is_empty() {
+        pod["tolerations"] = json!(config.tolerations);
+    }
+    if !config.node_selector.is_empty() {
+        pod["nodeSelector"] = json!(config.node_selector);
+    }
+    if let Some(affinity) = &config.affinity {
+        pod["affinity"] = json!(affinity);
+    }
+    if let Some(class) = &config.runtime_class_name {
+        pod["runtimeClassName"] = json!(class);
+    }
+}

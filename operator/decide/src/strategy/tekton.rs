@@ -1,0 +1,187 @@
+//! Builds as Tekton `PipelineRun`s: one inline task, without anything to install before it.
+
+use k8s_openapi::{
+    api::core::v1::{Event, Pod},
+    jiff::Timestamp,
+};
+use nbvet_operator_api::build::CacheType;
+use nbvet_report::Reason;
+use serde_json::{Value, json};
+
+use super::Strategy;
+use crate::{
+    image::Image,
+    observed::{BuildState, Fault, Held},
+    plan::BuildInputs,
+    render::{self, Setting},
+};
+
+/// Builds as `PipelineRun`s.
+pub struct TektonStrategy;
+
+impl Strategy for TektonStrategy {
+    fn plan(&self, name: &str, inputs: &BuildInputs, setting: &Setting) -> Vec<Value> {
+        let metadata = super::metadata(name, inputs, setting);
+        let limit = format!("{}s", inputs.limit.as_secs().max(1));
+        let run = json!({
+            "apiVersion": "tekton.dev/v1",
+            "kind": "PipelineRun",
+            "metadata": metadata,
+            "spec": {
+                "timeouts": {"pipeline": limit},
+                "pipelineSpec": {
+                    "tasks": [{"name": "build", "taskSpec": task(name, setting)}],
+                    "results": results().iter().map(|(result, _)| json!({
+                        "name": result, "value": format!("$(tasks.build.results.{result})"),
+                    })).collect::<Vec<_>>(),
+                },
+                "taskRunTemplate": {"podTemplate": {
+                    "automountServiceAccountToken": false,
+                    "securityContext": render::pod_security(setting),
+                }},
+            },
+        });
+        vec![run, super::job::input_of_build(name, inputs, setting)]
+    }
+
+    fn read(&self, object: &Value, _pods: &[Pod], _events: &[Event]) -> BuildState {
+        read(object)
+    }
+}
+
+/// What a run hands back; their names let Tekton Chains sign what was built.
+const fn results() -> [(&'static str, &'static str); 2] {
+    [
+        ("IMAGE_URL", "The repository of the image"),
+        ("IMAGE_DIGEST", "The digest of the image"),
+    ]
+}
+
+/// The one task: nbvet's build, as its pod in a Job does it.
+fn task(name: &str, setting: &Setting) -> Value {
+    let pod = render::build_pod(name, 1, setting);
+    let mut step = pod["containers"][0].clone();
+    if let Some(step) = step.as_object_mut() {
+        // Tekton's own, or not a step's to set.
+        for field in ["terminationMessagePolicy", "resources"] {
+            step.remove(field);
+        }
+    }
+    if let Some(args) = step["args"].as_array_mut() {
+        args.extend([
+            json!("--image-url"),
+            json!("$(results.IMAGE_URL.path)"),
+            json!("--image-digest"),
+            json!("$(results.IMAGE_DIGEST.path)"),
+        ]);
+    }
+    let build = setting.meaning().build;
+    let is_kept = build.is_some_and(|build| build.cache == Some(CacheType::Workspace));
+    let mut task = json!({
+        "results": results().iter().map(|(result, what)| json!({"name": result, "description": what})).collect::<Vec<_>>(),
+        "steps": [step],
+        "volumes": pod["volumes"],
+    });
+    if is_kept && let Some(volumes) = task["volumes"].as_array_mut() {
+        for volume in volumes.iter_mut().filter(|volume| volume["name"] == "tmp") {
+            *volume = json!({"name": "tmp", "ephemeral": {"volumeClaimTemplate": {"spec": {
+                "accessModes": ["ReadWriteOnce"],
+                "resources": {"requests": {"storage": "5Gi"}},
+            }}}});
+        }
+    }
+    task
+}
+
+/// Reasons of runs that another try will not change: what was asked for is at fault.
+const LASTING: [&str; 10] = [
+    "CouldntGetPipeline",
+    "CouldntGetTask",
+    "InvalidWorkspaceBindings",
+    "ParameterMissing",
+    "ParameterTypeMismatch",
+    "InvalidTaskRunSpecs",
+    "PipelineValidationFailed",
+    "PipelineInvalidGraph",
+    "InvalidParamValue",
+    "ResourceVerificationFailed",
+];
+
+fn time(object: &Value, field: &str) -> Option<Timestamp> {
+    object["status"][field].as_str()?.parse().ok()
+}
+
+/// How far a run is. `Cancelled` is said while it still stops, and after; only what has ended counts.
+pub(crate) fn read(object: &Value) -> BuildState {
+    let conditions = object["status"]["conditions"].as_array();
+    let succeeded = conditions
+        .into_iter()
+        .flatten()
+        .find(|one| one["type"] == "Succeeded");
+    let text = |field: &str| succeeded.and_then(|one| one[field].as_str()).unwrap_or_default();
+    let (holds, reason, message) = (text("status"), text("reason"), text("message"));
+    let begun = time(object, "startTime");
+    let Some(at) = time(object, "completionTime").filter(|_| holds != "Unknown" && !holds.is_empty()) else {
+        return match begun {
+            Some(since) if reason != "PipelineRunPending" => BuildState::Running { since },
+            _ => BuildState::Starting {
+                held: (!message.is_empty()).then(|| Held {
+                    reason: Reason::Waiting,
+                    message: message.to_owned(),
+                }),
+            },
+        };
+    };
+    if holds == "True" {
+        return BuildState::Complete {
+            at,
+            image: image(object),
+            size: None,
+        };
+    }
+    let (reason, transient) = match reason {
+        "Cancelled" | "CancelledRunningFinally" | "StoppedRunningFinally" | "PipelineRunCancelled" => {
+            (Reason::BuildCancelled, false)
+        }
+        "PipelineRunTimeout" | "TaskRunTimeout" => (Reason::BuildTimedOut, false),
+        _ if LASTING.contains(&reason) => (Reason::BuildFailed, false),
+        _ => of_message(message),
+    };
+    BuildState::Failed {
+        at,
+        fault: Fault {
+            reason,
+            transient,
+            message: message.to_owned(),
+        },
+    }
+}
+
+/// A run that failed by its task: what Tekton says of the task's pod.
+fn of_message(message: &str) -> (Reason, bool) {
+    let says = |words: &str| message.contains(words);
+    if says("PodEvicted") || says("evicted") {
+        (Reason::Evicted, true)
+    } else if says("TaskRunImagePullFailed") || says("failed to pull the image") {
+        (
+            Reason::ImagePullFailed,
+            !(says("not found") || says("unauthorized") || says("denied")),
+        )
+    } else if says("violates PodSecurity") || says("admission webhook") {
+        (Reason::AdmissionRefused, false)
+    } else {
+        (Reason::BuildFailed, false)
+    }
+}
+
+/// The image of the results, by digest.
+fn image(object: &Value) -> Option<String> {
+    let results = object["status"]["results"].as_array()?;
+    let result = |name: &str| {
+        let found = results.iter().find(|result| result["name"] == name)?;
+        found["value"].as_str().map(str::trim)
+    };
+    let (url, digest) = (result("IMAGE_URL")?, result("IMAGE_DIGEST")?);
+    let name = url.split_once('@').map_or(url, |(name, _)| name);
+    Image::by_digest(&format!("{name}@{digest}")).map(|image| image.as_str().to_owned())
+}

@@ -1,0 +1,274 @@
+//! Plans as objects, and objects read back: what passes Pod Security *restricted*, and what the user's container has not.
+
+use k8s_openapi::api::{batch::v1::Job, core::v1::ConfigMap};
+use nbvet_operator_decide::{Setting, read, render, strategy::StrategyName};
+use nbvet_report::step::{Step, StepInput};
+use serde_json::Value;
+
+use crate::world::{World, spec};
+
+/// The objects of everything that a job's plans create on its way to the end.
+fn all(world: &mut World) -> Vec<Value> {
+    let mut objects = Vec::new();
+    for _ in 0..20 {
+        let plan = world.plan("a");
+        let observed = world.observe("a", &world.api, &world.api).unwrap();
+        let setting = Setting {
+            job: &observed.job,
+            config: &observed.config,
+            cluster: observed.cluster,
+        };
+        objects.extend(plan.create.iter().flat_map(|intent| render(intent, &setting)));
+        let version = observed.job.metadata.resource_version.clone();
+        world.act("a", &plan, version.as_deref(), None);
+        if plan.is_idle() {
+            let running = world
+                .api
+                .children
+                .iter()
+                .find(|(_, (_, child))| !child.state.has_ended());
+            if let Some(name) = running.map(|(name, _)| name.clone()) {
+                world.child_ends_well(&name);
+            } else if world.build().is_some_and(|build| !build.state.has_ended()) {
+                world.build_ends_well();
+            } else {
+                break;
+            }
+        }
+    }
+    objects
+}
+
+fn everything() -> Vec<Value> {
+    let mut wanted = spec();
+    wanted.notebook.git.as_mut().unwrap().credentials_secret = Some("git-token".to_owned());
+    let build = wanted.pod_config.build_config.as_mut().unwrap();
+    build.publish_to_registry = Some(true);
+    build.push_secret = Some("push".to_owned());
+    let mut world = World::with("a", wanted);
+    world.config.ca_config_map = Some("ca".to_owned());
+    let objects = all(&mut world);
+    assert_eq!(world.phase("a"), nbvet_operator_api::Phase::Succeeded);
+    objects
+}
+
+fn pod(objects: &[Value], step: &str) -> Value {
+    let of = |object: &&Value| {
+        object["kind"] == "Job" && object["metadata"]["labels"]["nbvet.mlops.dev/step"] == step
+    };
+    objects.iter().find(of).unwrap_or_else(|| panic!("no {step}"))["spec"]["template"]["spec"].clone()
+}
+
+fn containers(pod: &Value) -> Vec<&Value> {
+    let of = |field: &str| pod[field].as_array().into_iter().flatten();
+    of("initContainers").chain(of("containers")).collect()
+}
+
+#[test]
+fn s10_every_pod_passes_pod_security_restricted() {
+    let objects = everything();
+    for step in ["prepare", "build", "validate", "publish"] {
+        let pod = pod(&objects, step);
+        assert_eq!(pod["automountServiceAccountToken"], false, "{step}");
+        assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
+        assert_eq!(pod["restartPolicy"], "Never");
+        assert!(pod["activeDeadlineSeconds"].as_i64().unwrap() > 0);
+        assert!(pod.get("hostNetwork").is_none() && pod.get("hostPID").is_none());
+        for container in containers(&pod) {
+            let context = &container["securityContext"];
+            assert_eq!(
+                context["allowPrivilegeEscalation"], false,
+                "{step} {}",
+                container["name"]
+            );
+            assert_eq!(context["runAsNonRoot"], true);
+            assert_eq!(context["capabilities"]["drop"][0], "ALL");
+            assert_eq!(context["seccompProfile"]["type"], "RuntimeDefault");
+        }
+        for volume in pod["volumes"].as_array().unwrap() {
+            let kinds: Vec<_> = volume
+                .as_object()
+                .unwrap()
+                .keys()
+                .filter(|key| *key != "name")
+                .collect();
+            assert!(
+                ["emptyDir", "configMap", "secret"].contains(&kinds[0].as_str()),
+                "{volume}"
+            );
+        }
+    }
+}
+
+#[test]
+fn s10_every_mount_has_its_volume_and_every_name_is_there_once() {
+    let objects = everything();
+    for object in objects.iter().filter(|object| object["kind"] == "Job") {
+        let pod = &object["spec"]["template"]["spec"];
+        let mut volumes: Vec<&str> = pod["volumes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|volume| volume["name"].as_str().unwrap())
+            .collect();
+        volumes.sort_unstable();
+        let count = volumes.len();
+        volumes.dedup();
+        assert_eq!(volumes.len(), count, "{volumes:?}");
+        for container in containers(pod) {
+            for mount in container["volumeMounts"].as_array().unwrap() {
+                assert!(
+                    volumes.contains(&mount["name"].as_str().unwrap()),
+                    "{} {mount}",
+                    container["name"]
+                );
+            }
+        }
+        // The API server's types take it, and it is read back as what it is.
+        let job: Job = serde_json::from_value(object.clone()).unwrap();
+        assert!(job.metadata.name.unwrap().len() <= 58);
+    }
+}
+
+#[test]
+fn s10_the_users_container_has_no_input_no_secret_and_no_token() {
+    let objects = everything();
+    let pod = pod(&objects, "validate");
+    let notebook = pod["containers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|one| one["name"] == "notebook")
+        .unwrap();
+    let mounts: Vec<&str> = notebook["volumeMounts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|mount| mount["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(mounts, ["work", "tools", "agent", "home", "user-tmp"]);
+    assert_eq!(notebook["image"], crate::world::image('a'));
+    let env: Vec<_> = notebook["env"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| &one["name"])
+        .collect();
+    assert_eq!(env, ["HOME"]);
+    assert!(pod.get("serviceAccountName").is_none());
+    let host = pod["containers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|one| one["name"] == "nbvet")
+        .unwrap();
+    let text = host.to_string();
+    assert!(
+        !text.contains("secrets/git") && !text.contains("registry-0"),
+        "credentials are where something is fetched"
+    );
+}
+
+#[test]
+fn s10_a_service_account_that_is_named_is_the_users_container_alone() {
+    let mut wanted = spec();
+    wanted.pod_config.service_account_name = Some("trainer".to_owned());
+    let objects = all(&mut World::with("a", wanted));
+    let pod = pod(&objects, "validate");
+    assert_eq!(
+        (&pod["serviceAccountName"], &pod["automountServiceAccountToken"]),
+        (&"trainer".into(), &false.into())
+    );
+    for container in containers(&pod) {
+        let has = container["volumeMounts"].to_string().contains("serviceaccount");
+        assert_eq!(has, container["name"] == "notebook", "{}", container["name"]);
+    }
+}
+
+#[test]
+fn s10_on_openshift_its_constraints_choose_the_users() {
+    let mut world = World::with("a", spec());
+    world.cluster.openshift = true;
+    let objects = all(&mut world);
+    assert!(!serde_json::to_string(&objects).unwrap().contains("runAsUser"));
+    assert!(
+        serde_json::to_string(&everything())
+            .unwrap()
+            .contains("\"runAsUser\":10001")
+    );
+}
+
+#[test]
+fn what_a_pod_is_told_can_be_read_by_its_steps() {
+    let objects = everything();
+    let mut steps = 0;
+    for map in objects.iter().filter(|object| object["kind"] == "ConfigMap") {
+        if let Some(input) = map["data"]["input.json"].as_str() {
+            let input: StepInput = serde_json::from_str(input).unwrap();
+            steps += [
+                input.prepare.is_some(),
+                input.build.is_some(),
+                input.validate.is_some(),
+                input.publish.is_some(),
+            ]
+            .into_iter()
+            .filter(|is| *is)
+            .count();
+        }
+    }
+    assert_eq!(steps, 4);
+}
+
+#[test]
+fn a_record_is_read_back_as_it_was_written() {
+    let mut world = World::with("a", spec());
+    let objects = all(&mut world);
+    let uid = "uid-a";
+    let read: Vec<_> = objects
+        .iter()
+        .filter(|object| object["kind"] == "ConfigMap")
+        .filter_map(|object| read::record(&serde_json::from_value::<ConfigMap>(object.clone()).unwrap(), uid))
+        .collect();
+    assert_eq!(
+        read.iter().map(|record| record.step).collect::<Vec<_>>(),
+        [Step::Prepare, Step::Validate]
+    );
+    for record in &read {
+        let (_, kept) = &world.api.records[&nbvet_operator_decide::names::record(&record.child)];
+        assert_eq!(
+            (&record.body, &record.run, record.at, record.started),
+            (&kept.body, &kept.run, kept.at, kept.started)
+        );
+    }
+    let stranger = serde_json::from_value::<ConfigMap>(
+        objects
+            .iter()
+            .find(|one| one["data"].get("end.json").is_some())
+            .unwrap()
+            .clone(),
+    )
+    .unwrap();
+    assert_eq!(read::record(&stranger, "another"), None);
+}
+
+#[test]
+fn a_build_is_read_back_with_who_joined_it() {
+    let mut world = World::with("a", spec());
+    let objects = all(&mut world);
+    let is_build = |one: &&Value| one["metadata"]["labels"]["nbvet.mlops.dev/step"] == "build";
+    let mut object = objects.iter().find(is_build).unwrap().clone();
+    object["metadata"]["creationTimestamp"] = "2026-01-01T00:00:01Z".into();
+    let build = read::build(&object, StrategyName::Job, true, &[], &[]).unwrap();
+    let kept = &world.api.builds[&build.name];
+    assert!(build.ours);
+    assert_eq!(
+        (&build.identity, &build.destination, build.attempt),
+        (&kept.identity, &kept.destination, kept.attempt)
+    );
+    assert_eq!(build.owners, ["uid-a"]);
+    assert_eq!(build.joined[0].job, "uid-a");
+    assert_eq!(
+        Some(build.joined[0].run.clone()),
+        world.status("a").run.map(|run| run.id)
+    );
+}

@@ -1,0 +1,220 @@
+//! Section 7: which clock runs from when, what it ends, and that it stands while the job is suspended.
+
+use nbvet_operator_api::{ConditionType, NotebookValidationJobSpec, Phase, Reason};
+use nbvet_operator_decide::{
+    Again,
+    plan::{Task, Work},
+};
+use nbvet_report::{Outcome, step::Step};
+
+use crate::world::{World, spec};
+
+/// A job whose build was created at the beginning of its time.
+fn building(change: impl FnOnce(&mut NotebookValidationJobSpec)) -> World {
+    let mut world = World::with("a", spec());
+    world.edit("a", change);
+    world.settle();
+    world.ends_well("a", Step::Prepare);
+    world.settle();
+    assert_eq!(world.phase("a"), Phase::Building);
+    world
+}
+
+/// Passes so many seconds in which the build does not time out, then one in which it does.
+fn check_build_limit(mut world: World, seconds: i64) {
+    world.pass(seconds - 1);
+    assert_eq!(world.phase("a"), Phase::Building, "one second before {seconds}");
+    world.pass(1);
+    assert_eq!(
+        world.condition("a", ConditionType::ImageBuilt),
+        "False BuildTimedOut"
+    );
+    assert_eq!(world.verdict("a"), Some(Outcome::Error));
+    assert!(world.build().is_none(), "nobody waits for it any more");
+    assert_eq!(world.built.len(), 1, "that is not tried again");
+    world.is_sound();
+}
+
+#[test]
+fn s7_a_build_has_45_minutes_or_the_first_limit_that_is_set() {
+    check_build_limit(building(|_| {}), 45 * 60);
+    check_build_limit(building(|spec| spec.build_timeout = Some("10m".to_owned())), 600);
+    let older = |spec: &mut NotebookValidationJobSpec| {
+        spec.pod_config.build_config.as_mut().unwrap().timeout = Some("5m".to_owned());
+    };
+    check_build_limit(building(older), 300);
+    check_build_limit(
+        building(|spec| {
+            older(spec);
+            spec.build_timeout = Some("20m".to_owned());
+        }),
+        1200,
+    );
+}
+
+#[test]
+fn s7_the_plan_of_a_waiting_job_looks_again_when_its_clock_is_over() {
+    let world = building(|spec| spec.build_timeout = Some("10m".to_owned()));
+    let plan = world.plan("a");
+    assert!(
+        matches!(plan.again, Again::After(left) if left.as_secs() == 600),
+        "{:?}",
+        plan.again
+    );
+}
+
+#[test]
+fn s7_the_status_names_the_step_that_ran_out_its_limit_and_how_long_it_took() {
+    let mut world = building(|spec| spec.build_timeout = Some("10m".to_owned()));
+    world.pass(601);
+    let status = world.status("a");
+    let step = status.step.unwrap();
+    assert_eq!(
+        (step.name.as_str(), step.limit.as_deref(), step.elapsed.as_deref()),
+        ("build", Some("10m"), Some("10m"))
+    );
+    assert_eq!(
+        status.message.as_deref(),
+        Some("the build did not end within 10m")
+    );
+}
+
+#[test]
+fn s7_the_build_clock_of_a_job_that_joined_later_runs_from_its_joining() {
+    let mut world = building(|spec| spec.build_timeout = Some("1h".to_owned()));
+    world.add("b", spec());
+    world.edit("b", |spec| spec.build_timeout = Some("10m".to_owned()));
+    world.pass(1800);
+    world.ends_well("b", Step::Prepare);
+    world.settle();
+    world.pass(599);
+    assert_eq!(world.phase("b"), Phase::Building);
+    world.pass(1);
+    assert_eq!(
+        world.condition("b", ConditionType::ImageBuilt),
+        "False BuildTimedOut"
+    );
+    assert_eq!(
+        world.phase("a"),
+        Phase::Building,
+        "that ends the other's waiting only"
+    );
+    let build = world.build().unwrap();
+    assert_eq!(build.owners, ["uid-a"]);
+    world.is_sound();
+}
+
+#[test]
+fn s7_the_build_clock_stands_while_the_job_is_suspended() {
+    let mut world = building(|spec| spec.build_timeout = Some("10m".to_owned()));
+    world.pass(300);
+    world.suspend("a", true);
+    world.settle();
+    assert_eq!(world.plan("a").again, Again::OnChange);
+    world.pass(100_000);
+    assert_eq!(world.phase("a"), Phase::Building);
+    world.suspend("a", false);
+    world.settle();
+    check_build_limit(world, 300);
+}
+
+#[test]
+fn s7_a_slow_build_never_shortens_the_validation() {
+    let mut world = building(|spec| spec.timeout = Some("20m".to_owned()));
+    world.pass(2600);
+    world.build_ends_well();
+    let plan = world.plan("a");
+    let limit = plan.create.iter().find_map(|intent| match &intent.work {
+        Work::Step(step) => match step.task {
+            Task::Validate { limit, .. } => Some(limit.as_secs()),
+            _ => None,
+        },
+        _ => None,
+    });
+    assert_eq!(limit, Some(1200));
+}
+
+#[test]
+fn s7_a_changed_limit_acts_from_the_next_attempt() {
+    let mut world = World::with("a", spec());
+    world.until_validation("a");
+    let first = world.child("a", Step::Validate).unwrap();
+    world.edit("a", |spec| spec.validation_timeout = Some("5m".to_owned()));
+    world.settle();
+    assert_eq!(world.child("a", Step::Validate).unwrap(), first);
+    world.breaks("a", Step::Validate, Reason::NodeLost, true);
+    world.pass(400);
+    let step = world.status("a").step.unwrap();
+    assert_eq!((step.attempt, step.limit.as_deref()), (Some(2), Some("5m")));
+}
+
+#[test]
+fn s7_the_total_clock_runs_from_the_start_of_the_run_and_not_while_suspended() {
+    let mut world = building(|spec| spec.total_timeout = Some("20m".to_owned()));
+    world.pass(600);
+    world.suspend("a", true);
+    world.settle();
+    world.pass(5000);
+    world.suspend("a", false);
+    world.settle();
+    world.pass(590);
+    assert_eq!(world.phase("a"), Phase::Building);
+    world.pass(10);
+    assert_eq!(
+        world.condition("a", ConditionType::Finished),
+        "True TotalTimedOut"
+    );
+    assert_eq!(world.verdict("a"), Some(Outcome::Error));
+    assert!(world.build().is_none() && world.child("a", Step::Validate).is_none());
+    world.is_sound();
+}
+
+#[test]
+fn s7_a_total_limit_that_is_shortened_acts_at_once() {
+    let mut world = building(|_| {});
+    world.pass(600);
+    world.edit("a", |spec| spec.total_timeout = Some("5m".to_owned()));
+    world.settle();
+    assert_eq!(
+        world.condition("a", ConditionType::Finished),
+        "True TotalTimedOut"
+    );
+    let status = world.status("a");
+    let took = status
+        .completion_time
+        .unwrap()
+        .0
+        .duration_since(status.start_time.unwrap().0);
+    assert_eq!(
+        took.as_secs(),
+        300,
+        "the end is when the limit was reached, not when somebody looked"
+    );
+}
+
+#[test]
+fn s7_a_pod_that_cannot_be_scheduled_waits_and_the_status_says_so() {
+    use nbvet_operator_decide::observed::{ChildState, Held};
+    let mut world = World::with("a", spec());
+    world.edit("a", |spec| spec.total_timeout = Some("3h".to_owned()));
+    world.until_validation("a");
+    let child = world.child("a", Step::Validate).unwrap();
+    world.set_child(
+        &child.name,
+        ChildState::Starting {
+            held: Some(Held {
+                reason: Reason::Unschedulable,
+                message: "0/3 nodes are available: 3 Insufficient memory".to_owned(),
+            }),
+        },
+    );
+    world.pass(9000);
+    assert_eq!(world.phase("a"), Phase::ValidationRunning);
+    let waiting = world.status("a").step.unwrap().waiting_for.unwrap();
+    assert!(waiting.contains("Insufficient memory"), "{waiting}");
+    world.pass(3000);
+    assert_eq!(
+        world.condition("a", ConditionType::Finished),
+        "True TotalTimedOut"
+    );
+}

@@ -1,0 +1,343 @@
+//! Section 8: what is tried again, how often, how long after, and what never is.
+
+use nbvet_operator_api::{ConditionType, Phase, Reason, RetryPolicy};
+use nbvet_operator_decide::{
+    Again,
+    observed::{Body, ChildState, Held, Unserved},
+};
+use nbvet_report::{Outcome, step::Step};
+
+use crate::world::{World, spec};
+
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Then {
+    Again,
+    Over,
+}
+
+/// A step that said this is tried again, or the run is over with its reason.
+fn check_said(step: Step, reason: Reason, transient: bool, then: Then) {
+    let mut world = before(step);
+    world.says("a", step, Outcome::Error, reason, transient);
+    after(world, step, reason, then);
+}
+
+/// The same where the pod left no word.
+fn check_broken(step: Step, reason: Reason, transient: bool, then: Then) {
+    let mut world = before(step);
+    world.breaks("a", step, reason, transient);
+    after(world, step, reason, then);
+}
+
+fn before(step: Step) -> World {
+    let mut wanted = spec();
+    wanted
+        .pod_config
+        .build_config
+        .as_mut()
+        .unwrap()
+        .publish_to_registry = Some(true);
+    let mut world = World::with("a", wanted);
+    match step {
+        Step::Prepare => {
+            world.settle();
+        }
+        Step::Validate => world.until_validation("a"),
+        _ => {
+            world.until_validation("a");
+            world.ends_well("a", Step::Validate);
+            world.pass(1);
+        }
+    }
+    world
+}
+
+fn after(mut world: World, step: Step, reason: Reason, then: Then) {
+    world.settle();
+    if then == Then::Again {
+        assert!(
+            !world.phase("a").is_terminal(),
+            "{step} {reason}: {:?}",
+            world.status("a").message
+        );
+        world.pass(400);
+        assert_eq!(world.child("a", step).unwrap().attempt, 2, "{step} {reason}");
+    } else {
+        assert_eq!(
+            world.condition("a", ConditionType::Finished),
+            format!("True {reason}"),
+            "{step}"
+        );
+        world.pass(400);
+        assert_eq!(
+            world.child("a", step).map(|child| child.attempt),
+            Some(1),
+            "{step} {reason}"
+        );
+    }
+    world.is_sound();
+}
+
+#[test]
+fn s8_faults_of_machines_servers_and_networks_are_tried_again() {
+    for step in [Step::Prepare, Step::Validate, Step::Publish] {
+        for reason in [Reason::Evicted, Reason::NodeLost, Reason::ReportLost] {
+            check_broken(step, reason, true, Then::Again);
+        }
+        check_broken(step, Reason::ImagePullFailed, true, Then::Again);
+        check_said(step, Reason::InternalError, true, Then::Again);
+        check_said(step, Reason::Unreachable, true, Then::Again);
+        check_said(step, Reason::Unreachable, false, Then::Over);
+    }
+    check_said(Step::Validate, Reason::AgentLost, true, Then::Again);
+    check_said(Step::Prepare, Reason::BaseImageNotFound, true, Then::Again);
+    check_said(Step::Publish, Reason::PublishFailed, true, Then::Again);
+}
+
+#[test]
+fn s8_what_somebody_has_to_mend_is_not() {
+    for reason in [
+        Reason::AuthenticationFailed,
+        Reason::RefNotFound,
+        Reason::NotebookNotFound,
+        Reason::SourceTooLarge,
+        Reason::DependencyConflict,
+        Reason::BaseImageNotFound,
+    ] {
+        check_said(Step::Prepare, reason, false, Then::Over);
+    }
+    for step in [Step::Prepare, Step::Validate, Step::Publish] {
+        check_broken(step, Reason::AdmissionRefused, false, Then::Over);
+        check_broken(step, Reason::ImagePullFailed, false, Then::Over);
+    }
+    check_said(Step::Publish, Reason::PushDenied, false, Then::Over);
+    check_said(Step::Publish, Reason::PublishFailed, false, Then::Over);
+}
+
+#[test]
+fn s8_whatever_the_notebook_did_itself_is_not_even_where_it_says_so() {
+    for reason in [
+        Reason::NotebookFailed,
+        Reason::ChecksFailed,
+        Reason::GoldenMismatch,
+        Reason::CellTimedOut,
+        Reason::ValidationTimedOut,
+        Reason::OutOfMemory,
+    ] {
+        check_said(Step::Validate, reason, true, Then::Over);
+        check_broken(Step::Validate, reason, true, Then::Over);
+    }
+}
+
+#[test]
+fn s8_preparing_and_validating_have_one_budget_and_publishing_its_own() {
+    let mut world = before(Step::Prepare);
+    world.breaks("a", Step::Prepare, Reason::NodeLost, true);
+    world.pass(400);
+    world.ends_well("a", Step::Prepare);
+    world.pass(1);
+    world.build_ends_well();
+    world.pass(1);
+    for retries in [1, 2] {
+        assert_eq!(world.status("a").validation_retry_count, Some(retries));
+        world.breaks("a", Step::Validate, Reason::Evicted, true);
+        world.pass(400);
+    }
+    assert_eq!(world.status("a").validation_retry_count, Some(3));
+    assert_eq!(world.status("a").retry_count, Some(3));
+    assert!(world.status("a").last_retry_time.is_some());
+    world.breaks("a", Step::Validate, Reason::Evicted, true);
+    world.pass(400);
+    assert_eq!(world.condition("a", ConditionType::Finished), "True Evicted");
+    assert_eq!(world.verdict("a"), Some(Outcome::Error));
+    world.is_sound();
+
+    let mut world = before(Step::Publish);
+    for _ in 0..3 {
+        world.breaks("a", Step::Publish, Reason::NodeLost, true);
+        world.pass(400);
+    }
+    world.ends_well("a", Step::Publish);
+    world.pass(1);
+    assert_eq!(world.phase("a"), Phase::Succeeded);
+    assert_eq!(world.status("a").validation_retry_count, None);
+    world.is_sound();
+}
+
+#[test]
+fn s8_a_budget_of_nothing_tries_nothing_again() {
+    let mut world = World::with("a", spec());
+    world.edit("a", |spec| {
+        spec.retry_policy = Some(RetryPolicy {
+            max_build_retries: Some(0),
+            max_validation_retries: Some(0),
+        });
+    });
+    world.settle();
+    world.ends_well("a", Step::Prepare);
+    world.pass(1);
+    world.build_fails(Reason::NodeLost, true);
+    world.pass(1);
+    assert_eq!(world.condition("a", ConditionType::ImageBuilt), "False NodeLost");
+    assert_eq!(world.built.len(), 1);
+}
+
+#[test]
+fn s8_a_build_is_tried_again_once_unless_it_says_otherwise() {
+    for (reason, transient, builds) in [
+        (Reason::NodeLost, true, 2),
+        (Reason::Evicted, true, 2),
+        (Reason::BuildFailed, true, 2),
+        (Reason::ImagePullFailed, true, 2),
+        (Reason::BuildFailed, false, 1),
+        (Reason::PushDenied, false, 1),
+        (Reason::HashMissing, false, 1),
+        (Reason::DependencyConflict, false, 1),
+        (Reason::BuildTimedOut, false, 1),
+        (Reason::BuildCancelled, false, 1),
+        (Reason::AdmissionRefused, false, 1),
+    ] {
+        let mut world = World::with("a", spec());
+        world.edit("a", |spec| spec.build_timeout = Some("10m".to_owned()));
+        world.settle();
+        world.ends_well("a", Step::Prepare);
+        world.settle();
+        world.pass(599);
+        world.build_fails(reason, transient);
+        world.pass(400);
+        assert_eq!(world.built.len(), builds, "{reason} {transient}");
+        if builds == 2 {
+            assert_eq!(world.status("a").build_retry_count, Some(1));
+            world.build_fails(reason, transient);
+            world.pass(400);
+        }
+        assert_eq!(
+            world.condition("a", ConditionType::ImageBuilt),
+            format!("False {reason}")
+        );
+        assert_eq!(world.status("a").validation_retry_count, None);
+        assert_eq!(world.built.len(), builds);
+        assert!(world.child("a", Step::Validate).is_none());
+        world.is_sound();
+    }
+}
+
+#[test]
+fn s8_a_build_that_ran_into_another_jobs_shorter_limit_is_tried_again() {
+    let mut world = World::with("a", spec());
+    world.edit("a", |spec| spec.build_timeout = Some("10m".to_owned()));
+    world.add("b", spec());
+    world.settle();
+    world.ends_well("a", Step::Prepare);
+    world.ends_well("b", Step::Prepare);
+    world.pass(1);
+    world.now = world
+        .now
+        .checked_add(k8s_openapi::jiff::SignedDuration::from_secs(600))
+        .unwrap();
+    world.build_fails(Reason::BuildTimedOut, false);
+    world.settle();
+    assert_eq!(
+        world.condition("a", ConditionType::ImageBuilt),
+        "False BuildTimedOut"
+    );
+    world.pass(400);
+    assert_eq!(world.phase("b"), Phase::Building);
+    assert_eq!((world.built.len(), world.build().unwrap().attempt), (2, 2));
+    world.is_sound();
+}
+
+#[test]
+fn s8_a_next_try_waits_longer_each_time_and_looks_again_by_timer() {
+    let mut world = before(Step::Validate);
+    let mut waited = Vec::new();
+    for _ in 0..3 {
+        world.breaks("a", Step::Validate, Reason::NodeLost, true);
+        world.settle();
+        let plan = world.plan("a");
+        let Again::After(left) = plan.again else {
+            panic!("{plan:?}");
+        };
+        waited.push(left.as_secs());
+        world.pass(left.as_secs() - 1);
+        let before = world.child("a", Step::Validate).unwrap().attempt;
+        world.pass(2);
+        assert_eq!(world.child("a", Step::Validate).unwrap().attempt, before + 1);
+    }
+    for (wait, least) in waited.iter().zip([5, 10, 20]) {
+        assert!((least..=least * 3 / 2).contains(wait), "{waited:?}");
+    }
+    world.is_sound();
+}
+
+#[test]
+fn s8_what_is_created_and_not_served_yet_is_looked_for_after_100_to_1600_ms() {
+    let mut world = World::with("a", spec());
+    let name = world.plan("a").create[0].name.clone();
+    for (looks, after) in [
+        (0, Some(100)),
+        (1, Some(200)),
+        (2, Some(400)),
+        (3, Some(800)),
+        (4, Some(1600)),
+        (5, None),
+    ] {
+        world.unserved = vec![Unserved {
+            name: name.clone(),
+            looks,
+        }];
+        let plan = world.plan("a");
+        match after {
+            Some(after) => {
+                assert!(plan.create.is_empty());
+                assert!(
+                    matches!(plan.again, Again::After(left) if left.as_millis() == after),
+                    "{plan:?}"
+                );
+            }
+            None => assert_eq!(
+                plan.create.len(),
+                1,
+                "it is created again: the API server says whether it is there"
+            ),
+        }
+    }
+}
+
+#[test]
+fn s8_a_result_that_cannot_be_read_is_never_a_pass() {
+    let mut world = before(Step::Validate);
+    let child = world.child("a", Step::Validate).unwrap();
+    world
+        .read
+        .insert(child.name, Body::Lost("its digest is another one".to_owned()));
+    world.ends_well("a", Step::Validate);
+    world.settle();
+    assert!(!world.phase("a").is_terminal());
+    let message = world.status("a").message.unwrap();
+    assert!(
+        message.contains("ReportLost") && message.contains("digest"),
+        "{message}"
+    );
+}
+
+#[test]
+fn s8_a_node_that_cannot_start_a_pod_is_given_five_minutes() {
+    for reason in [Reason::ImagePullFailed, Reason::NodeLost] {
+        let mut world = before(Step::Validate);
+        let child = world.child("a", Step::Validate).unwrap();
+        world.set_child(
+            &child.name,
+            ChildState::Starting {
+                held: Some(Held {
+                    reason,
+                    message: "in words".to_owned(),
+                }),
+            },
+        );
+        world.pass(290);
+        assert_eq!(world.child("a", Step::Validate).unwrap().attempt, 1);
+        world.pass(20);
+        assert_eq!(world.child("a", Step::Validate).unwrap().attempt, 2, "{reason}");
+    }
+}
