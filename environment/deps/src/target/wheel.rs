@@ -29,6 +29,8 @@ pub struct BadWheelName {
 
 /// What file systems take.
 const MAX_LENGTH: usize = 255;
+/// Tags that one name stands for, at most; those of real wheels have some ten.
+const MAX_TAGS: usize = 1000;
 
 impl WheelName {
     /// As the file is named.
@@ -108,14 +110,18 @@ fn parsed(file: &str) -> Result<WheelName, &'static str> {
         return Err("the name of its distribution has `__`");
     }
     let [pythons, abis, platforms] = tags.map(set);
+    let (pythons, abis, platforms) = (pythons?, abis?, platforms?);
+    if pythons.len() * abis.len() * platforms.len() > MAX_TAGS {
+        return Err("it stands for more than 1000 tags");
+    }
     Ok(WheelName {
         file: file.to_owned(),
         name: PackageName::new(name.to_owned()).map_err(|_| "the name of its distribution is none")?,
         version: Version::from_str(version).map_err(|_| "its version is none by PEP 440")?,
         build: build.map(numbered).transpose()?,
-        pythons: pythons?,
-        abis: abis?,
-        platforms: platforms?,
+        pythons,
+        abis,
+        platforms,
     })
 }
 
@@ -212,6 +218,10 @@ mod tests {
                 "its build tag does not begin with a number",
             ),
             ("six-1-py3..py2-none-any.whl", "one of its tags is empty"),
+            (
+                "six-1-a.b.c.d.e.f.g.h.i.j.k-a.b.c.d.e.f.g.h.i.j.k-a.b.c.d.e.f.g.h.i.j.k.whl",
+                "it stands for more than 1000 tags",
+            ),
         ] {
             let error = file.parse::<WheelName>().expect_err(file);
             assert_eq!(error.why, why, "{file}");

@@ -20,7 +20,7 @@ use super::{
 use crate::http::{HttpError, Secret, is_same_server, shown_url};
 
 /// Bytes of one package's page, at most; those of nightly builds have some ten MiB.
-const MAX_PAGE: u64 = 128 << 20;
+const MAX_PAGE: u64 = 64 << 20;
 /// Versions that a message names.
 const VERSIONS_SHOWN: usize = 5;
 

@@ -15,6 +15,13 @@ use url::Url;
 pub(super) const ACCEPT: &str =
     "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1";
 
+/// Bytes of the names and URLs of all files, at most. A page is short, and what it makes of its base may not be.
+const MOST: usize = 128 << 20;
+/// What a file takes beside its texts.
+const FILE: usize = 256;
+/// The tokenizer compares each attribute of a tag with all others, so that long tags take long.
+const CHUNK: usize = 8 << 10;
+
 /// A file that an index offers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Offered {
@@ -38,7 +45,7 @@ pub(super) fn page(body: &[u8], content_type: Option<&str>, base: &Url) -> Resul
         .to_ascii_lowercase();
     match &*kind {
         "application/vnd.pypi.simple.v1+json" | "application/json" => json(body, base),
-        "application/vnd.pypi.simple.v1+html" | "text/html" | "application/xhtml+xml" => Ok(html(body, base)),
+        "application/vnd.pypi.simple.v1+html" | "text/html" | "application/xhtml+xml" => html(body, base),
         other => Err(format!(
             "the answer is `{}`, not the page of a package index; is the URL that of its simple API, often ending in /simple?",
             crate::http::cut(&crate::http::cleaned(other), 60)
@@ -100,9 +107,11 @@ fn json(body: &[u8], base: &Url) -> Result<Vec<Offered>, String> {
     if page.meta.version.split('.').next() != Some("1") {
         return Err("it speaks a version of the simple API other than 1".to_owned());
     }
-    let offered = page.files.into_iter().filter_map(|file| {
-        Some(Offered {
-            url: base.join(&file.url).ok()?,
+    let mut files = Files::default();
+    for file in page.files {
+        let Ok(url) = base.join(&file.url) else { continue };
+        files.add(Offered {
+            url,
             filename: file.filename,
             sha256: file.hashes.sha256.as_deref().and_then(digest),
             size: file.size,
@@ -111,9 +120,44 @@ fn json(body: &[u8], base: &Url) -> Result<Vec<Offered>, String> {
                 Yanked::Is(true) => Some(String::new()),
                 Yanked::Is(false) | Yanked::Unsaid(()) => None,
             },
-        })
-    });
-    Ok(offered.collect())
+        });
+        if files.are_too_many() {
+            break;
+        }
+    }
+    files.all()
+}
+
+/// What a page offers, as far as it is kept.
+#[derive(Default)]
+struct Files {
+    offered: Vec<Offered>,
+    bytes: usize,
+}
+
+impl Files {
+    fn add(&mut self, file: Offered) {
+        let texts =
+            file.url.as_str().len() + file.filename.len() + file.yanked.as_deref().map_or(0, str::len);
+        self.bytes += texts + FILE;
+        if !self.are_too_many() {
+            self.offered.push(file);
+        }
+    }
+
+    const fn are_too_many(&self) -> bool {
+        self.bytes > MOST
+    }
+
+    fn all(self) -> Result<Vec<Offered>, String> {
+        if self.are_too_many() {
+            return Err(format!(
+                "its files have names and URLs of more than {} MiB in all, which no index has",
+                MOST >> 20
+            ));
+        }
+        Ok(self.offered)
+    }
 }
 
 fn digest(hex: &str) -> Option<Digest> {
@@ -121,18 +165,37 @@ fn digest(hex: &str) -> Option<Digest> {
 }
 
 /// Links of a page of HTML.
-fn html(body: &[u8], base: &Url) -> Vec<Offered> {
+fn html(body: &[u8], base: &Url) -> Result<Vec<Offered>, String> {
     let links = Links(RefCell::new(Found {
         base: base.clone(),
         has_base: false,
-        offered: Vec::new(),
+        files: Files::default(),
+        tokens: 0,
     }));
+    let text = String::from_utf8_lossy(body);
     let input = BufferQueue::default();
-    input.push_back(StrTendril::from(&*String::from_utf8_lossy(body)));
     let tokenizer = Tokenizer::new(links, TokenizerOpts::default());
-    let _ = tokenizer.feed(&input);
+    let (mut rest, mut silent) = (&*text, 0);
+    while !rest.is_empty() {
+        let (chunk, after) = rest.split_at(rest.floor_char_boundary(CHUNK));
+        rest = after;
+        let before = tokenizer.sink.0.borrow().tokens;
+        input.push_back(StrTendril::from(chunk));
+        let _ = tokenizer.feed(&input);
+        let found = tokenizer.sink.0.borrow();
+        if found.files.are_too_many() {
+            break;
+        }
+        silent = if found.tokens == before { silent + 1 } else { 0 };
+        if silent == 2 {
+            return Err(format!(
+                "one tag or comment of it has more than {} KiB, which no index writes",
+                (2 * CHUNK) >> 10
+            ));
+        }
+    }
     tokenizer.end();
-    tokenizer.sink.0.into_inner().offered
+    tokenizer.sink.0.into_inner().files.all()
 }
 
 struct Links(RefCell<Found>);
@@ -140,17 +203,24 @@ struct Links(RefCell<Found>);
 struct Found {
     base: Url,
     has_base: bool,
-    offered: Vec<Offered>,
+    files: Files,
+    /// How much came of the page so far.
+    tokens: u64,
 }
 
 impl TokenSink for Links {
     type Handle = ();
 
     fn process_token(&self, token: Token, _line: u64) -> TokenSinkResult<()> {
-        if let Token::TagToken(tag) = token
-            && tag.kind == TagKind::StartTag
-        {
-            self.0.borrow_mut().tag(&tag);
+        let mut found = self.0.borrow_mut();
+        match token {
+            // Comes in the middle of a tag.
+            Token::ParseError(_) => {}
+            Token::TagToken(tag) if tag.kind == TagKind::StartTag => {
+                found.tokens += 1;
+                found.tag(&tag);
+            }
+            _ => found.tokens += 1,
         }
         TokenSinkResult::Continue
     }
@@ -171,9 +241,11 @@ impl Found {
                     self.base = base;
                 }
             }
-            "a" => self
-                .offered
-                .extend(offered(&self.base, &href, attribute("data-yanked"))),
+            "a" => {
+                if let Some(file) = offered(&self.base, &href, attribute("data-yanked")) {
+                    self.files.add(file);
+                }
+            }
             _ => {}
         }
     }
@@ -253,6 +325,45 @@ mod tests {
                 six-3.whl https://h/simple/six/six-3.whl none None Some("bad")
             "#]],
         );
+    }
+
+    #[test]
+    fn a_page_that_costs_far_more_than_it_is_long_is_refused() {
+        let attributes = (0..20_000).fold("<a".to_owned(), |mut tag, number| {
+            let _ = write!(tag, " {number:x}");
+            tag
+        });
+        check(
+            "text/html",
+            &attributes,
+            &expect![[r#"
+                refused: one tag or comment of it has more than 16 KiB, which no index writes
+            "#]],
+        );
+        let base = "b".repeat(8000);
+        let links = "<a href=a.whl>".repeat(20_000);
+        check(
+            "text/html",
+            &format!("<base href='/{base}/'>{links}"),
+            &expect![[r#"
+                refused: its files have names and URLs of more than 128 MiB in all, which no index has
+            "#]],
+        );
+    }
+
+    #[test]
+    fn a_page_of_many_parts_is_read_to_its_end() {
+        let base = Url::parse("https://h/simple/six/").expect("a URL");
+        let links = (0..5000).fold(String::new(), |mut page, number| {
+            let _ = write!(
+                page,
+                "<p>α{number} <a href='six-{number}.tar.gz'>six-{number}</a>"
+            );
+            page
+        });
+        let files = page(links.as_bytes(), Some("text/html"), &base).expect("a page");
+        assert_eq!(files.len(), 5000);
+        assert_eq!(files.last().map(|file| &*file.filename), Some("six-4999.tar.gz"));
     }
 
     #[test]

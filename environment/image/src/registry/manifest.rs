@@ -244,7 +244,11 @@ pub(super) fn read(
         image: image.to_owned(),
         why,
     };
-    let not_json = |error: &serde_json::Error| unusable(format!("it is not the JSON it should be: {error}"));
+    // The parser quotes what it read, whatever its length.
+    let not_json = |error: &serde_json::Error| {
+        let said = crate::http::cut(&crate::http::cleaned(&error.to_string()), 200);
+        unusable(format!("it is not the JSON it should be: {said}"))
+    };
     let form: Form = serde_json::from_slice(bytes).map_err(|error| not_json(&error))?;
     if form.layers && form.manifests {
         return Err(unusable(
@@ -430,6 +434,13 @@ mod tests {
                 "host/a: the manifest cannot be used: it is not the JSON it should be: invalid value: integer `-1`, expected u64 at line 1 column 206"
             ],
         );
+    }
+
+    #[test]
+    fn a_manifest_is_not_quoted_whole() {
+        let text = format!(r#"{{"schemaVersion":"{}"}}"#, "x".repeat(1 << 20));
+        let said = read("host/a", None, text.as_bytes()).unwrap_err().to_string();
+        assert!(said.len() < 400, "{said}");
     }
 
     #[test]
