@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Error, Shelf};
 use crate::{
     base::{Probe, Prober},
+    http::{cleaned, cut},
     registry::{Platform, Registries, Repository, Resolved},
 };
 
@@ -166,7 +167,7 @@ fn check_platform(reference: &ImageReference, config: &[u8], wanted: &Platform) 
     }
     Err(Error::OtherPlatform {
         base: reference.to_string(),
-        found: format!("{}/{}", found.os, found.architecture),
+        found: cut(&cleaned(&format!("{}/{}", found.os, found.architecture)), 100),
         wanted: wanted.to_string(),
     })
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::fault::Fault;
+use crate::http::{cleaned, cut};
 
 /// Variables that change which Python runs or what it imports. No other is looked at: some hold secrets.
 const NAMES: [&str; 8] = [
@@ -55,7 +56,7 @@ impl Configuration {
         let whole: Whole = serde_json::from_slice(json).map_err(Fault::Configuration)?;
         match whole.os.as_deref() {
             Some("linux") | None => {}
-            Some(other) => return Err(Fault::System(other.chars().take(40).collect())),
+            Some(other) => return Err(Fault::System(cut(&cleaned(other), 40))),
         }
         let config = whole.config.unwrap_or_default();
         let pairs = config.env.unwrap_or_default();

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use crate::http::{cleaned, cut};
+
 /// What is wrong with a base image, or with reading it.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
@@ -17,7 +19,7 @@ pub enum Fault {
     )]
     Compression(&'static str),
     /// The configuration of the image.
-    #[error("the image's configuration is not JSON as OCI has it: {0}")]
+    #[error("the image's configuration is not JSON as OCI has it: {}", said(.0))]
     Configuration(#[source] serde_json::Error),
     /// Not an image of a Linux.
     #[error("the image is for {0}, and nbvet builds on images for Linux alone")]
@@ -30,6 +32,11 @@ pub enum Fault {
         /// How much is read.
         most: u64,
     },
+}
+
+/// The parser quotes what it read, whatever its length.
+fn said(error: &serde_json::Error) -> String {
+    cut(&cleaned(&error.to_string()), 200)
 }
 
 impl Fault {

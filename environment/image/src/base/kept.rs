@@ -9,6 +9,8 @@ use super::{scan, tree::Content};
 
 /// Most of a small file.
 const TEXT: u64 = 256 * 1024;
+/// Of a kernel's file, which holds a command and some variables.
+const KERNEL: u64 = 32 * 1024;
 /// Metadata has its fields first, then a description of any length.
 const METADATA: u64 = 64 * 1024;
 /// Of a `RECORD`; the largest distributions have some 20,000 lines.
@@ -21,6 +23,7 @@ const MODULES: usize = 4096;
 pub(super) enum Wish {
     Presence,
     Text,
+    Kernel,
     Metadata,
     Record,
     TopLevel,
@@ -39,7 +42,7 @@ pub(super) fn wish(path: &str) -> Option<Wish> {
             Some(Wish::TopLevel)
         }
         "pyvenv.cfg" => Some(Wish::Text),
-        "kernel.json" if folder.contains("/jupyter/kernels/") => Some(Wish::Text),
+        "kernel.json" if folder.contains("/jupyter/kernels/") => Some(Wish::Kernel),
         "os-release" if parent == "etc" || parent == "lib" => Some(Wish::Text),
         "os.py" | "os.pyc" if minor_of(parent).is_some() => Some(Wish::Presence),
         "site.py" if minor_of(parent).is_some() => Some(Wish::Text),
@@ -76,6 +79,7 @@ pub(super) fn read(wish: Wish, content: impl Read) -> io::Result<Option<Content>
         Wish::Presence => Some(Content::Unread),
         Wish::Binary => Some(Content::Binary(scan::scan(content)?)),
         Wish::Text => Some(Content::Text(bytes(content, TEXT)?)),
+        Wish::Kernel => Some(Content::Text(bytes(content, KERNEL)?)),
         Wish::Metadata => metadata(&bytes(content, METADATA)?),
         Wish::Record => Some(Content::Modules(record(content)?)),
         Wish::TopLevel => {
@@ -92,6 +96,8 @@ pub(super) fn read(wish: Wish, content: impl Read) -> io::Result<Option<Content>
 fn bytes(content: impl Read, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     content.take(most).read_to_end(&mut bytes)?;
+    // What it reads into has grown to up to twice as much.
+    bytes.shrink_to_fit();
     Ok(bytes)
 }
 
@@ -123,12 +129,10 @@ fn record(content: impl Read) -> io::Result<BTreeSet<String>> {
     let mut lines = BufReader::new(content.take(RECORD));
     let mut line = Vec::new();
     while modules.len() < MODULES && lines.by_ref().take(METADATA).read_until(b'\n', &mut line)? > 0 {
-        modules.extend(
-            std::str::from_utf8(&line)
-                .ok()
-                .and_then(module_of)
-                .map(str::to_owned),
-        );
+        let module = std::str::from_utf8(&line).ok().and_then(module_of);
+        if let Some(module) = module.filter(|module| !modules.contains(*module)) {
+            modules.insert(module.to_owned());
+        }
         line.clear();
     }
     Ok(modules)

@@ -1,5 +1,7 @@
 //! Kernels that Jupyter finds in an image, and the interpreter that a notebook thereby gets.
 
+use std::collections::HashSet;
+
 use serde::Deserialize;
 
 use super::{
@@ -8,6 +10,10 @@ use super::{
     probe::{Interpreter, Kernelspec, Running},
     tree::{Tree, join},
 };
+use crate::wheel::shown;
+
+/// Kernels that are told of.
+const MOST: usize = 256;
 
 #[derive(Deserialize)]
 struct File {
@@ -22,8 +28,10 @@ pub(super) fn all(
     tree: &Tree,
     configuration: &Configuration,
     first: Option<&Interpreter>,
+    notes: &mut Vec<String>,
 ) -> Vec<Kernelspec> {
     let mut found: Vec<Kernelspec> = Vec::new();
+    let mut names: HashSet<String> = HashSet::new();
     for folder in folders(configuration, first) {
         let folder = tree.resolve(&format!("{folder}/kernels"));
         let files = tree.below(&folder).filter_map(|(path, _)| {
@@ -34,11 +42,20 @@ pub(super) fn all(
             (!name.contains('/')).then_some((name, path))
         });
         for (name, path) in files {
-            let known = found.iter().any(|kernel| kernel.name == name);
+            if names.contains(name) {
+                continue;
+            }
             let file = tree
                 .text(path)
                 .and_then(|text| serde_json::from_str::<File>(text).ok());
-            if let Some(file) = file.filter(|_| !known) {
+            if let Some(file) = file {
+                if found.len() == MOST {
+                    notes.push(format!(
+                        "it has more than {MOST} kernels, of which the first are told"
+                    ));
+                    return found;
+                }
+                names.insert(name.to_owned());
                 found.push(Kernelspec {
                     name: name.to_owned(),
                     path: absolute(path),
@@ -90,8 +107,9 @@ pub(super) fn running(
         let python = interpreters::interpreter(tree, configuration, program);
         if python.is_none() {
             notes.push(format!(
-                "{} starts {program}, which is not in the image",
-                kernel.path
+                "{} starts {}, which is not in the image",
+                shown(&kernel.path),
+                shown(program)
             ));
         }
         python.map(|python| (python, format!("the kernelspec {}", kernel.path)))

@@ -29,6 +29,9 @@ const MOST_BYTES: u64 = 256 << 30;
 /// Files of all layers: the same.
 const MOST_ENTRIES: u64 = 5_000_000;
 
+/// Bytes of the files that are looked into: programs, libraries and metadata. Real images have some hundred MiB.
+const MOST_LOOKED_INTO: u64 = 4 << 30;
+
 /// A base image that is being looked into: give it the configuration, then each layer, the lowest first.
 #[derive(Debug)]
 pub struct Prober {
@@ -37,6 +40,7 @@ pub struct Prober {
     /// What may still be read.
     bytes: u64,
     entries: u64,
+    looked_into: u64,
 }
 
 impl Prober {
@@ -47,6 +51,7 @@ impl Prober {
             tree: Tree::default(),
             bytes: MOST_BYTES,
             entries: MOST_ENTRIES,
+            looked_into: MOST_LOOKED_INTO,
         })
     }
 
@@ -86,7 +91,7 @@ impl Prober {
     }
 
     fn entry<R: Read>(&mut self, entry: &Entry, archive: &mut Archive<R>) -> Result<(), Fault> {
-        let place = self.tree.place(&entry.path);
+        let place = self.tree.place(&entry.path)?;
         let (folder, name) = place.rsplit_once('/').unwrap_or(("", &place));
         if name == ".wh..wh..opq" {
             return self.tree.empty(folder);
@@ -108,7 +113,7 @@ impl Prober {
 
     /// What is remembered of an entry.
     fn node<R: Read>(
-        &self,
+        &mut self,
         entry: &Entry,
         place: &str,
         archive: &mut Archive<R>,
@@ -117,13 +122,21 @@ impl Prober {
             Kind::Folder | Kind::Other => None,
             Kind::Symlink => Some(Node::Link(entry.target.clone())),
             Kind::HardLink => {
-                let same = self.tree.at(&self.tree.place(&entry.target)).cloned();
+                let same = self.tree.at(&self.tree.place(&entry.target)?).cloned();
                 same.or_else(|| kept::wish(place).map(|_| unread(true)))
             }
             Kind::File { executable } => match kept::wish(place) {
                 None => None,
                 Some(wish) => {
-                    let content = kept::read(wish, archive.content()).map_err(Fault::Read)?;
+                    let mut bounded = archive.content().take(self.looked_into);
+                    let content = kept::read(wish, &mut bounded).map_err(Fault::Read)?;
+                    self.looked_into = bounded.limit();
+                    if self.looked_into == 0 {
+                        return Err(Fault::TooMuch {
+                            what: "bytes of programs and metadata",
+                            most: MOST_LOOKED_INTO,
+                        });
+                    }
                     content.map(|content| Node::File { executable, content })
                 }
             },
@@ -137,7 +150,7 @@ impl Prober {
         } = self;
         let mut notes = Vec::new();
         let first = kernelspecs::on_path(&tree, &configuration);
-        let kernelspecs = kernelspecs::all(&tree, &configuration, first.as_ref());
+        let kernelspecs = kernelspecs::all(&tree, &configuration, first.as_ref(), &mut notes);
         let running = kernelspecs::running(&tree, &configuration, &kernelspecs, first, &mut notes);
         let mut interpreters = interpreters::all(&tree, &configuration);
         let (python, running) = running.unzip();
@@ -174,5 +187,49 @@ fn unread(executable: bool) -> Node {
     Node::File {
         executable,
         content: Content::Unread,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONFIGURATION: &[u8] = br#"{"os": "linux"}"#;
+
+    fn layer() -> Vec<u8> {
+        let mut layer = tar::Builder::new(Vec::new());
+        for path in ["usr/bin/python3", "usr/bin/other"] {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(8);
+            layer.append_data(&mut header, path, &b"12345678"[..]).unwrap();
+        }
+        layer.into_inner().unwrap()
+    }
+
+    fn check(bound: impl Fn(&mut Prober), expected: &str) {
+        let mut prober = Prober::new(CONFIGURATION).unwrap();
+        bound(&mut prober);
+        let said = prober.layer(&layer()[..]).unwrap_err().to_string();
+        assert_eq!(
+            said,
+            format!("the image has more than {expected}, which is more than nbvet reads")
+        );
+    }
+
+    #[test]
+    fn an_image_without_end_is_refused() {
+        check(|prober| prober.entries = 1, "5000000 files");
+        check(
+            |prober| prober.looked_into = 8,
+            "4294967296 bytes of programs and metadata",
+        );
+        check(|prober| prober.bytes = 3072, "274877906944 bytes");
+    }
+
+    #[test]
+    fn a_configuration_is_not_quoted_whole() {
+        let json = format!(r#"{{"config": "{}"}}"#, "x".repeat(1 << 20));
+        let said = Prober::new(json.as_bytes()).unwrap_err().to_string();
+        assert!(said.len() < 400, "{said}");
     }
 }

@@ -180,7 +180,7 @@ impl Probe {
     /// What wheels are chosen for.
     pub fn target(&self) -> Result<Target, NoTarget> {
         let python = self.python().ok_or(NoTarget::NoPython)?;
-        let program = || python.program.clone();
+        let program = || crate::wheel::shown(&python.program);
         if python
             .program
             .rsplit('/')

@@ -18,6 +18,12 @@ const MOST_PARTS: usize = 512;
 const LONGEST: usize = 4096;
 /// Steps that whiteouts may cost.
 const MOST_STEPS: usize = 200_000_000;
+/// Parts of the paths of all entries, those of links among them; the largest images have some ten million.
+const MOST_WALKED: u64 = 200_000_000;
+/// What a path takes in memory beside its own bytes.
+const NODE: usize = 200;
+/// What a remembered word takes beside its own bytes.
+const WORD: usize = 64;
 /// Steps through what is remembered, for all that is asked of it; the largest images take some hundred thousand.
 const MOST_LOOKS: u64 = 4_000_000;
 
@@ -50,8 +56,9 @@ impl Content {
             Self::Unread => 0,
             Self::Text(text) => text.len(),
             Self::Metadata { name, version } => name.len() + version.len(),
-            Self::Modules(modules) => modules.iter().map(|module| module.len() + 32).sum(),
-            Self::Binary(_) => 256,
+            Self::Modules(modules) => modules.iter().map(|module| module.len() + WORD).sum(),
+            // Its words are versions.
+            Self::Binary(binary) => 256 + (binary.versions.len() + binary.musl.len()) * WORD,
         }
     }
 }
@@ -63,6 +70,7 @@ pub(super) struct Tree {
     layer: usize,
     weight: u64,
     steps: usize,
+    walked: Cell<u64>,
     looks: Cell<u64>,
 }
 
@@ -73,12 +81,20 @@ impl Tree {
     }
 
     /// The place where an entry of a layer lands: links that lead to its folder are followed, as when it is unpacked.
-    pub(super) fn place(&self, path: &str) -> String {
+    pub(super) fn place(&self, path: &str) -> Result<String, Fault> {
         let path = clean(path);
-        match path.rsplit_once('/') {
-            Some((folder, name)) => join(&self.follow(folder).0, name),
-            None => path,
+        let Some((folder, name)) = path.rsplit_once('/') else {
+            return Ok(path);
+        };
+        let (folder, parts) = self.follow(folder);
+        self.walked.set(self.walked.get() + parts as u64);
+        if self.walked.get() > MOST_WALKED {
+            return Err(Fault::TooMuch {
+                what: "folders and links on the ways to its files",
+                most: MOST_WALKED,
+            });
         }
+        Ok(join(&folder, name))
     }
 
     /// A file or link; whatever was there before goes, a folder with all that it held.
@@ -89,7 +105,7 @@ impl Tree {
             Node::File { content, .. } => content.weight(),
         };
         // What is taken away is not taken off: a bound for the work, too.
-        self.weight += (place.len() + more + 64) as u64;
+        self.weight += (place.len() + more + NODE) as u64;
         if self.weight > MOST {
             return Err(Fault::TooMuch {
                 what: "bytes of links and metadata",
@@ -239,7 +255,8 @@ impl Tree {
         if path.len() > LONGEST {
             return (String::new(), 1);
         }
-        let mut left: Vec<String> = clean(path).split('/').rev().map(str::to_owned).collect();
+        let path = clean(path);
+        let mut left: Vec<&str> = path.split('/').rev().collect();
         let mut done = String::new();
         let (mut links, mut parts) = (0, 0);
         while let Some(part) = left.pop() {
@@ -247,20 +264,20 @@ impl Tree {
             if parts > MOST_PARTS || done.len() > LONGEST {
                 return (String::new(), parts);
             }
-            match part.as_str() {
+            match part {
                 "" | "." => {}
                 ".." => done.truncate(done.rfind('/').unwrap_or(0)),
                 _ => {
-                    let here = join(&done, &part);
-                    match self.at(&here) {
-                        Some(Node::Link(target)) if links < MOST_LINKS => {
-                            links += 1;
-                            if target.starts_with('/') {
-                                done.clear();
-                            }
-                            left.extend(target.split('/').rev().map(str::to_owned));
-                        }
-                        _ => done = here,
+                    let before = done.len();
+                    if before > 0 {
+                        done.push('/');
+                    }
+                    done.push_str(part);
+                    if let Some(Node::Link(target)) = self.at(&done).filter(|_| links < MOST_LINKS) {
+                        links += 1;
+                        let is_absolute = target.starts_with('/');
+                        done.truncate(if is_absolute { 0 } else { before });
+                        left.extend(target.split('/').rev());
                     }
                 }
             }
@@ -288,4 +305,21 @@ pub(super) fn clean(path: &str) -> String {
         }
     }
     parts.join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ways_of_all_entries_are_bounded_together() {
+        let tree = Tree::default();
+        assert_eq!(tree.place("a/b/c").unwrap(), "a/b/c");
+        tree.walked.set(MOST_WALKED - 1);
+        let fault = tree.place("a/b/c").unwrap_err().to_string();
+        assert!(
+            fault.contains("folders and links on the ways to its files"),
+            "{fault}"
+        );
+    }
 }

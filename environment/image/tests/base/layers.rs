@@ -376,6 +376,22 @@ fn an_image_that_takes_too_many_steps_is_refused() {
 }
 
 #[test]
+fn of_very_many_kernels_the_first_are_told() {
+    let mut layer = base();
+    for number in 1000..1300 {
+        let file = format!("usr/share/jupyter/kernels/k{number}/kernel.json");
+        layer = layer.file(&file, r#"{"argv": ["x"], "language": "x"}"#);
+    }
+    let probe = probe_with(CONFIGURATION, [layer]);
+    assert_eq!(probe.kernelspecs.len(), 256);
+    assert_eq!(probe.kernelspecs[255].name, "k1255");
+    assert_eq!(
+        probe.notes,
+        ["it has more than 256 kernels, of which the first are told"]
+    );
+}
+
+#[test]
 fn circles_of_links_and_paths_that_leave_the_image_end() {
     let layer = base()
         .link("a", "b")
