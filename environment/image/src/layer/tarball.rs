@@ -55,18 +55,20 @@ impl<W: Write> Tarball<W> {
     }
 
     fn folders_of(&mut self, path: &str) -> io::Result<()> {
-        for (end, _) in path.match_indices('/') {
-            let folder = &path[..=end];
-            if !self.folders.contains(folder) {
-                // The folders above ours are the image's: they keep the modes that they have everywhere.
-                let mode = if folder.starts_with("opt/nbvet/env/") {
-                    0o775
-                } else {
-                    0o755
-                };
-                self.head(folder, EntryType::Directory, mode, 0)?;
-                self.folders.insert(folder.to_owned());
-            }
+        let folders = path.match_indices('/').rev().map(|(end, _)| &path[..=end]);
+        // From the deepest up to one that is there: then those above it are.
+        let missing: Vec<&str> = folders
+            .take_while(|folder| !self.folders.contains(*folder))
+            .collect();
+        for folder in missing.into_iter().rev() {
+            // The folders above ours are the image's: they keep the modes that they have everywhere.
+            let mode = if folder.starts_with("opt/nbvet/env/") {
+                0o775
+            } else {
+                0o755
+            };
+            self.head(folder, EntryType::Directory, mode, 0)?;
+            self.folders.insert(folder.to_owned());
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! The archive of a wheel, with nothing in it that two readers could read in two ways. Knows nothing of wheels.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashSet,
     fs::File,
     io::{self, BufReader, Read, Seek, SeekFrom},
 };
@@ -161,7 +161,7 @@ fn entries(zip: &mut ZipArchive<BufReader<File>>, limits: &Limits) -> Result<Vec
         });
     }
     found.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-    check_files_are_no_folders(&found)?;
+    check_files_are_no_folders(&found, limits)?;
     Ok(found)
 }
 
@@ -250,20 +250,39 @@ fn check_mode(mode: u32, is_folder: bool) -> Result<(), &'static str> {
     }
 }
 
-/// `a` and `a/b` cannot both be files. The names are sorted, but `a-` stands between the two.
-fn check_files_are_no_folders(entries: &[Entry]) -> Result<(), Fault> {
-    let files: HashSet<&str> = entries.iter().map(|entry| &*entry.name).collect();
-    let mut folders: HashMap<&str, bool> = HashMap::new();
-    for entry in entries {
-        let mut rest = &*entry.name;
-        while let Some((folder, _)) = rest.rsplit_once('/') {
-            let is_file = *folders.entry(folder).or_insert_with(|| files.contains(folder));
-            if is_file {
-                let reason = Reason::Duplicate("it is a file, and a folder of another".to_owned());
-                return Err((Some(folder.to_owned()), reason));
-            }
+/// `a` and `a/b` cannot both be files.
+fn check_files_are_no_folders(entries: &[Entry], limits: &Limits) -> Result<(), Fault> {
+    let names = entries.iter().map(|entry| &*entry.name);
+    let Some(folders) = folders_of(names, limits.folders) else {
+        let reason = Reason::TooLarge {
+            what: "its files lie in too many folders".to_owned(),
+            limit: limits.folders.to_string(),
+        };
+        return Err((None, reason));
+    };
+    match entries.iter().find(|entry| folders.contains(&*entry.name)) {
+        Some(entry) => {
+            let reason = Reason::Duplicate("it is a file, and a folder of another".to_owned());
+            Err((Some(entry.name.clone()), reason))
+        }
+        None => Ok(()),
+    }
+}
+
+/// The folders that files lie in, with all above them; `None` where there are more than `most`.
+pub(crate) fn folders_of<'p>(files: impl Iterator<Item = &'p str>, most: usize) -> Option<HashSet<&'p str>> {
+    let mut folders = HashSet::new();
+    for file in files {
+        let mut rest = file;
+        // Those above a known folder are known.
+        while let Some((folder, _)) = rest.rsplit_once('/')
+            && folders.insert(folder)
+        {
             rest = folder;
         }
+        if folders.len() > most {
+            return None;
+        }
     }
-    Ok(())
+    Some(folders)
 }

@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     IsStdlib, Limits, Reason, Warning, Wheel,
-    archive::{Entry, Fault, check_name},
+    archive::{Entry, Fault, check_name, folders_of},
     limits::bytes,
     metadata::Place,
     record, scripts, shown,
@@ -46,7 +46,8 @@ impl Wheel {
         is_stdlib: IsStdlib<'_>,
         limits: &Limits,
     ) -> Result<(), Fault> {
-        let programs = scripts::of_entry_points(&place.entry_points).map_err(|reason| (None, reason))?;
+        let programs =
+            scripts::of_entry_points(&place.entry_points, limits.scripts).map_err(|reason| (None, reason))?;
         let mut items = Vec::with_capacity(self.entries.len() + programs.len() + 1);
         let mut rewritten = 0;
         let mut bytecode = 0;
@@ -298,29 +299,16 @@ fn module(file: &str) -> Option<&str> {
     is_module.then(|| top.split('.').next().unwrap_or(top))
 }
 
-/// Two files of a wheel for one place, or one where another has its folder.
+/// Two files of a wheel for one place, or one where another has its folder. The files are sorted.
 fn check_twice(items: &[Item]) -> Result<(), Fault> {
-    let positions: HashMap<&str, usize> = items
-        .iter()
-        .enumerate()
-        .map(|(position, item)| (&*item.path, position))
-        .collect();
-    let twice = |path: &str| {
-        let reason = Reason::Duplicate(format!("`{}` would be installed twice", shown(path)));
-        Err((None, reason))
-    };
-    if positions.len() < items.len() {
-        let double = items.windows(2).find(|pair| pair[0].path == pair[1].path);
-        return twice(double.map_or("", |pair| &pair[0].path));
-    }
-    for item in items {
-        let mut rest = &*item.path;
-        while let Some((folder, _)) = rest.rsplit_once('/') {
-            if positions.contains_key(folder) {
-                return twice(folder);
-            }
-            rest = folder;
+    let double = items.windows(2).find(|pair| pair[0].path == pair[1].path);
+    let folders = folders_of(items.iter().map(|item| &*item.path), usize::MAX).unwrap_or_default();
+    let in_the_way = || items.iter().find(|item| folders.contains(&*item.path));
+    match double.map(|pair| &pair[0]).or_else(in_the_way) {
+        Some(item) => {
+            let reason = Reason::Duplicate(format!("`{}` would be installed twice", shown(&item.path)));
+            Err((None, reason))
         }
+        None => Ok(()),
     }
-    Ok(())
 }

@@ -5,6 +5,8 @@
 pub struct Limits {
     /// Files; an archive of more would need the ZIP64 form of its directory, which is not taken.
     pub entries: usize,
+    /// Folders that files lie in, those above them among them: names are short, and what they stand for may not be.
+    pub folders: usize,
     /// Bytes of the archive's directory.
     pub directory: u64,
     /// Bytes of one file, unpacked.
@@ -17,7 +19,7 @@ pub struct Limits {
     pub ratio_from: u64,
     /// Bytes of RECORD, and of each other file about the wheel that is read into memory.
     pub metadata: u64,
-    /// Bytes of the scripts whose first line is rewritten, in all.
+    /// Bytes of the scripts whose first line is rewritten, in all; and of the programs made of entry points.
     pub scripts: u64,
 }
 
@@ -25,6 +27,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             entries: 65_534,
+            folders: 65_534,
             directory: 64 << 20,
             entry: 4 << 30,
             unpacked: 8 << 30,

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use super::Reason;
+use super::{Reason, limits::bytes};
 use crate::layout::PYTHON;
 
 /// Names that would replace what everything else in the image is started by.
 const TAKEN: &[&str] = &["sh", "bash", "dash", "env"];
 
-/// The programs of `[console_scripts]` and `[gui_scripts]`, with their text.
-pub(crate) fn of_entry_points(text: &str) -> Result<BTreeMap<String, String>, Reason> {
+/// The programs of `[console_scripts]` and `[gui_scripts]`, with their text: at most so many bytes of it.
+pub(crate) fn of_entry_points(text: &str, limit: u64) -> Result<BTreeMap<String, String>, Reason> {
     let mut scripts = BTreeMap::new();
+    let mut total = 0;
     let mut is_of_scripts = false;
     for line in text.lines().map(str::trim) {
         if line.is_empty() || line.starts_with(['#', ';']) {
@@ -31,6 +32,13 @@ pub(crate) fn of_entry_points(text: &str) -> Result<BTreeMap<String, String>, Re
                     "behind `=` stands something other than `module:function`, each of plain Python names",
                 )
             })?;
+            total += (name.len() + text.len()) as u64;
+            if total > limit {
+                return Err(Reason::EntryPoint(format!(
+                    "its programs have more than the {} that are allowed",
+                    bytes(limit)
+                )));
+            }
             scripts.insert(name.to_owned(), text);
         }
     }

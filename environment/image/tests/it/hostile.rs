@@ -211,6 +211,49 @@ fn bombs() {
 }
 
 #[test]
+fn short_files_that_stand_for_much() {
+    let deep = (0..10).fold(Made::new(), |made, number| {
+        made.file(&format!("{number}/{}x", "d/".repeat(300)), "x")
+    });
+    check(
+        &deep,
+        expect![
+            "demo-1.0-py3-none-any.whl: its files lie in too many folders, more than the 2000 that are allowed"
+        ],
+    );
+    let points = (0..10_000).map(|number| format!("a{number}=b:c\n"));
+    let points: Vec<String> = points.collect();
+    check(
+        &Made::new().file(
+            "demo-1.0.dist-info/entry_points.txt",
+            format!("[console_scripts]\n{}", points.concat()),
+        ),
+        expect![
+            "demo-1.0-py3-none-any.whl: entry_points.txt: its programs have more than the 1 MiB that are allowed"
+        ],
+    );
+    let mut large = Made::new();
+    large.method = CompressionMethod::Stored;
+    check(
+        &large.file("demo-1.0.dist-info/METADATA", vec![b'x'; 2 << 20]),
+        expect![
+            "demo-1.0-py3-none-any.whl: `demo-1.0.dist-info/METADATA`: it is 2 MiB, more than the 1 MiB that are allowed"
+        ],
+    );
+    // 200 000 entries look like this: their number stands elsewhere.
+    let mut many = Made::new().bytes();
+    let end = many.len() - 22;
+    many[end + 8..end + 12].fill(0xff);
+    check_bytes(
+        &many,
+        "demo-1.0-py3-none-any.whl",
+        expect![
+            "demo-1.0-py3-none-any.whl: it is no sound zip archive: it has the ZIP64 form of more than 65534 files or 4 GiB; download it again, or ask who made it for a new one"
+        ],
+    );
+}
+
+#[test]
 fn a_size_that_is_a_lie() {
     let bytes = entry("a").file("b", vec![b'b'; 1000]).bytes();
     let at = find(&bytes, b"PK\x01\x02", b"b");

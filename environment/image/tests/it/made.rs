@@ -137,6 +137,7 @@ pub(crate) fn open_bytes(bytes: &[u8], filename: &str) -> Result<Wheel, Refused>
 pub(crate) fn limits() -> Limits {
     Limits {
         entries: 2000,
+        folders: 2000,
         directory: 1 << 20,
         entry: 16 << 20,
         unpacked: 20 << 20,
