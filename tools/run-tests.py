@@ -81,9 +81,10 @@ def steps() -> list:
     # The same tests of running, with processes that are forked.
     fork_test = ["cargo", "test", "-p", "nbvet-host", "--test", "it", "--no-fail-fast", "--color=never"]
     clippy = ["cargo", "clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]
+    python = ["tools", "python", "runner", "benches", "environment", "fuzz"]
     found = [
         Step("fmt", ["cargo", "fmt", "--all", "--check"], 2, "lint"),
-        Step("ruff", [str(BIN / "ruff"), "check", "--no-cache", "tools", "python", "runner", "benches", "environment"], 2, "lint"),
+        Step("ruff", [str(BIN / "ruff"), "check", "--no-cache", *python], 2, "lint"),
         Step("assets", ["cargo", "xtask", "assets"], 30),
         Step("clippy", clippy, 30, "lint"),
         Step("cargo-test", [*cargo_test, "--", "--show-output"], 45, count=count_cargo),

@@ -35,17 +35,26 @@ const FILES: [&str; 9] = [
 libfuzzer_sys::fuzz_target!(|input: (u8, &[u8])| {
     let file = FILES[usize::from(input.0) % FILES.len()];
     let format = Format::of(file).expect("each is a format's name");
-    let mut source = Everywhere { text: input.1, left: 20 };
+    let mut source = Everywhere {
+        text: input.1,
+        left: 20,
+    };
     match formats::read(format, file, &mut source) {
         Err(fault) => {
             let said = fault.to_string();
-            assert!(said.contains(file.split('.').next().unwrap_or(file)) || said.contains(':'), "{said}");
+            assert!(
+                said.contains(file.split('.').next().unwrap_or(file)) || said.contains(':'),
+                "{said}"
+            );
         }
         Ok(declared) => {
             let lines = input.1.split(|byte| *byte == b'\n').count() + 1;
             for entry in &declared.entries {
                 assert!(entry.place.line > 0, "{entry:?}");
-                assert!(entry.place.line <= lines || format == Format::Requirements, "{entry:?}");
+                assert!(
+                    entry.place.line <= lines || format == Format::Requirements,
+                    "{entry:?}"
+                );
                 // What is shown of a marker has an end.
                 drop(entry.marker.try_to_string());
             }

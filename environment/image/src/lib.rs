@@ -4,6 +4,8 @@
 pub mod assemble;
 pub mod base;
 pub mod bytecode;
+#[doc(hidden)]
+pub mod hostile;
 pub mod http;
 pub mod index;
 pub mod layer;

@@ -168,6 +168,11 @@ impl Folder {
     }
 }
 
+/// For [`crate::hostile`].
+pub(crate) fn page(body: &[u8], content_type: &str, base: &Url) -> Result<usize, String> {
+    simple::page(body, Some(content_type), base).map(|offered| offered.len())
+}
+
 /// The URL of an index as it may be shown, and as it is asked: with credentials and a `/` at its end.
 fn index_url(text: &Secret) -> Result<(Url, Secret), IndexError> {
     let bad = || IndexError::BadIndex {

@@ -106,7 +106,7 @@ impl Credentials {
 }
 
 /// One file.
-struct Config<'a> {
+pub(super) struct Config<'a> {
     file: &'a Path,
     content: Map<String, Value>,
 }
@@ -128,8 +128,16 @@ impl<'a> Config<'a> {
         if text.len() as u64 > LARGEST {
             return Err(refused(format!("it has more than {LARGEST} bytes")));
         }
-        match serde_json::from_slice(&text) {
-            Ok(Value::Object(content)) => Ok(Some(Self { file, content })),
+        Self::read(file, &text).map(Some)
+    }
+
+    pub(super) fn read(file: &'a Path, text: &[u8]) -> Result<Self, CredentialsError> {
+        let refused = |why: String| CredentialsError::File {
+            file: file.to_owned(),
+            why,
+        };
+        match serde_json::from_slice(text) {
+            Ok(Value::Object(content)) => Ok(Self { file, content }),
             Ok(_) => Err(refused("it is no JSON object".to_owned())),
             Err(error) => {
                 let (line, column) = (error.line(), error.column());
@@ -139,7 +147,7 @@ impl<'a> Config<'a> {
     }
 
     /// The program for the registry, else the entry that names most of the repository's path, else the program for all.
-    fn find(&self, registry: &str, repository: &str) -> Result<Option<Login>, CredentialsError> {
+    pub(super) fn find(&self, registry: &str, repository: &str) -> Result<Option<Login>, CredentialsError> {
         if let Some(name) = self.helper_for(registry)? {
             return self.ask(&name, "credHelpers", registry);
         }

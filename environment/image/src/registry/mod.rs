@@ -15,6 +15,7 @@ mod tags;
 mod upload;
 
 use std::collections::{HashMap, HashSet};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nbvet_deps::{Digest, ImageReference};
@@ -123,6 +124,31 @@ impl Registries {
     fn confirm(&self, place: &str, digest: &Digest) {
         locked(&self.inner.confirmed).insert((place.to_owned(), digest.clone()));
     }
+}
+
+/// For [`crate::hostile`].
+pub(crate) fn manifest(told: Option<&str>, bytes: &[u8], wanted: &Platform) -> Result<(), RegistryError> {
+    match manifest::read("host/a", told, bytes)? {
+        (_, Document::Manifest(manifest)) => manifest.blobs().for_each(drop),
+        (_, Document::Index(index)) => drop(index.choose("host/a", wanted)?),
+    }
+    Ok(())
+}
+
+/// For [`crate::hostile`].
+pub(crate) fn login(
+    file: &Path,
+    text: &[u8],
+    registry: &str,
+    repository: &str,
+) -> Result<bool, CredentialsError> {
+    let login = credentials::Config::read(file, text)?.find(registry, repository)?;
+    Ok(login.is_some())
+}
+
+/// For [`crate::hostile`].
+pub(crate) fn is_challenge(header: &str) -> bool {
+    challenge::read([header].into_iter()).is_some()
 }
 
 /// What is behind a lock is whole at every moment: a thread that panicked left nothing half-done.

@@ -12,7 +12,7 @@ use regex::Regex;
 use crate::{metadata, root};
 
 /// What each crate may be built from, of ours. A new crate gets its line here.
-const ARROWS: [(&str, &[&str]); 20] = [
+const ARROWS: [(&str, &[&str]); 21] = [
     ("nbvet-report", &[]),
     ("nbvet-notebook", &["nbvet-report"]),
     ("nbvet-engine", &["nbvet-notebook", "nbvet-report"]),
@@ -66,6 +66,18 @@ const ARROWS: [(&str, &[&str]); 20] = [
         ],
     ),
     ("xtask", &[]),
+    (
+        "nbvet-fuzz",
+        &[
+            "nbvet",
+            "nbvet-deps",
+            "nbvet-engine",
+            "nbvet-image",
+            "nbvet-notebook",
+            "nbvet-report",
+            "nbvet-rules",
+        ],
+    ),
 ];
 
 /// Crates that parse Python.
