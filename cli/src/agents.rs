@@ -2,25 +2,30 @@
 //! down with it, and told when the user presses Ctrl-C.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use nbvet_host::Agent;
+use nbvet_host::{Agent, AgentUnavailable};
 use nbvet_report::RunFailure;
 use signal_hook::{
     consts::{SIGINT, SIGTERM},
     iterator::Signals,
 };
 
-/// How long an agent at a socket may take to listen: its container may start after ours.
+/// How long an agent at a socket may take to listen, unless told otherwise: its container may start after ours.
 const PATIENCE: Duration = Duration::from_mins(1);
+/// How long one try to reach it takes; between two, the user may have pressed Ctrl-C.
+const TRY: Duration = Duration::from_millis(200);
 
 /// Where to get an agent.
 pub(crate) struct Agents {
     socket: Option<PathBuf>,
+    patience: Duration,
+    /// Held while one is started or awaited.
+    starting: Mutex<()>,
     state: Mutex<State>,
 }
 
@@ -35,7 +40,17 @@ impl Agents {
     pub(crate) fn new(socket: Option<PathBuf>) -> Self {
         Self {
             socket,
+            patience: PATIENCE,
+            starting: Mutex::default(),
             state: Mutex::default(),
+        }
+    }
+
+    /// The agent at a socket, which may take this long to listen.
+    pub(crate) fn at(socket: PathBuf, patience: Duration) -> Self {
+        Self {
+            patience,
+            ..Self::new(Some(socket))
         }
     }
 
@@ -46,8 +61,9 @@ impl Agents {
 
     /// The agent, started if there is none.
     pub(crate) fn get(&self) -> Result<Arc<Agent>, RunFailure> {
-        let mut state = self.state();
-        if let Some(agent) = state
+        let _only = self.starting.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(agent) = self
+            .state()
             .agent
             .as_ref()
             .filter(|agent| !self.is_local() || !agent.is_lost())
@@ -55,15 +71,28 @@ impl Agents {
             return Ok(Arc::clone(agent));
         }
         let agent = match &self.socket {
-            Some(path) => Agent::connect(path, PATIENCE),
+            Some(path) => self.connect(path),
             None => Agent::local(),
         };
         let agent = Arc::new(agent.map_err(|error| RunFailure::from(&error))?);
+        let mut state = self.state();
         if state.cancelled {
             agent.cancel();
         }
         state.agent = Some(Arc::clone(&agent));
         Ok(agent)
+    }
+
+    /// Tries until the agent listens, the patience is over, or the user had enough.
+    fn connect(&self, path: &Path) -> Result<Agent, AgentUnavailable> {
+        let since = Instant::now();
+        loop {
+            match Agent::connect(path, TRY) {
+                Err(AgentUnavailable::NotConnected { .. })
+                    if since.elapsed() < self.patience && !self.is_cancelled() => {}
+                came => return came,
+            }
+        }
     }
 
     /// This agent went away: the next notebook gets another. The one at a socket does not come back.

@@ -1,6 +1,7 @@
 //! The command line: names, help and parsing. Decides nothing; see `settings` for what wins over what.
 
 mod image;
+mod step;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -16,6 +17,7 @@ pub(crate) use self::image::{
     BytecodeArgs, ImageBuildArgs, ImageCommand, ImagePlanArgs, ImagePublishArgs, ImageSourceArgs, IndexArgs,
     RegistryArgs,
 };
+pub(crate) use self::step::{EndArgs, StepArgs, StepCommand};
 use crate::{
     config::{
         comparison::{self, ComparisonConfig, GoldenSource, Share},
@@ -71,6 +73,9 @@ pub(crate) enum Command {
     /// What runs beside a notebook; started by nbvet itself
     #[command(hide = true)]
     Agent(AgentArgs),
+    /// What runs in the pods of the operator; started by it
+    #[command(hide = true, subcommand)]
+    Step(StepCommand),
 }
 
 #[derive(Debug, Args)]

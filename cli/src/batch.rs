@@ -279,11 +279,7 @@ impl Batch {
         let count = fixing::Count::of(&done);
         let (notebooks, sources): (Vec<_>, Vec<_>) =
             done.into_iter().map(|one| (one.report, one.source)).unzip();
-        let tool = Tool {
-            name: "nbvet".to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-        };
-        let report = Report::new(tool, level, notebooks);
+        let report = Report::new(tool(), level, notebooks);
         if self.printed == Printed::Diffs {
             return count.print_diffs_end(report.exit_code);
         }
@@ -354,6 +350,14 @@ impl Batch {
     }
 }
 
+/// Who writes reports.
+pub(crate) fn tool() -> Tool {
+    Tool {
+        name: "nbvet".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    }
+}
+
 /// Writes the page, and says where it is.
 pub(crate) fn save_page(path: &Path, page: &str) -> ExitCode {
     match executed::write(path, page.as_bytes()) {
@@ -369,7 +373,8 @@ pub(crate) fn save_page(path: &Path, page: &str) -> ExitCode {
     }
 }
 
-fn leave_out_explanations(report: &mut NotebookReport) {
+/// What only a page or an educational mode shows.
+pub(crate) fn leave_out_explanations(report: &mut NotebookReport) {
     for diagnostic in &mut report.diagnostics {
         diagnostic.explanation = None;
     }
@@ -405,7 +410,7 @@ pub(crate) fn with_stack<T: Send>(work: impl FnOnce() -> T + Send) -> T {
 }
 
 /// The work on one notebook; a panic in it is this notebook's result and no other's.
-fn guarded(item: &Item, progress: &Progress, work: impl Fn(&Item, &Progress) -> Done) -> Done {
+pub(crate) fn guarded(item: &Item, progress: &Progress, work: impl Fn(&Item, &Progress) -> Done) -> Done {
     guard::catch(|| work(item, progress)).unwrap_or_else(|message| {
         let failure = RunFailure {
             kind: FailureKind::Internal,

@@ -6,6 +6,8 @@ use std::{fs, path::Path};
 use nbvet_engine::Beside;
 use nbvet_notebook::Reading;
 
+use crate::ordinary;
+
 /// A larger file is not looked at: it is no collection of helpers.
 const MOST_BYTES: u64 = 16 * 1024 * 1024;
 
@@ -15,7 +17,8 @@ pub(crate) fn find(reading: &Reading, folder: &Path) -> Beside {
         let path = folder.join(file);
         // A pipe or a device may never end.
         let found = fs::metadata(&path).ok()?;
-        (found.is_file() && found.len() <= MOST_BYTES).then(|| fs::read(&path).ok())?
+        (found.is_file() && found.len() <= MOST_BYTES && ordinary::is_allowed(&path))
+            .then(|| fs::read(&path).ok())?
     })
 }
 

@@ -11,4 +11,5 @@ pub(crate) mod report;
 pub(crate) mod rules;
 pub(crate) mod schema;
 pub(crate) mod server;
+pub(crate) mod step;
 pub(crate) mod validate;

@@ -36,6 +36,7 @@ mod server;
 mod settings;
 mod size;
 mod statistics;
+mod step;
 mod usage;
 mod write_requirements;
 
@@ -104,5 +105,6 @@ fn run(command: &Command) -> Result<ExitCode, UsageError> {
         Command::Init(args) => commands::init::init(args),
         Command::Server => Ok(commands::server::server()),
         Command::Agent(args) => commands::agent::agent(args),
+        Command::Step(command) => Ok(commands::step::step(command)),
     }
 }

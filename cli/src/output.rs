@@ -29,6 +29,15 @@ pub(crate) enum Reader {
 /// A result could not be written though somebody was there to read it.
 static LOST: AtomicBool = AtomicBool::new(false);
 
+/// Nothing is said on stderr.
+static SILENT: AtomicBool = AtomicBool::new(false);
+
+/// From now on nothing is said on stderr: what notebooks and repositories say must stand nowhere beside a result that is
+/// read out of the same log.
+pub(crate) fn silence() {
+    SILENT.store(true, Ordering::Relaxed);
+}
+
 /// Whether any result was lost: then nobody may take the exit code for a verdict.
 pub(crate) fn is_lost() -> bool {
     LOST.load(Ordering::Relaxed)
@@ -86,6 +95,9 @@ pub(crate) fn internal_error(message: &str) {
 }
 
 fn stderr(style: Style, word: &str, text: &str) {
+    if SILENT.load(Ordering::Relaxed) {
+        return;
+    }
     // Nobody can be told that stderr is closed.
     let _ = writeln!(
         anstream::stderr(),

@@ -42,6 +42,8 @@ pub(crate) struct Running<'a> {
     pub(crate) destination: Option<Destination>,
     pub(crate) parameters: Parameters,
     pub(crate) working_directory: Option<&'a Path>,
+    /// The notebook's folder as an agent in another container sees it, where files beside the notebook are read here.
+    pub(crate) agent_directory: Option<String>,
     pub(crate) isolation: Isolation,
     /// Each notebook runs in a copy of its folder.
     pub(crate) isolated_copy: bool,
@@ -473,9 +475,11 @@ pub(crate) fn job(item: &Item, notebook: &Notebook, running: &Running<'_>, place
                 kernelspec: notebook.kernelspec_name().map(ToOwned::to_owned),
             },
             notebook_directory: local.then(|| here(folder)),
-            working_directory: running
-                .working_directory
-                .map(|folder| if local { here(folder) } else { shown(folder) }),
+            working_directory: running.agent_directory.clone().or_else(|| {
+                running
+                    .working_directory
+                    .map(|folder| if local { here(folder) } else { shown(folder) })
+            }),
             installs: settings.installs,
             isolation: running.isolation,
             preload: item.preload.clone(),

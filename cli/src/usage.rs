@@ -4,6 +4,7 @@
 use std::{io, path::PathBuf};
 
 pub(crate) use nbvet_engine::nearest;
+use nbvet_report::Reason;
 
 /// A fault in how nbvet was called or configured: exit code 2, and no report.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +53,14 @@ pub(crate) enum UsageError {
     PythonVersion { version: String },
     #[error("{message}")]
     Image { message: String, hint: Option<String> },
+    #[error("{message}")]
+    Tool {
+        message: String,
+        hint: Option<String>,
+        /// For a controller: why, and whether another try may go well.
+        reason: Reason,
+        transient: bool,
+    },
     #[error("failed to write {path}: {source}")]
     Unwritable { path: String, source: io::Error },
     #[error("`--output {path}` is a file, and there is more than one notebook")]
@@ -109,7 +118,7 @@ impl UsageError {
             Self::WouldOverwrite { .. } => {
                 Some("move it away, or take what is missing over by hand".to_owned())
             }
-            Self::Image { hint, .. } => hint.clone(),
+            Self::Image { hint, .. } | Self::Tool { hint, .. } => hint.clone(),
             Self::OutputIsFile { .. } | Self::OutputIsNotebook { .. } => {
                 Some("name a folder; each notebook keeps its name in it".to_owned())
             }

@@ -123,6 +123,7 @@ fn run(
         isolated_copy: false,
         goldens: Goldens::default(),
         working_directory: folder,
+        agent_directory: None,
         isolation: Isolation::Spawn,
         judged: Judged::Faults,
     };

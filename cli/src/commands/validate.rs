@@ -99,6 +99,7 @@ fn execute(
         destination,
         parameters,
         working_directory: args.cwd.as_deref(),
+        agent_directory: None,
         isolation,
         isolated_copy: args.isolated_copy,
         judged,

@@ -8,4 +8,4 @@ pub(crate) mod tell;
 
 pub(crate) use python::compiler;
 pub(crate) use refusal::failure;
-pub(crate) use source::{Prepared, Stop, in_memory, prepare};
+pub(crate) use source::{Found, Prepared, Source, Stop, find, in_memory, lock, missing, platform, prepare};

@@ -26,18 +26,34 @@ pub(crate) struct Network {
 impl Network {
     /// `offline`: nobody is asked, and only what was looked up before is known.
     pub(crate) fn new(registry: &RegistryArgs, index: &IndexArgs, offline: bool) -> Result<Self, UsageError> {
-        let index = index_config(index);
-        let options = index.http_options(HttpOptions {
-            ca_files: registry.ca_files.clone(),
-            insecure_hosts: registry.insecure_hosts.clone(),
-            offline,
-            ..HttpOptions::default()
-        });
-        let http = Http::new(options).map_err(|error| failure(&error))?;
         let credentials = match &registry.auth_file {
             Some(file) => Credentials::from_file(file),
             None => Credentials::from_environment(),
         };
+        Self::of(
+            credentials,
+            index_config(index),
+            &registry.ca_files,
+            &registry.insecure_hosts,
+            offline,
+        )
+    }
+
+    /// The same of what somebody else has read.
+    pub(crate) fn of(
+        credentials: Credentials,
+        index: IndexConfig,
+        ca_files: &[PathBuf],
+        insecure_hosts: &[String],
+        offline: bool,
+    ) -> Result<Self, UsageError> {
+        let options = index.http_options(HttpOptions {
+            ca_files: ca_files.to_vec(),
+            insecure_hosts: insecure_hosts.to_vec(),
+            offline,
+            ..HttpOptions::default()
+        });
+        let http = Http::new(options).map_err(|error| failure(&error))?;
         Ok(Self {
             registries: Registries::new(http.clone(), credentials),
             index,

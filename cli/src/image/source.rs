@@ -1,13 +1,16 @@
 //! What an image is to be made of: a notebook's dependencies, judged and locked for the base image's Python.
 
-use std::path::PathBuf;
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use nbvet_deps::{
     Declared, Format, ImageReference, Lock,
     detection::{Decision, Needs},
     formats,
     policy::{Allowed, BaseImage, Review},
-    requirements::{Opt, Source},
+    requirements::{self, Opt},
     rules,
     target::Target,
 };
@@ -17,11 +20,12 @@ use nbvet_image::{
     resolve::Uv,
 };
 use nbvet_render::{TextOptions, notebook_text};
-use nbvet_report::{ExitCode, NeedStatus};
+use nbvet_report::{ExitCode, Need, NeedStatus, NotebookReport, Reason};
 
 use super::{failure, network::Network};
 use crate::{
-    args::{ImageSourceArgs, RunArgs},
+    args::{ImageSourceArgs, JudgeArgs, RunArgs},
+    config::dependencies::DependencyConfig,
     dependencies::{self, Gathered, Place},
     output, paths,
     pipeline::Opened,
@@ -30,7 +34,7 @@ use crate::{
 };
 
 /// How long versions that were found are taken: a week.
-const TTL: std::time::Duration = std::time::Duration::from_hours(168);
+const TTL: Duration = Duration::from_hours(168);
 
 /// What the notebook's imports are called in messages.
 const PROPOSED: &str = "requirements.in";
@@ -62,32 +66,93 @@ impl From<UsageError> for Stop {
     }
 }
 
+/// What an image is asked for with.
+pub(crate) struct Source<'s> {
+    pub(crate) notebook: PathBuf,
+    pub(crate) base_image: &'s str,
+    pub(crate) platform: &'s str,
+    pub(crate) dependencies: DependencyConfig,
+    pub(crate) judge: &'s JudgeArgs,
+    /// The program that resolves; `None`: that on PATH.
+    pub(crate) uv: Option<&'s Path>,
+    /// How long versions that were found are taken.
+    pub(crate) lock_ttl: Option<Duration>,
+}
+
+/// What a notebook needs and what its base image holds, judged and not yet locked.
+pub(crate) struct Found {
+    pub(crate) notebook: PathBuf,
+    pub(crate) base: ImageReference,
+    pub(crate) known: Known,
+    pub(crate) platform: Platform,
+    pub(crate) target: Target,
+    pub(crate) settings: NotebookSettings,
+    pub(crate) gathered: Gathered,
+}
+
 /// Finds, judges and locks what a notebook needs.
 pub(crate) fn prepare(
     args: &ImageSourceArgs,
     network: &Network,
     shelf: Option<&Shelf>,
 ) -> Result<Prepared, Stop> {
-    let notebook = notebook(args)?;
-    let base: ImageReference = args
+    let source = Source {
+        notebook: notebook(args)?,
+        base_image: &args.base_image,
+        platform: &args.platform,
+        dependencies: args.dependencies.config(),
+        judge: &args.judge,
+        uv: args.index.uv.as_deref(),
+        lock_ttl: None,
+    };
+    let found = find(&source, network, shelf)?;
+    judged(&found)?;
+    tell_missing(&found.gathered);
+    let (lock, came, from) = lock(&source, &found, network, shelf)?;
+    Ok(Prepared {
+        notebook: found.notebook,
+        base: found.base,
+        known: found.known,
+        platform: found.platform,
+        target: found.target,
+        lock,
+        came,
+        from,
+    })
+}
+
+/// Finds what a notebook needs, and judges it by the rules of dependencies.
+pub(crate) fn find(
+    source: &Source<'_>,
+    network: &Network,
+    shelf: Option<&Shelf>,
+) -> Result<Found, UsageError> {
+    let notebook = source.notebook.clone();
+    let base: ImageReference = source
         .base_image
         .parse()
         .map_err(|error: nbvet_deps::BadReference| failure(&error))?;
-    let platform = platform(&args.platform)?;
+    let platform = platform(source.platform)?;
     let probes = Probes::new(network.folder("probes"));
     let found = known(&network.registries, &base, &platform, &probes, shelf);
     let (known, asked) = found.map_err(|error| failure(&error))?;
     let target = known.probe.target().map_err(|error| failure(&error))?;
-    let settings = settings(args, &notebook)?;
+    let further = Further {
+        dependencies: source.dependencies.clone(),
+        ..Further::default()
+    };
+    let settings = Resolver::new(source.judge, &RunArgs::default(), further)?.for_notebook(&notebook)?;
     let opened = Opened::new(&notebook, None).map_err(|failure| UsageError::Image {
         message: failure.message,
         hint: failure.hint,
     })?;
     if opened.reading.notebook.is_none() {
-        return Err(Stop::Usage(UsageError::Image {
+        return Err(UsageError::Tool {
             message: format!("{} is no notebook", shown(&notebook)),
             hint: Some("`nbvet lint` says what is wrong with it".to_owned()),
-        }));
+            reason: Reason::NotebookFailed,
+            transient: false,
+        });
     }
     let place = Place {
         building: true,
@@ -102,34 +167,42 @@ pub(crate) fn prepare(
     };
     let gathered = dependencies::gather(&notebook, &opened.reading, &settings, place)
         .map_err(|message| UsageError::Image { message, hint: None })?;
-    judged(&notebook, &gathered, &settings)?;
-    tell_missing(&gathered);
-    let (declared, from) = declared(&gathered, &settings, &target)?;
-    check_indexes(&declared, network)?;
-    let locks = Locks {
-        folder: network.folder("locks"),
-        shelf,
-        ttl: TTL,
-    };
-    let find = || {
-        let uv = match &args.index.uv {
-            Some(uv) => Uv::at(uv)?,
-            None => Uv::find(&nbvet_image::index::Process, &declared.file)?,
-        };
-        Ok(network.resolver(&uv).resolve(&declared, &target)?)
-    };
-    let locked = locks.lock(&declared, &target, &network.indexes(), &find);
-    let (lock, came) = locked.map_err(|error| failure(&error))?;
-    Ok(Prepared {
+    Ok(Found {
         notebook,
         base,
         known,
         platform,
         target,
-        lock,
-        came,
-        from,
+        settings,
+        gathered,
     })
+}
+
+/// Locks what was found for the base image's Python; and says what the lock was made from.
+pub(crate) fn lock(
+    source: &Source<'_>,
+    found: &Found,
+    network: &Network,
+    shelf: Option<&Shelf>,
+) -> Result<(Lock, Came, String), Stop> {
+    let target = &found.target;
+    let (declared, from) = declared(&found.gathered, &found.settings, target)?;
+    check_indexes(&declared, network)?;
+    let locks = Locks {
+        folder: network.folder("locks"),
+        shelf,
+        ttl: source.lock_ttl.unwrap_or(TTL),
+    };
+    let resolve = || {
+        let uv = match source.uv {
+            Some(uv) => Uv::at(uv)?,
+            None => Uv::find(&nbvet_image::index::Process, &declared.file)?,
+        };
+        Ok(network.resolver(&uv).resolve(&declared, target)?)
+    };
+    let locked = locks.lock(&declared, target, &network.indexes(), &resolve);
+    let (lock, came) = locked.map_err(|error| failure(&error))?;
+    Ok((lock, came, from))
 }
 
 /// The one notebook that is meant.
@@ -148,7 +221,7 @@ fn notebook(args: &ImageSourceArgs) -> Result<PathBuf, UsageError> {
     Ok(found.swap_remove(0))
 }
 
-fn platform(text: &str) -> Result<Platform, UsageError> {
+pub(crate) fn platform(text: &str) -> Result<Platform, UsageError> {
     match text.split('/').collect::<Vec<_>>()[..] {
         ["linux", arch @ ("amd64" | "arm64")] => Ok(Platform::linux(arch)),
         _ => Err(UsageError::Image {
@@ -158,23 +231,22 @@ fn platform(text: &str) -> Result<Platform, UsageError> {
     }
 }
 
-fn settings(args: &ImageSourceArgs, notebook: &std::path::Path) -> Result<NotebookSettings, UsageError> {
-    let further = Further {
-        dependencies: args.dependencies.config(),
-        ..Further::default()
-    };
-    Resolver::new(&args.judge, &RunArgs::default(), further)?.for_notebook(notebook)
+impl Found {
+    /// The verdict of the rules of dependencies.
+    pub(crate) fn report(&self) -> NotebookReport {
+        let gathered = &self.gathered;
+        dependencies::report_of(
+            &self.notebook,
+            self.settings.engine.level,
+            gathered.diagnostics.clone(),
+            gathered.told.clone(),
+        )
+    }
 }
 
 /// Tells what was found, and stops where it is refused.
-fn judged(notebook: &std::path::Path, gathered: &Gathered, settings: &NotebookSettings) -> Result<(), Stop> {
-    let level = settings.engine.level;
-    let report = dependencies::report_of(
-        notebook,
-        level,
-        gathered.diagnostics.clone(),
-        gathered.told.clone(),
-    );
+fn judged(found: &Found) -> Result<(), Stop> {
+    let (report, gathered) = (found.report(), &found.gathered);
     if report.verdict.exit_code == ExitCode::Passed {
         return Ok(());
     }
@@ -191,8 +263,15 @@ fn judged(notebook: &std::path::Path, gathered: &Gathered, settings: &NotebookSe
     Err(Stop::Refused(report.verdict.exit_code))
 }
 
-/// Says what the notebook will not find in the image: it cannot start there.
+/// Says what the notebook will not find in the image.
 fn tell_missing(gathered: &Gathered) {
+    for sentence in missing(gathered) {
+        output::warning(&sentence);
+    }
+}
+
+/// What the notebook will not find in the image: it cannot start there.
+pub(crate) fn missing(gathered: &Gathered) -> Vec<String> {
     let is_inferred = matches!(
         gathered.detection.as_ref().map(|detection| &detection.decision),
         Some(Decision::Inferred)
@@ -202,14 +281,15 @@ fn tell_missing(gathered: &Gathered) {
         .needs
         .iter()
         .filter(|need| need.status == NeedStatus::Missing);
-    for need in missing.filter(|_| !is_inferred) {
+    let sentence = |need: &Need| {
         let distribution = need.distribution.as_ref().or(need.candidates.first());
         let of = distribution.map_or_else(String::new, |name| format!(" ({name})"));
-        output::warning(&format!(
+        format!(
             "`{}`{of} is neither in the base image nor asked for: the notebook imports it",
             need.module
-        ));
-    }
+        )
+    };
+    missing.filter(|_| !is_inferred).map(sentence).collect()
 }
 
 /// Indexes that the file names, though they may stand there, are no settings of this command: what it says is where
@@ -223,7 +303,9 @@ fn check_indexes(declared: &Declared, network: &Network) -> Result<(), Stop> {
         let shown = nbvet_deps::masked(url);
         let same = |known: &String| known.trim_end_matches('/') == shown.trim_end_matches('/');
         if !asked.iter().any(same) {
-            return Err(Stop::Usage(UsageError::Image {
+            return Err(Stop::Usage(UsageError::Tool {
+                reason: Reason::PolicyRefused,
+                transient: false,
                 message: format!(
                     "{}:{} names the index {shown}, and packages are looked for at {}",
                     place.file,
@@ -286,7 +368,9 @@ fn inferred(
         settings.engine.level.fails_at(severity) || settings.engine.flags.raise(rule)
     });
     match refused {
-        Some(finding) => Err(Stop::Usage(UsageError::Image {
+        Some(finding) => Err(Stop::Usage(UsageError::Tool {
+            reason: Reason::UnpinnedDependencies,
+            transient: false,
             message: format!(
                 "the notebook's imports tell no versions, and here unpinned packages are refused: {}",
                 finding.message
@@ -305,7 +389,7 @@ fn nothing() -> Result<Declared, Stop> {
 pub(crate) fn in_memory(name: &str, text: String) -> Result<Declared, UsageError> {
     struct Memory(String);
 
-    impl Source for Memory {
+    impl requirements::Source for Memory {
         fn load(&mut self, _: &str) -> Result<Vec<u8>, String> {
             Ok(self.0.clone().into_bytes())
         }

@@ -9,7 +9,10 @@
 
 mod bases;
 mod ground;
+mod pods;
 mod refused;
 mod same;
 mod sequence;
+mod steps;
 mod together;
+mod validated;

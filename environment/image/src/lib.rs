@@ -10,6 +10,7 @@ pub mod http;
 pub mod index;
 pub mod layer;
 pub mod layout;
+pub mod reason;
 pub mod registry;
 pub mod resolve;
 pub mod wheel;

@@ -4,7 +4,7 @@
 
 use std::{
     env, fs, io,
-    os::unix::fs::DirBuilderExt,
+    os::unix::fs::{DirBuilderExt, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -111,6 +111,43 @@ impl Assets {
     pub(crate) fn kit(&self, python: (u32, u32)) -> Option<PathBuf> {
         Some(self.folder.join("kit").join(kit_name(python)?)).filter(|path| path.is_dir())
     }
+}
+
+/// Why a folder did not get the assets.
+#[derive(Debug, thiserror::Error)]
+pub enum InstallError {
+    /// Built without an archive.
+    #[error("this build of nbvet carries no worker: run `cargo xtask assets` and build it again")]
+    NotBuiltIn,
+    /// The folder cannot be written.
+    #[error("{}: {error}", folder.display())]
+    Folder {
+        /// Which.
+        folder: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+}
+
+/// Puts the worker, its shim, the loader and all kits into a folder, for an agent that is told of it by `NBVET_ASSETS`: in
+/// another container, which may neither write nor unpack anything. Whoever may read the folder above may read them.
+pub fn install_assets(folder: &Path) -> Result<(), InstallError> {
+    if ARCHIVE.is_empty() {
+        return Err(InstallError::NotBuiltIn);
+    }
+    let written = || {
+        let parent = folder.parent().unwrap_or(Path::new("/"));
+        let beside = tempfile::Builder::new()
+            .prefix(".unpacking-")
+            .tempdir_in(parent)?;
+        tar::Archive::new(GzDecoder::new(ARCHIVE)).unpack(beside.path())?;
+        fs::set_permissions(beside.path(), fs::Permissions::from_mode(0o755))?;
+        put_in_place(beside.path(), folder)
+    };
+    written().map_err(|error| InstallError::Folder {
+        folder: folder.to_owned(),
+        error,
+    })
 }
 
 fn kit_name(python: (u32, u32)) -> Option<&'static str> {
@@ -332,6 +369,27 @@ mod tests {
         let error = unpack_somewhere(&archive(), &list(), "abc", KIT, &[cache.path().to_owned()])
             .expect_err("anybody could have put it there");
         assert!(error.to_string().contains("another user can write"), "{error}");
+    }
+
+    #[test]
+    fn installed_assets_are_whole_and_read_by_all_who_may_read_the_folder() {
+        let there = tempfile::tempdir().expect("a folder");
+        let goal = there.path().join("assets");
+        match install_assets(&goal) {
+            Err(InstallError::NotBuiltIn) => return,
+            installed => installed.expect("it can be written"),
+        }
+        // A container that was killed is started again.
+        install_assets(&goal).expect("it can be written again");
+        let assets = Assets::in_folder(&goal).expect("they are assets");
+        assert!(assets.worker(Libc::Gnu).is_some() && assets.kit((3, 11)).is_some());
+        let mode = fs::metadata(&goal).expect("it is there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o755);
+        assert_eq!(
+            fs::read_dir(there.path()).expect("a folder").count(),
+            1,
+            "nothing else is left"
+        );
     }
 
     #[test]

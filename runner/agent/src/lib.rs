@@ -16,4 +16,5 @@ mod session;
 mod start;
 mod stream;
 
+pub use assets::{InstallError, install_assets};
 pub use serve::{AgentError, accept, serve};

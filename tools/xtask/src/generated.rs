@@ -12,7 +12,7 @@ struct Generated {
     test: &'static str,
 }
 
-const GENERATED: [Generated; 3] = [
+const GENERATED: [Generated; 2] = [
     Generated {
         what: "the report's JSON Schema",
         package: "nbvet-report",
@@ -22,11 +22,6 @@ const GENERATED: [Generated; 3] = [
         what: "the reference of the rules",
         package: "nbvet-rules",
         test: "reference",
-    },
-    Generated {
-        what: "the custom resource's definition and reference",
-        package: "nbvet-operator-api",
-        test: "it",
     },
 ];
 

@@ -60,6 +60,15 @@ impl Credentials {
         }
     }
 
+    /// Several such files; the first that knows a repository wins.
+    pub fn from_files(paths: &[PathBuf]) -> Self {
+        let files = paths.iter().flat_map(|path| Self::from_file(path).files);
+        Self {
+            files: files.collect(),
+            is_named: true,
+        }
+    }
+
     /// Where `docker login` and `podman login` leave them: `$REGISTRY_AUTH_FILE`, else `$DOCKER_CONFIG`, podman's
     /// files and `~/.docker/config.json`, the first that knows the registry.
     pub fn from_environment() -> Self {

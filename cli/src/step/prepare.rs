@@ -1,0 +1,486 @@
+//! `prepare`: the commit is fetched, what its notebook needs is found, judged and locked, and the image that would hold it
+//! is named; nothing is built.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use nbvet_deps::{
+    BadReference, Digest, ImageReference, Tree,
+    detection::{Decision, Needs},
+    identity::{Copied, Identity, Ingredients},
+    tree::Kind,
+};
+use nbvet_image::{
+    assemble::{Order, Shelf, existing, identity},
+    reason,
+};
+use nbvet_report::{
+    Diagnostic, ExitCode, Level, NotebookReport, Outcome, Reason,
+    step::{
+        Base, BuildWish, Builder, FetchedSource, FoundRequirements, PrepareInput, Prepared, Step, StepBody,
+        StepCounts, StepEnd, StepInput,
+    },
+};
+use nbvet_source::{Allowed, Fetched};
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::{
+    Ending, build::PLATFORM, dockerfile::from_images, input, network::network, validate::dependencies,
+};
+use crate::{
+    args::{JudgeArgs, RunArgs},
+    image::{self, Found, Source, Stop, failure, network::Network},
+    ordinary,
+    settings::{Further, Resolver},
+    usage::UsageError,
+};
+
+/// Names what makes images by commands, for their identity: another way of doing it gives others.
+const BY_COMMANDS: &str = "commands 1";
+
+/// Bytes of a lock's text: a ConfigMap has to hold it.
+const LARGEST_LOCK: usize = 900 << 10;
+
+pub(crate) fn prepare(path: &Path, allowed: Allowed) -> Ending {
+    prepared(path, allowed).unwrap_or_else(|ending| ending)
+}
+
+fn prepared(path: &Path, allowed: Allowed) -> Result<Ending, Ending> {
+    let StepInput { source, prepare, .. } = input::read(Step::Prepare, path)?;
+    let source = input::part(Step::Prepare, "source", source)?;
+    let wish = input::part(Step::Prepare, "prepare", prepare)?;
+    let fetched = nbvet_source::fetch(&source, allowed);
+    let fetched = fetched.map_err(|error| Ending::no_source(Step::Prepare, &error))?;
+    let scratch = tempfile::tempdir().map_err(|error| internal(&format!("a temporary folder: {error}")))?;
+    let tree = source.into.first().map(PathBuf::from).unwrap_or_default();
+    ordinary::confine(&[tree.clone(), scratch.path().to_owned()])
+        .and_then(|()| std::env::set_current_dir(&tree))
+        .map_err(|error| internal(&format!("{}: {error}", tree.display())))?;
+    let preparing = Preparing {
+        judge: judge(&wish, &scratch).map_err(|error| internal(&error.to_string()))?,
+        network: network(&wish.registry, &wish.index).map_err(|error| usage(&error))?,
+        notebook: PathBuf::from(&source.path),
+        wish: &wish,
+    };
+    let body = Prepared {
+        source: of_source(fetched),
+        level: Level::default(),
+        requirements: None,
+        lock: None,
+        base: None,
+        identity: None,
+        image: None,
+        builder: Builder::None,
+        because: None,
+        dockerfile: None,
+        warnings: Vec::new(),
+        diagnostics: Vec::new(),
+    };
+    match &wish.build {
+        None => preparing.without_build(body),
+        Some(build) => preparing.with_build(build, body),
+    }
+}
+
+fn of_source(fetched: Fetched) -> FetchedSource {
+    FetchedSource {
+        commit: fetched.commit,
+        path: fetched.notebook.path,
+        notebook_digest: fetched.notebook.digest,
+    }
+}
+
+fn internal(message: &str) -> Ending {
+    Ending::error(Step::Prepare, Reason::InternalError, false, message)
+}
+
+fn usage(error: &UsageError) -> Ending {
+    Ending::usage(Step::Prepare, error)
+}
+
+fn reference(text: &str) -> Result<ImageReference, Ending> {
+    text.parse()
+        .map_err(|error: BadReference| usage(&failure(&error)))
+}
+
+/// What the job says about the validation, as a file of the command line.
+fn judge(wish: &PrepareInput, scratch: &TempDir) -> std::io::Result<JudgeArgs> {
+    let file = scratch.path().join("validation.json");
+    fs::write(&file, json!({ "validationConfig": wish.validation }).to_string())?;
+    Ok(JudgeArgs {
+        validation_config: Some(file),
+        ..JudgeArgs::default()
+    })
+}
+
+struct Preparing<'p> {
+    judge: JudgeArgs,
+    network: Network,
+    notebook: PathBuf,
+    wish: &'p PrepareInput,
+}
+
+impl Preparing<'_> {
+    fn platform(&self) -> &str {
+        self.wish.platform.as_deref().unwrap_or(PLATFORM)
+    }
+
+    /// The image that the notebook runs in is named already: only which one it is has to be known.
+    fn without_build(&self, mut body: Prepared) -> Result<Ending, Ending> {
+        let settings = Resolver::new(&self.judge, &RunArgs::default(), Further::default())
+            .and_then(|mut resolver| resolver.for_notebook(&self.notebook));
+        body.level = settings.map_err(|error| usage(&error))?.engine.level;
+        let base = self.look_up()?;
+        let image = base.image.clone();
+        body.base = Some(base);
+        let message = told(&body.source, "no image is built");
+        let mut ending = Ending::done(Step::Prepare, &message, Some(StepBody::Prepared(Box::new(body))));
+        ending = ending.with_image(&image);
+        Ok(ending)
+    }
+
+    /// The image by its digest, and its user.
+    fn look_up(&self) -> Result<Base, Ending> {
+        let reference = reference(&self.wish.image)?;
+        let platform = image::platform(self.platform()).map_err(|error| usage(&error))?;
+        let repository = self.network.registries.repository(&reference);
+        let failed = |error: nbvet_image::registry::RegistryError| {
+            let (reason, transient) = reason::of_registry(&error, "");
+            Ending::error(Step::Prepare, reason, transient, &error.to_string())
+        };
+        let resolved = repository
+            .resolve(reference.manifest(), &platform)
+            .map_err(failed)?;
+        let config = repository
+            .blob_bytes(&resolved.manifest.config, 8 << 20)
+            .map_err(failed)?;
+        let config: serde_json::Value = serde_json::from_slice(&config).unwrap_or_default();
+        let user = config["config"]["User"].as_str().filter(|user| !user.is_empty());
+        Ok(Base {
+            name: self.wish.image.clone(),
+            image: reference.pinned(resolved.asked).to_string(),
+            user: user.map(|user| nbvet_report::step::plain(user, 100)),
+            python: None,
+        })
+    }
+
+    fn with_build(&self, asked: &BuildWish, mut body: Prepared) -> Result<Ending, Ending> {
+        let into = reference(&asked.repository)?;
+        let store = Shelf::of(&self.network.registries, &into);
+        let source = Source {
+            notebook: self.notebook.clone(),
+            base_image: &self.wish.image,
+            platform: self.platform(),
+            dependencies: dependencies(Some(asked))?,
+            judge: &self.judge,
+            uv: None,
+            lock_ttl: asked.lock_ttl.map(Duration::from_secs),
+        };
+        let found = image::find(&source, &self.network, Some(&store)).map_err(|error| usage(&error))?;
+        let report = found.report();
+        describe(&found, &report, &mut body);
+        if report.verdict.exit_code != ExitCode::Passed {
+            return Ok(refused(&found, &report, body));
+        }
+        if let Some((because, dockerfile)) = needs_commands(&found) {
+            body.builder = Builder::Buildah;
+            body.because = Some(because);
+            body.dockerfile = dockerfile;
+            return by_commands(&found, &report, asked, body, (&store, &self.network));
+        }
+        let (lock, _, from) = match image::lock(&source, &found, &self.network, Some(&store)) {
+            Ok(locked) => locked,
+            Err(Stop::Refused(_)) => return Ok(refused(&found, &report, body)),
+            Err(Stop::Usage(error)) => return Err(with_body(usage(&error), body)),
+        };
+        let text = lock.to_string();
+        if text.len() > LARGEST_LOCK {
+            let message = format!(
+                "the lock has {} bytes, and {LARGEST_LOCK} can be handed over",
+                text.len()
+            );
+            let ending = Ending::error(Step::Prepare, Reason::BuildFailed, false, &message);
+            return Err(with_body(ending, body));
+        }
+        body.builder = Builder::Assemble;
+        if let Some(package) = lock.need_build().next() {
+            body.builder = Builder::Buildah;
+            body.because = Some(format!(
+                "`{}` has only source, which a build would run",
+                package.name
+            ));
+        }
+        let order = Order {
+            base: &found.base,
+            known: &found.known,
+            platform: &found.platform,
+            lock: &lock,
+            target: &found.target,
+        };
+        let identity = identity(&order, None);
+        let there = if asked.reuse_if_exists == Some(false) {
+            None
+        } else {
+            let there = existing(&order, &store, &identity);
+            there.map_err(|error| usage(&failure(&error)))?
+        };
+        body.lock = Some(text);
+        body.identity = Some(identity.hex().to_owned());
+        body.image = there.map(|there| there.image);
+        Ok(named(&from, &report, body))
+    }
+}
+
+/// What a Dockerfile or a build backend makes: known by everything that it may read.
+fn by_commands(
+    found: &Found,
+    report: &NotebookReport,
+    asked: &BuildWish,
+    mut body: Prepared,
+    (store, network): (&Shelf, &Network),
+) -> Result<Ending, Ending> {
+    let dockerfile = body.dockerfile.as_deref();
+    let (bases, is_known) = match dockerfile {
+        Some(name) => bases(name, network)?,
+        None => (BTreeMap::new(), true),
+    };
+    let identity = of_tree(found, asked, dockerfile, bases).map_err(|message| internal(&message))?;
+    // An image that may have been made from another base is not taken again.
+    let there = if asked.reuse_if_exists == Some(false) || !is_known {
+        None
+    } else {
+        let there = store.repository().head_manifest(&identity.tag());
+        there.map_err(|error| usage(&failure(&error)))?
+    };
+    body.identity = Some(identity.hex().to_owned());
+    body.image = there.map(|there| format!("{}@{}", store.repository().image(), there.digest));
+    let from = found
+        .gathered
+        .detection
+        .as_ref()
+        .and_then(|detection| detection.file());
+    Ok(named(from.unwrap_or("the base image"), report, body))
+}
+
+/// What the images of a Dockerfile are now, by their names, and whether all of them can be told.
+fn bases(dockerfile: &str, network: &Network) -> Result<(BTreeMap<String, Copied>, bool), Ending> {
+    let tree = Tree::open(Path::new(".")).map_err(|fault| internal(&fault.to_string()))?;
+    let text = tree
+        .read(dockerfile)
+        .map_err(|fault| internal(&fault.to_string()))?;
+    let Some(images) = from_images(&String::from_utf8_lossy(&text)) else {
+        return Ok((BTreeMap::new(), false));
+    };
+    let mut bases = BTreeMap::new();
+    for image in images {
+        let reference = reference(&image)?;
+        let repository = network.registries.repository(&reference);
+        let there = repository.head_manifest(reference.manifest());
+        let there = there.map_err(|error| usage(&failure(&error)))?;
+        let missing = || {
+            let message = format!("{dockerfile}: the base image {image} is not there");
+            Ending::error(Step::Prepare, Reason::BaseImageNotFound, false, &message)
+        };
+        let copied = Copied {
+            executable: false,
+            digest: there.ok_or_else(missing)?.digest,
+        };
+        bases.insert(format!("FROM {image}"), copied);
+    }
+    Ok((bases, true))
+}
+
+/// The identity of what commands make out of a tree: every file of it counts, since any may be copied.
+fn of_tree(
+    found: &Found,
+    build: &BuildWish,
+    dockerfile: Option<&str>,
+    mut files: BTreeMap<String, Copied>,
+) -> Result<Identity, String> {
+    let tree = Tree::open(Path::new(".")).map_err(|fault| fault.to_string())?;
+    let mut folders = vec![String::new()];
+    while let Some(folder) = folders.pop() {
+        for item in tree.list(&folder).map_err(|fault| fault.to_string())? {
+            let name = if folder.is_empty() {
+                item.name
+            } else {
+                format!("{folder}/{}", item.name)
+            };
+            match item.kind {
+                Kind::Folder if name != ".git" => folders.push(name),
+                Kind::File => _ = files.insert(name.clone(), copied(&tree, &name)?),
+                Kind::Symlink => {
+                    let target = fs::read_link(&name).map_err(|error| format!("{name}: {error}"))?;
+                    let digest = Digest::sha256(target.as_os_str().as_encoded_bytes());
+                    files.insert(
+                        format!("{name} ->"),
+                        Copied {
+                            executable: false,
+                            digest,
+                        },
+                    );
+                }
+                Kind::Folder | Kind::Other => {}
+            }
+        }
+    }
+    let dockerfile = dockerfile.map(|name| copied(&tree, name)).transpose()?;
+    Ok(Ingredients {
+        builder: BY_COMMANDS.to_owned(),
+        base: found.known.digest.clone(),
+        lock: None,
+        dockerfile: dockerfile.map(|file| file.digest),
+        target: build.target.clone(),
+        arch: found.target.platform().arch,
+        files,
+    }
+    .identity())
+}
+
+fn copied(tree: &Tree, name: &str) -> Result<Copied, String> {
+    let file = tree.file(name).map_err(|fault| fault.to_string())?;
+    let mode = file.metadata().map_or(0, |found| found.permissions().mode());
+    let digest = Digest::sha256_of(file).map_err(|error| format!("{name}: {error}"))?;
+    Ok(Copied {
+        executable: mode & 0o100 != 0,
+        digest,
+    })
+}
+
+/// What was found, as far as it is known before there is a lock.
+fn describe(found: &Found, report: &NotebookReport, body: &mut Prepared) {
+    let gathered = &found.gathered;
+    let count = |pinned: bool| {
+        let lines = gathered.told.requirements.iter();
+        u32::try_from(lines.filter(|line| line.pinned == pinned).count()).unwrap_or(u32::MAX)
+    };
+    body.level = found.settings.engine.level;
+    body.requirements = Some(FoundRequirements {
+        source: gathered.told.source.clone(),
+        looked_at: gathered.told.looked_at.clone(),
+        pinned: count(true),
+        unpinned: count(false),
+    });
+    body.base = Some(Base {
+        name: found.base.to_string(),
+        image: found.base.clone().pinned(found.known.digest.clone()).to_string(),
+        user: Some(found.known.probe.user.clone()).filter(|user| !user.is_empty()),
+        python: Some(found.target.python().to_string()),
+    });
+    body.warnings.clone_from(&gathered.told.remarks);
+    body.warnings.extend(image::missing(gathered));
+    body.diagnostics.clone_from(&report.diagnostics);
+}
+
+/// Why commands have to run, where they have to, and the Dockerfile that says which.
+fn needs_commands(found: &Found) -> Option<(String, Option<String>)> {
+    let detection = found.gathered.detection.as_ref()?;
+    let Needs::Buildah(because) = detection.needs() else {
+        return None;
+    };
+    let dockerfile = match &detection.decision {
+        Decision::Dockerfile { file, .. } => Some(file.to_string()),
+        _ => None,
+    };
+    Some((because.to_string(), dockerfile))
+}
+
+/// The policy says no.
+fn refused(found: &Found, report: &NotebookReport, body: Prepared) -> Ending {
+    let level = report.verdict.level;
+    let failing: Vec<&Diagnostic> = report.diagnostics.iter().filter(|one| level.fails(one)).collect();
+    let reason = if found.gathered.detection.is_none() {
+        Reason::RequirementsNotFound
+    } else {
+        of_rules(failing.iter().map(|one| &*one.rule.id))
+    };
+    let place = |one: &Diagnostic| match &one.location.file {
+        Some(file) => format!("{file}:{}: ", one.location.line),
+        None => String::new(),
+    };
+    let first = failing.first().map_or_else(
+        || "the dependencies are refused".to_owned(),
+        |one| format!("{}{} ({})", place(one), one.message, one.rule.id),
+    );
+    let more = match failing.len() {
+        0 | 1 => String::new(),
+        many => format!("; {} more", many - 1),
+    };
+    let message = format!("refused at {level}: {first}{more}");
+    let mut end = StepEnd::new(Step::Prepare, Outcome::Failed, reason, &message);
+    end.counts = Some(StepCounts::from(&report.verdict));
+    Ending::of(end, Some(StepBody::Prepared(Box::new(body))))
+}
+
+/// The reason of rules that refuse.
+fn of_rules<'r>(rules: impl Iterator<Item = &'r str>) -> Reason {
+    let reasons = rules.map(|rule| match rule {
+        "NB901" | "NB902" | "NB903" | "NB905" => Reason::UnpinnedDependencies,
+        "NB904" | "NB908" | "NB909" => Reason::HashMissing,
+        "NB911" | "NB912" => Reason::DependencyConflict,
+        _ => Reason::PolicyRefused,
+    });
+    // What takes most to mend is told first.
+    let order = [
+        Reason::HashMissing,
+        Reason::UnpinnedDependencies,
+        Reason::DependencyConflict,
+        Reason::PolicyRefused,
+    ];
+    let most = reasons.max_by_key(|reason| order.iter().position(|known| known == reason));
+    most.unwrap_or(Reason::PolicyRefused)
+}
+
+/// An error with what was found before it.
+fn with_body(mut ending: Ending, body: Prepared) -> Ending {
+    ending.body = Some(StepBody::Prepared(Box::new(body)));
+    ending
+}
+
+/// The image has its name.
+fn named(from: &str, report: &NotebookReport, body: Prepared) -> Ending {
+    let is_there = body.image.is_some();
+    let what = match (is_there, body.builder) {
+        (true, _) => format!("from {from}, whose image is there"),
+        (false, Builder::Buildah) => format!("from {from}, by commands"),
+        (false, _) => format!("from {from}, by nbvet"),
+    };
+    let message = told(&body.source, &what);
+    let image = body.image.clone();
+    let mut ending = Ending::done(Step::Prepare, &message, Some(StepBody::Prepared(Box::new(body))));
+    ending.end.counts = Some(StepCounts::from(&report.verdict));
+    if let Some(image) = image {
+        ending.end.reason = Reason::ImageReused;
+        ending = ending.with_image(&image);
+    }
+    ending
+}
+
+fn told(source: &FetchedSource, what: &str) -> String {
+    match &source.commit {
+        Some(commit) => format!("{} of commit {}: {what}", source.path, &commit[..12]),
+        None => format!("{}: {what}", source.path),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s6_the_reason_of_a_refusal_is_that_of_its_rules() {
+        let check =
+            |rules: &[&str], expected| assert_eq!(of_rules(rules.iter().copied()), expected, "{rules:?}");
+        check(&["NB901"], Reason::UnpinnedDependencies);
+        check(&["NB908", "NB901", "NB908"], Reason::UnpinnedDependencies);
+        check(&["NB908"], Reason::HashMissing);
+        check(&["NB901", "NB911"], Reason::DependencyConflict);
+        check(&["NB901", "NB910"], Reason::PolicyRefused);
+    }
+}

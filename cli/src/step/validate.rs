@@ -1,0 +1,202 @@
+//! `validate`: the notebook is run by the agent of another container and judged here. This container has the tree that
+//! nobody else writes; what comes from the other one is facts about a notebook that may lie about itself, and nothing else.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use nbvet_protocol::Isolation;
+use nbvet_report::{
+    Reason, Report,
+    step::{BuildWish, Step, StepInput, ValidateInput},
+};
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::{Ending, input, judged};
+use crate::{
+    agents::Agents,
+    args::{Format, JudgeArgs, ParameterArgs, PrintArgs, RunArgs},
+    batch::{self, Batch, Item},
+    config::{
+        comparison::{ComparisonConfig, GoldenSource},
+        dependencies::{DependencyConfig, fallback},
+    },
+    golden::Goldens,
+    ordinary,
+    parameters::Parameters,
+    pipeline::{self, Judged, Running},
+    progress::Progress,
+    settings::Further,
+    usage::UsageError,
+};
+
+/// Seconds that the other container may take to come up: its image has to be pulled.
+const PATIENCE: u64 = 900;
+
+pub(crate) fn validate(path: &Path) -> Ending {
+    let StepInput { validate, .. } = match input::read(Step::Validate, path) {
+        Ok(input) => input,
+        Err(ending) => return ending,
+    };
+    input::part(Step::Validate, "validate", validate)
+        .and_then(|wish| validated(&wish))
+        .unwrap_or_else(|ending| ending)
+}
+
+fn validated(wish: &ValidateInput) -> Result<Ending, Ending> {
+    let usage = |error: UsageError| Ending::usage(Step::Validate, &error);
+    let scratch = tempfile::tempdir().map_err(|error| failed(&std::env::temp_dir(), &error))?;
+    stand_in(wish, scratch.path())?;
+    let files = Files::write(wish, &scratch).map_err(|error| failed(scratch.path(), &error))?;
+    let located = nbvet_source::locate(Path::new("."), &wish.path);
+    located.map_err(|error| Ending::no_source(Step::Validate, &error))?;
+    let notebook = PathBuf::from(&wish.path);
+    let (judge, run) = (files.judge(), files.run(wish));
+    let further = Further {
+        compare: ComparisonConfig {
+            golden: wish.golden.as_deref().map(|file| GoldenSource::Path {
+                path: PathBuf::from(file),
+                base: None,
+            }),
+            ..ComparisonConfig::default()
+        },
+        dependencies: dependencies(wish.build.as_ref())?,
+    };
+    let print = PrintArgs {
+        format: Format::Json,
+        verbose: false,
+        jobs: None,
+    };
+    let paths = [notebook];
+    let batch = Batch::new(&paths, print, Some(&judge), &run, further).map_err(usage)?;
+    let [item] = &batch.items[..] else {
+        return Err(Ending::internal(Step::Validate, "one path became many notebooks"));
+    };
+    let agents = Agents::at(
+        PathBuf::from(&wish.socket),
+        Duration::from_secs(wish.patience.unwrap_or(PATIENCE)),
+    );
+    let running = Running {
+        agents: &agents,
+        destination: None,
+        parameters: Parameters::new(&run.parameters).map_err(usage)?,
+        working_directory: None,
+        agent_directory: Some(folder_there(wish)),
+        isolation: Isolation::Spawn,
+        isolated_copy: false,
+        judged: Judged::Everything,
+        goldens: Goldens::plan(&batch.items, &paths).map_err(usage)?,
+    };
+    let report = agents.until_interrupted(|| batch::with_stack(|| one(item, &running)));
+    Ok(judged::ending(report, wish.image.as_deref()))
+}
+
+/// This process works in the tree, and reads nothing that the repository names elsewhere.
+fn stand_in(wish: &ValidateInput, scratch: &Path) -> Result<(), Ending> {
+    let tree = PathBuf::from(&wish.tree);
+    let mut folders = vec![tree.clone(), scratch.to_owned()];
+    let golden = wish.golden.as_deref().and_then(|file| Path::new(file).parent());
+    folders.extend(golden.filter(|folder| folder.is_dir()).map(Path::to_owned));
+    ordinary::confine(&folders)
+        .and_then(|()| std::env::set_current_dir(&tree))
+        .map_err(|error| failed(&tree, &error))
+}
+
+fn failed(path: &Path, error: &io::Error) -> Ending {
+    let message = format!("{}: {error}", path.display());
+    Ending::error(Step::Validate, Reason::InternalError, false, &message)
+}
+
+/// The notebook's folder in the other container.
+fn folder_there(wish: &ValidateInput) -> String {
+    let tree = wish.agent_tree.trim_end_matches('/');
+    match wish.path.rsplit_once('/') {
+        Some((folder, _)) => format!("{tree}/{folder}"),
+        None => tree.to_owned(),
+    }
+}
+
+/// The report of the one notebook; a fault of ours in between is its result too.
+fn one(item: &Item, running: &Running<'_>) -> Report {
+    let progress = Progress::new(1);
+    let mut done = batch::guarded(item, &progress, |item, progress| {
+        pipeline::validate(item, running, progress)
+    });
+    progress.finish();
+    if !done.educational {
+        batch::leave_out_explanations(&mut done.report);
+    }
+    let level = done.report.verdict.level;
+    Report::new(batch::tool(), level, vec![done.report])
+}
+
+/// What the command line takes as files.
+struct Files {
+    order: PathBuf,
+    parameters: PathBuf,
+}
+
+impl Files {
+    fn write(wish: &ValidateInput, scratch: &TempDir) -> io::Result<Self> {
+        let files = Self {
+            order: scratch.path().join("validation.json"),
+            parameters: scratch.path().join("parameters.json"),
+        };
+        let order = json!({
+            "validationConfig": wish.validation,
+            "comparisonConfig": wish.comparison,
+        });
+        fs::write(&files.order, order.to_string())?;
+        fs::write(&files.parameters, serde_json::to_string(&wish.parameters)?)?;
+        Ok(files)
+    }
+
+    fn judge(&self) -> JudgeArgs {
+        JudgeArgs {
+            validation_config: Some(self.order.clone()),
+            ..JudgeArgs::default()
+        }
+    }
+
+    fn run(&self, wish: &ValidateInput) -> RunArgs {
+        RunArgs {
+            timeout: wish.timeout.map(Duration::from_secs),
+            parameters: ParameterArgs {
+                parameters_file: vec![self.parameters.clone()],
+                ..ParameterArgs::default()
+            },
+            agent_socket: Some(PathBuf::from(&wish.socket)),
+            ..RunArgs::default()
+        }
+    }
+}
+
+/// What the job says of dependencies. Paths are from the root of the tree, where this process is.
+pub(super) fn dependencies(wish: Option<&BuildWish>) -> Result<DependencyConfig, Ending> {
+    let Some(wish) = wish else {
+        return Ok(DependencyConfig::default());
+    };
+    let strategy = wish.fallback_strategy.as_deref().map(fallback).transpose();
+    let strategy = strategy.map_err(|message| {
+        let message = format!("fallbackStrategy: {message}");
+        Ending::error(Step::Prepare, Reason::InvalidField, false, &message)
+    })?;
+    let path = |path: &Option<String>| path.as_ref().map(PathBuf::from);
+    let sources = wish.requirements_sources.iter().map(PathBuf::from);
+    Ok(DependencyConfig {
+        requirements_file: path(&wish.requirements_file),
+        requirements_sources: (!wish.requirements_sources.is_empty()).then(|| sources.collect()),
+        dockerfile: path(&wish.dockerfile),
+        target: wish.target.clone(),
+        prefer_dockerfile: wish.prefer_dockerfile,
+        auto_generate_requirements: wish.auto_generate_requirements,
+        fallback_strategy: strategy,
+        allow_unpinned: wish.allow_unpinned,
+        verify_hashes: wish.verify_hashes,
+        fail_on_conflict: wish.fail_on_conflict,
+        allowed_indexes: None,
+    })
+}
