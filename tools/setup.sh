@@ -2,7 +2,7 @@
 # Sets up a fresh Debian machine that has Rust (rustup), Python 3.11 or newer and a network: Debian's packages,
 # the toolchain's parts, and .venv with what tools/requirements-test.txt pins. Fast when nothing is to be done.
 # With --tests also what only some tests need, which are skipped where it cannot be had: Chromium for the HTML page;
-# a registry and container tools for images.
+# a registry and container tools for images; Kubernetes, built from its Go modules, and what a node of it runs on.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -108,7 +108,29 @@ image_tools() {
             "${missing[@]}" </dev/null; } || { say "no ${missing[*]}: tests of images are skipped"; touch "$failed"; }
 }
 
+# What a node of a test's cluster runs on. Nothing of it is started here.
+node_tools() {
+    local failed=.venv/.nbvet-no-node-tools missing=() name
+    for name in containerd socat; do
+        PATH=$PATH:/usr/sbin:/sbin command -v "$name" >/dev/null || missing+=("$name")
+    done
+    command -v busybox >/dev/null || missing+=(busybox-static)
+    PATH=$PATH:/usr/sbin:/sbin command -v ip >/dev/null || missing+=(iproute2)
+    [ -x /usr/lib/cni/bridge ] || missing+=(containernetworking-plugins)
+    [ ${#missing[@]} = 0 ] && return
+    [ -n "$(find "$failed" -mtime -1 2>/dev/null)" ] && return
+    say "installing ${missing[*]}"
+    { command -v apt-get >/dev/null && as_root apt-get update -qq &&
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+            "${missing[@]}" </dev/null; } || { say "no ${missing[*]}: tests on a node are skipped"; touch "$failed"; }
+}
+
+# Kubernetes itself: six minutes the first time on a machine.
+control_plane() {
+    tools/controlplane/build.sh >/dev/null || say "no Kubernetes: tests on a cluster are skipped"
+}
+
 debian_packages
 rust_toolchain
 python_packages
-[ "${1-}" != --tests ] || { browser; image_tools; }
+[ "${1-}" != --tests ] || { browser; image_tools; node_tools; control_plane; }
