@@ -12,7 +12,7 @@ use regex::Regex;
 use crate::{metadata, root};
 
 /// What each crate may be built from, of ours. A new crate gets its line here.
-const ARROWS: [(&str, &[&str]); 21] = [
+const ARROWS: [(&str, &[&str]); 22] = [
     ("nbvet-report", &[]),
     ("nbvet-notebook", &["nbvet-report"]),
     ("nbvet-engine", &["nbvet-notebook", "nbvet-report"]),
@@ -33,6 +33,7 @@ const ARROWS: [(&str, &[&str]); 21] = [
         "nbvet-operator-decide",
         &["nbvet-blob", "nbvet-operator-api", "nbvet-report"],
     ),
+    ("nbvet-operator-testkit", &["nbvet-testkit"]),
     ("nbvet-protocol", &["nbvet-report"]),
     ("nbvet-agent", &["nbvet-protocol", "nbvet-report"]),
     ("nbvet-worker", &["nbvet-protocol", "nbvet-report"]),
