@@ -1,16 +1,18 @@
-//! Real registries, base images and container runtimes for tests. Says what cannot run on a machine and why.
+//! Real registries, package indexes, base images and container runtimes for tests. Says what cannot run on a machine and why.
 
 mod bases;
 mod certificate;
 mod child;
 mod crane;
 mod error;
+mod index;
 mod registry;
 mod runtime;
 
 pub use bases::{Base, Lock, layout};
 pub use crane::Crane;
 pub use error::{Error, Result};
+pub use index::{Index, Release};
 pub use registry::{PASSWORD, Registry, RegistryOptions, Request, USER};
 pub use runtime::{Pulled, Run, Runtime, skopeo};
 
