@@ -351,7 +351,7 @@ impl CompareArgs {
 #[command(next_help_heading = "Dependencies")]
 pub(crate) struct DependencyArgs {
     /// The dependency file [default: looked for beside the notebook and, within its git repository, in the folders above
-    /// it]
+    /// it; outside of git beside it alone]
     #[arg(long, value_name = "FILE", conflicts_with = "dockerfile")]
     requirements_file: Option<PathBuf>,
     /// Dependency files to try before looking for others, the first that is there wins; may be repeated
@@ -382,9 +382,15 @@ pub(crate) struct DependencyArgs {
     /// Lines that contradict each other are refused
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
     fail_on_conflict: Option<bool>,
+    /// Source distributions, whose code runs during a build, are no finding
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
+    allow_sdist: Option<bool>,
     /// An index that dependency files may name; may be repeated
     #[arg(long = "allow-index", value_name = "URL")]
     allowed_indexes: Vec<String>,
+    /// A host that dependency files may trust without TLS; may be repeated
+    #[arg(long = "allow-host", value_name = "HOST[:PORT]")]
+    allowed_hosts: Vec<String>,
 }
 
 impl DependencyArgs {
@@ -402,7 +408,9 @@ impl DependencyArgs {
             allow_unpinned: self.allow_unpinned,
             verify_hashes: self.verify_hashes,
             fail_on_conflict: self.fail_on_conflict,
+            allow_sdist: self.allow_sdist,
             allowed_indexes: (!self.allowed_indexes.is_empty()).then(|| self.allowed_indexes.clone()),
+            allowed_hosts: (!self.allowed_hosts.is_empty()).then(|| self.allowed_hosts.clone()),
         }
     }
 }
@@ -492,9 +500,13 @@ pub(crate) struct DepsArgs {
     /// `requirements.txt` with versions and hashes made from it
     #[arg(long)]
     pub(crate) write: bool,
-    /// For this Python, such as 3.11 [default: that of the environment beside the notebook]
+    /// For this Python, such as 3.11 [default: the one that ran the notebook last, as its file says]
     #[arg(long, value_name = "VERSION")]
     pub(crate) python_version: Option<String>,
+    /// Ask the package index about the versions that are pinned: whether they are there, were withdrawn, have wheels, and
+    /// what they need. Without it nobody is asked
+    #[arg(long)]
+    pub(crate) check_index: bool,
     #[command(flatten)]
     pub(crate) dependencies: DependencyArgs,
     #[command(flatten)]

@@ -100,12 +100,12 @@ pub(crate) fn validate(item: &Item, running: &Running<'_>, progress: &Progress) 
         None => Ran::default(),
     };
     if running.judged == Judged::Everything && opened.reading.notebook.is_some() {
-        let found = dependencies::gather(
-            &item.path,
-            &opened.reading,
-            &item.settings,
-            dependencies::Place::default(),
-        );
+        let place = dependencies::Place {
+            // Of an agent elsewhere the paths are not ours.
+            ran_with: outcome.interpreter.as_ref().filter(|_| running.agents.is_local()),
+            ..dependencies::Place::default()
+        };
+        let found = dependencies::gather(&item.path, &opened.reading, &item.settings, place);
         // Where the folder cannot be looked into, the run will have said so.
         outcome.dependencies = found.ok();
     }
@@ -282,7 +282,7 @@ impl Opened {
     }
 
     /// What the report shows beside its diagnostics.
-    fn shown_source(&self) -> NotebookSource {
+    pub(crate) fn shown_source(&self) -> NotebookSource {
         let cells = self.reading.notebook.iter().flat_map(Notebook::cells);
         let cells = cells
             .map(|cell| CellSource::new(secrets::masked(&cell.source).into_owned(), cell.execution_count))

@@ -123,11 +123,12 @@ impl<'a> Resolver<'a> {
         let ordered = judge.flags.over(order.flags);
         let flags = ordered.over(config.flags);
         let limited = |limit: Option<Duration>| limit.filter(|limit| !limit.is_zero());
-        let dependencies = self
-            .further
-            .dependencies
-            .clone()
-            .over(config.dependencies.clone());
+        let mut of_files = config.dependencies.clone();
+        if judge.strict || judge.level == Some(Level::Production) {
+            // Who asks for production here is not answered by a file with less.
+            of_files.allow_unpinned = of_files.allow_unpinned.filter(|allowed| !allowed);
+        }
+        let dependencies = self.further.dependencies.clone().over(of_files);
         let mut engine = Settings {
             level: level(&config, order, judge),
             flags: engine_flags(flags, installs),

@@ -153,6 +153,9 @@ fn remarks(meta: &RuleMeta, subject: Subject) -> Vec<String> {
                 .to_owned(),
         );
     }
+    if meta.row == Row::Undeclared {
+        remarks.push("`nbvet validate` counts it as a note: it has seen what the imports find.".to_owned());
+    }
     if meta.row == Row::Unpinned {
         remarks.push(
             "`--allow-unpinned=false` makes it an error at every level, `--allow-unpinned` a note."

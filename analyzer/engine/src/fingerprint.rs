@@ -51,12 +51,12 @@ pub(crate) fn assign(diagnostics: &mut [Diagnostic], notebook: Option<&Notebook>
 
 /// Gives each diagnostic that stands in a file beside the notebook its fingerprint, by the file and the lines that it
 /// stands in; `line_of` gives these. They stand in the order of their places.
-pub fn assign_beside(diagnostics: &mut [Diagnostic], line_of: impl Fn(&Location) -> String) {
+pub fn assign_beside<'d>(found: impl Iterator<Item = (&'d mut Diagnostic, String)>) {
     let mut seen: HashMap<String, u32> = HashMap::new();
-    for diagnostic in diagnostics {
-        let at = &diagnostic.location;
-        let file = at.file.as_deref().unwrap_or_default();
-        let digest = digest(&diagnostic.rule.id, &[file, &normalised(&line_of(at))].join("\n"));
+    for (diagnostic, lines) in found {
+        let file = diagnostic.location.file.as_deref().unwrap_or_default();
+        let lines: Vec<String> = lines.lines().map(normalised).collect();
+        let digest = digest(&diagnostic.rule.id, &[file, &lines.join("\n")].join("\n"));
         let number = seen.entry(digest.clone()).or_default();
         *number += 1;
         diagnostic.fingerprint = format!("{digest}:{number}");

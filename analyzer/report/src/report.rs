@@ -144,6 +144,8 @@ pub enum FailureKind {
     ReportLost,
     /// The golden notebook is missing, broken, or none to compare with.
     GoldenUnusable,
+    /// A package index was to be asked, and could not be.
+    IndexUnreachable,
     /// The executed notebook could not be written.
     Unwritable,
     /// The user stopped the run.
@@ -164,6 +166,7 @@ impl FailureKind {
             | Self::AgentLost
             | Self::ReportLost
             | Self::GoldenUnusable
+            | Self::IndexUnreachable
             | Self::Unwritable
             | Self::Cancelled => ExitCode::Error,
         }

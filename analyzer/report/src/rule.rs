@@ -107,6 +107,8 @@ pub enum Row {
     Unverified,
     /// Installs that the environment does not satisfy.
     Install,
+    /// What is imported and no dependency file asks for: an execution fault in waiting.
+    Undeclared,
     /// Lines of a dependency file that do not say exactly what is installed.
     Unpinned,
     /// Dependencies that are refused before anything is built: fails at every level, learning too.
@@ -129,6 +131,7 @@ impl Row {
             Self::Expectation => [Warning, Error, Error, Error],
             Self::Unverified => [Note, Note, Note, Warning],
             Self::Install => [Note, Note, Warning, Warning],
+            Self::Undeclared => [Note, Warning, Warning, Error],
             Self::Unpinned => [Note, Note, Warning, Error],
             Self::Refused => [Error, Error, Error, Error],
             Self::From(Level::Learning | Level::Development) => [Note, Warning, Warning, Warning],
@@ -202,6 +205,7 @@ mod tests {
             Row::Expectation,
             Row::Unverified,
             Row::Install,
+            Row::Undeclared,
             Row::Unpinned,
             Row::From(Level::Learning),
             Row::Advice,
@@ -218,6 +222,7 @@ mod tests {
             Row::Expectation,
             Row::Unverified,
             Row::Install,
+            Row::Undeclared,
             Row::Unpinned,
             Row::Advice,
         ] {

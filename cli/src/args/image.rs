@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use nbvet_report::{Level, Severity};
+
 use super::{DependencyArgs, JudgeArgs, ListFormat};
 
 #[derive(Debug, Subcommand)]
@@ -37,7 +39,38 @@ pub(crate) struct ImageSourceArgs {
     #[command(flatten)]
     pub(crate) bytecode: BytecodeArgs,
     #[command(flatten)]
-    pub(crate) judge: JudgeArgs,
+    pub(crate) policy: PolicyArgs,
+}
+
+/// What of a verdict is about dependencies: nothing is run here.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Verdict")]
+pub(crate) struct PolicyArgs {
+    /// How strict: learning, development (the default), staging or production
+    #[arg(long, value_name = "LEVEL", value_parser = super::levels(), hide_possible_values = true)]
+    level: Option<Level>,
+    /// The same as `--level production`
+    #[arg(long)]
+    strict: bool,
+    /// Give one rule another severity, such as `NB917=off`; off, note, warning or error; may be repeated
+    #[arg(long = "rule", value_name = "RULE=SEVERITY", value_parser = super::rule_override)]
+    rules: Vec<(String, Severity)>,
+    /// Leave these rules out: ids, names, beginnings of ids such as NB91
+    #[arg(long, value_name = "RULES", value_delimiter = ',')]
+    ignore: Vec<String>,
+}
+
+impl PolicyArgs {
+    /// The same, as other commands have it.
+    pub(crate) fn judge(&self) -> JudgeArgs {
+        JudgeArgs {
+            level: self.level,
+            strict: self.strict,
+            rules: self.rules.clone(),
+            ignore: self.ignore.clone(),
+            ..JudgeArgs::default()
+        }
+    }
 }
 
 #[derive(Debug, Args)]

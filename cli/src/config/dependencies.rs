@@ -20,8 +20,12 @@ pub(crate) struct DependencyConfig {
     pub(crate) allow_unpinned: Option<bool>,
     pub(crate) verify_hashes: Option<bool>,
     pub(crate) fail_on_conflict: Option<bool>,
+    /// Source distributions are no finding: who builds runs their code.
+    pub(crate) allow_sdist: Option<bool>,
     /// Indexes that dependency files may name.
     pub(crate) allowed_indexes: Option<Vec<String>>,
+    /// Hosts that dependency files may trust without TLS.
+    pub(crate) allowed_hosts: Option<Vec<String>>,
 }
 
 impl DependencyConfig {
@@ -42,7 +46,9 @@ impl DependencyConfig {
             allow_unpinned: self.allow_unpinned.or(weaker.allow_unpinned),
             verify_hashes: raised(self.verify_hashes, weaker.verify_hashes),
             fail_on_conflict: raised(self.fail_on_conflict, weaker.fail_on_conflict),
+            allow_sdist: self.allow_sdist.or(weaker.allow_sdist),
             allowed_indexes: self.allowed_indexes.or(weaker.allowed_indexes),
+            allowed_hosts: self.allowed_hosts.or(weaker.allowed_hosts),
         }
     }
 

@@ -1,9 +1,13 @@
 //! What the rules of dependencies found, as diagnostics: with severities, places as the user knows them, and the lines
 //! that they stand in.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
-use nbvet_deps::{Tree, masked, policy::Finding, requirements};
+use nbvet_deps::{Tree, inference::At, masked, policy::Finding, requirements};
 use nbvet_engine::{Settings, assign_beside, secrets};
 use nbvet_report::{Diagnostic, Label, Location, Row, RuleMeta, RuleRef, Severity};
 
@@ -22,15 +26,19 @@ pub(super) fn diagnostics(
         tree,
         files: BTreeMap::new(),
     };
-    let mut told: Vec<Diagnostic> = findings
-        .iter()
-        .filter_map(|finding| diagnostic(finding, grading, names, &mut lines))
-        .collect();
-    told.sort_by(|left, right| order(left).cmp(&order(right)));
-    let by_name = lines.shown(names, &told);
-    assign_beside(&mut told, |at| line_of(&by_name, at));
+    let told = findings.iter().filter_map(|finding| {
+        let told = diagnostic(finding, grading, names, &mut lines)?;
+        Some((told, finding.lines.as_deref()))
+    });
+    let mut told: Vec<(Diagnostic, Option<&str>)> = told.collect();
+    told.sort_by(|(left, _), (right, _)| order(left).cmp(&order(right)));
+    let by_name = lines.shown(names, told.iter().map(|(told, _)| told));
+    assign_beside(told.iter_mut().map(|(told, lines)| {
+        let lines = lines.map_or_else(|| line_of(&by_name, &told.location), ToOwned::to_owned);
+        (told, lines)
+    }));
     texts.extend(by_name);
-    told
+    told.into_iter().map(|(told, _)| told).collect()
 }
 
 fn order(found: &Diagnostic) -> (Option<&str>, u32, &str) {
@@ -49,7 +57,6 @@ fn diagnostic(
 ) -> Option<Diagnostic> {
     let rule = &finding.rule.meta;
     let severity = grading.severity(finding);
-    let mut location = |place: &requirements::Place| lines.location(place, names);
     let labels = finding
         .labels
         .iter()
@@ -58,10 +65,19 @@ fn diagnostic(
         .included_by()
         .map(|place| (place, "included here".to_owned()));
     let labels = labels.chain(chain).map(|(place, text)| Label {
-        location: location(place),
+        location: lines.location(place, names),
         message: hidden(&text),
     });
-    let labels = labels.collect();
+    let mut labels: Vec<Label> = labels.collect();
+    labels.extend(finding.other_imports.iter().map(|(at, text)| Label {
+        location: lines.import(at, names),
+        message: hidden(text),
+    }));
+    let location = match (&finding.place, &finding.import) {
+        (Some(place), _) => lines.location(place, names),
+        (None, Some(at)) => lines.import(at, names),
+        (None, None) => Location::file_start(),
+    };
     (severity != Severity::Off).then(|| Diagnostic {
         rule: RuleRef {
             id: Cow::Borrowed(rule.id),
@@ -72,7 +88,7 @@ fn diagnostic(
         message: hidden(&finding.message),
         explanation: Some(hidden(&finding.explanation)).filter(|text| !text.is_empty()),
         help: Some(hidden(&finding.help)).filter(|text| !text.is_empty()),
-        location: finding.place.as_ref().map_or_else(Location::file_start, location),
+        location,
         labels,
         fix: None,
         example: None,
@@ -132,6 +148,19 @@ impl Lines<'_> {
         }
     }
 
+    /// An import: of the notebook, in its cell; of a file of the tree, its line.
+    fn import(&mut self, at: &At, names: &Names) -> Location {
+        let Some(file) = &at.file else {
+            return at.location.clone();
+        };
+        let place = requirements::Place {
+            file: Arc::clone(file),
+            line: at.location.file_line as usize,
+            included_by: None,
+        };
+        self.location(&place, names)
+    }
+
     fn line(&mut self, file: &str, number: usize) -> Option<&str> {
         if !self.files.contains_key(file) {
             let bytes = self.tree.read(file).unwrap_or_default();
@@ -144,19 +173,21 @@ impl Lines<'_> {
     }
 
     /// The files with the lines that diagnostics point at, by the names that the user knows.
-    fn shown(self, names: &Names, told: &[Diagnostic]) -> BTreeMap<String, String> {
-        let places = || {
-            told.iter().flat_map(|found| {
-                let labels = found.labels.iter().map(|label| &label.location);
-                std::iter::once(&found.location).chain(labels)
-            })
-        };
-        let pointed_at = |name: &str, number: usize| {
-            places().any(|at| at.file.as_deref() == Some(name) && at.line as usize == number)
-        };
+    fn shown<'d>(
+        self,
+        names: &Names,
+        told: impl Iterator<Item = &'d Diagnostic>,
+    ) -> BTreeMap<String, String> {
+        let mut pointed_at: HashSet<(&str, usize)> = HashSet::new();
+        for found in told {
+            let labels = found.labels.iter().map(|label| &label.location);
+            for at in std::iter::once(&found.location).chain(labels) {
+                pointed_at.extend(at.file.as_deref().map(|file| (file, at.line as usize)));
+            }
+        }
         let kept = |name: &str, lines: &[String]| -> String {
             let line = |(index, line): (usize, &String)| {
-                if pointed_at(name, index + 1) {
+                if pointed_at.contains(&(name, index + 1)) {
                     line.clone() + "\n"
                 } else {
                     "\n".to_owned()

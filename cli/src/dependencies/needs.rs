@@ -1,14 +1,15 @@
 //! What a notebook imports, and which distributions that is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use nbvet_deps::{
     Tree,
-    inference::{self, Asked, At, Imported, InBase, Inference, Need, Origin, Request},
+    inference::{self, Asked, At, Imported, InBase, Inference, Inferred, Need as Needed, Origin, Request},
 };
 use nbvet_engine::{Import, Install, Tool, Wanted, When, needs};
 use nbvet_image::base::Probe;
 use nbvet_notebook::{Notebook, Reading};
+use nbvet_report::{Need, NeedStatus};
 
 /// Where nothing says for which Python a notebook was written.
 const USUAL_MINOR: u8 = 12;
@@ -65,8 +66,28 @@ pub(super) fn from_elsewhere(inference: &Inference) -> Vec<&str> {
         )
     };
     let modules = inference.modules.iter();
-    let needed = modules.filter(|module| module.need == Need::Needed && is_elsewhere(&module.origin));
+    let needed = modules.filter(|module| module.need == Needed::Needed && is_elsewhere(&module.origin));
     needed.map(|module| module.module.as_str()).collect()
+}
+
+/// The modules that surely nothing brings, of which it is known what would; not those that the notebook may install
+/// itself.
+pub(super) fn missing<'i>(inference: &'i Inference, needs: &[Need]) -> Vec<&'i Inferred> {
+    if inference.installs_unknown() {
+        return Vec::new();
+    }
+    let missing: HashSet<&str> = needs
+        .iter()
+        .filter(|need| need.status == NeedStatus::Missing)
+        .map(|need| need.module.as_str())
+        .collect();
+    let has_name = |origin: &Origin| matches!(origin, Origin::Distribution { .. } | Origin::Ambiguous { .. });
+    let modules = inference.modules.iter().filter(|module| {
+        missing.contains(module.module.as_str())
+            && has_name(&module.origin)
+            && !module.possible().iter().any(|name| inference.installs(name))
+    });
+    modules.collect()
 }
 
 fn imported(import: &Import) -> Imported {
@@ -74,9 +95,9 @@ fn imported(import: &Import) -> Imported {
         module: import.module.clone(),
         names: import.names.clone(),
         need: match import.when {
-            When::Always | When::Called => Need::Needed,
-            When::Guarded => Need::Optional,
-            When::TypeChecking => Need::TypesOnly,
+            When::Always | When::Called => Needed::Needed,
+            When::Guarded => Needed::Optional,
+            When::TypeChecking => Needed::TypesOnly,
         },
         local: import.local.clone(),
         at: At {

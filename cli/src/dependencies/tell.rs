@@ -1,58 +1,68 @@
 //! What is told of a notebook's dependencies, as the report's values.
 
-use std::collections::BTreeMap;
-
 use nbvet_deps::{
     Declared, Dependency, Format, Specifier, Wanted,
     detection::{Decision, Detection, Why},
     inference::{At, Inference, Inferred, Need as Needed, Origin},
     masked,
+    policy::Pins,
 };
 use nbvet_report::{
     Dependencies, DependencySource, DependencySourceKind, LookedAt, Need, NeedStatus, Requirement,
 };
 
-use super::Names;
+use super::{Names, entries::Entries, remarks};
 
-pub(super) fn told(
-    detection: Option<&Detection>,
-    declared: Option<&Declared>,
-    inference: &Inference,
-    names: &Names,
-) -> Dependencies {
-    let alone = matches!(
-        detection.map(|detection| &detection.decision),
-        Some(Decision::BaseImageAlone | Decision::Inferred)
-    );
-    let unknown = || (!alone).then_some(Entries::UNKNOWN);
-    let entries = declared.map(Entries::new).or_else(unknown);
+/// What there is to tell besides what the notebook imports.
+pub(super) struct Known<'a> {
+    pub(super) detection: Option<&'a Detection>,
+    pub(super) declared: Option<&'a Declared>,
+    /// Of each requirement, as [`pinned`] gives it.
+    pub(super) pinned: &'a [bool],
+    /// The notebook belongs to a git tree.
+    pub(super) is_repository: bool,
+}
+
+pub(super) fn told(known: &Known<'_>, needs: Vec<Need>, names: &Names) -> Dependencies {
+    let (detection, declared) = (known.detection, known.declared);
     let looks = detection.iter().flat_map(|detection| &detection.looked_at);
     let looked_at = looks.map(|look| LookedAt {
         file: names.of(&look.file),
         taken: look.why == Why::Won,
         why: look.why.to_string(),
     });
-    let notes = detection.iter().flat_map(|detection| &detection.notes);
-    let unread = declared.iter().flat_map(|declared| &declared.unread);
-    let unread = unread.map(|unread| {
-        let place = format!("{}:{}", names.of(&unread.place.file), unread.place.line);
-        format!("{place}: {}: {}", masked(&unread.what), masked(&unread.why))
-    });
     Dependencies {
         source: source(detection, names),
         looked_at: looked_at.collect(),
-        needs: inference
-            .modules
-            .iter()
-            .filter_map(|module| need(module, entries.as_ref(), names))
-            .collect(),
+        needs,
         requirements: declared
-            .iter()
-            .flat_map(|declared| declared.entries.iter().filter(|entry| !entry.constraint))
-            .map(|entry| requirement(entry, names))
+            .into_iter()
+            .flat_map(requirements_of)
+            .zip(known.pinned)
+            .map(|(entry, pinned)| requirement(entry, *pinned, names))
             .collect(),
-        remarks: notes.map(ToString::to_string).chain(unread).collect(),
+        remarks: remarks::all(known, names),
     }
+}
+
+/// What is to be installed.
+fn requirements_of(declared: &Declared) -> impl Iterator<Item = &Dependency> {
+    declared.entries.iter().filter(|entry| !entry.constraint)
+}
+
+/// Whether each requirement is pinned, by its own line or by another.
+pub(super) fn pinned(declared: &Declared, pins: &Pins<'_>) -> Vec<bool> {
+    let is_of_index = |entry: &Dependency| matches!(entry.wanted, Wanted::Index(_));
+    let pinned = |entry| is_pinned(entry) || (is_of_index(entry) && pins.hold(entry));
+    requirements_of(declared).map(pinned).collect()
+}
+
+/// The modules from elsewhere, and whether the dependency file has them.
+pub(super) fn needs(inference: &Inference, entries: Option<&Entries<'_>>, names: &Names) -> Vec<Need> {
+    let modules = inference.modules.iter();
+    modules
+        .filter_map(|module| need(module, entries, names))
+        .collect()
 }
 
 fn source(detection: Option<&Detection>, names: &Names) -> DependencySource {
@@ -104,49 +114,6 @@ fn kind(format: Format) -> (DependencySourceKind, &'static str) {
     }
 }
 
-/// What a dependency file asks for, by name.
-struct Entries<'d> {
-    by_name: BTreeMap<String, &'d Dependency>,
-    /// Everything that is installed stands in it.
-    is_whole: bool,
-    /// What it asks for is known by name: no conda package, no code, no address without a name.
-    tell_all: bool,
-}
-
-impl Entries<'_> {
-    /// Of a file that only a run of its commands, or another reading, would tell.
-    const UNKNOWN: Self = Self {
-        by_name: BTreeMap::new(),
-        is_whole: false,
-        tell_all: false,
-    };
-}
-
-impl<'d> Entries<'d> {
-    fn new(declared: &'d Declared) -> Self {
-        let wanted = || declared.entries.iter().filter(|entry| !entry.constraint);
-        let named = wanted().filter_map(|entry| Some((entry.name.as_ref()?.to_string(), entry)));
-        let all_hashed = wanted().all(|entry| !entry.hashes.is_empty());
-        Self {
-            by_name: named.collect(),
-            is_whole: declared.format.is_lock() || all_hashed,
-            tell_all: declared.unread.is_empty() && wanted().all(|entry| entry.name.is_some()),
-        }
-    }
-
-    /// The entry that a module may be of.
-    fn of(&self, module: &Inferred) -> Option<(String, &'d Dependency)> {
-        let mut known = module.distributions().into_iter().map(|name| name.to_string());
-        let by_table = known.find_map(|name| self.by_name.get(&name).map(|entry| (name, *entry)));
-        by_table.or_else(|| {
-            let mut named = self.by_name.iter();
-            let found =
-                named.find(|(_, entry)| entry.name.as_ref().is_some_and(|name| module.may_be_of(name)));
-            found.map(|(name, entry)| (name.clone(), *entry))
-        })
-    }
-}
-
 /// A module from elsewhere; `None`: Python or the repository has it.
 fn need(module: &Inferred, entries: Option<&Entries<'_>>, names: &Names) -> Option<Need> {
     let mut note = None;
@@ -188,9 +155,14 @@ fn need(module: &Inferred, entries: Option<&Entries<'_>>, names: &Names) -> Opti
         }
         None => distribution,
     };
-    let brought = |entries: &Entries<'_>| !entries.tell_all || brings(entries, distribution.as_deref());
-    if status == NeedStatus::Missing && entries.is_some_and(brought) {
-        status = NeedStatus::Unsure;
+    if status == NeedStatus::Missing {
+        let by = entries.and_then(|entries| entries.brings(&module.possible()));
+        if let Some(by) = by {
+            note = Some(format!("comes along with {by}; name it yourself"));
+        }
+        if by.is_some() || entries.is_some_and(Entries::may_bring_more) {
+            status = NeedStatus::Unsure;
+        }
     }
     if matches!(status, NeedStatus::Missing | NeedStatus::Unknown) && module.need != Needed::Needed {
         status = NeedStatus::Optional;
@@ -210,66 +182,6 @@ fn need(module: &Inferred, entries: Option<&Entries<'_>>, names: &Names) -> Opti
     })
 }
 
-/// Whether one of the entries is known to bring a distribution along: a few that notebooks lean on, of many.
-fn brings(entries: &Entries<'_>, distribution: Option<&str>) -> bool {
-    let Some(distribution) = distribution.filter(|_| !entries.is_whole) else {
-        return false;
-    };
-    BROUGHT
-        .iter()
-        .filter(|(_, brought)| brought.contains(&distribution))
-        .any(|(name, _)| entries.by_name.contains_key(*name))
-}
-
-/// What the metadata of these distributions require, themselves or through one another.
-const BROUGHT: &[(&str, &[&str])] = &[
-    ("pandas", &["numpy", "python-dateutil", "pytz", "tzdata", "six"]),
-    ("scipy", &["numpy"]),
-    ("scikit-learn", &["numpy", "scipy", "joblib", "threadpoolctl"]),
-    (
-        "matplotlib",
-        &["numpy", "pillow", "python-dateutil", "packaging", "six"],
-    ),
-    ("seaborn", &["numpy", "pandas", "matplotlib", "pillow"]),
-    ("statsmodels", &["numpy", "scipy", "pandas", "patsy"]),
-    ("xarray", &["numpy", "pandas", "packaging"]),
-    ("geopandas", &["numpy", "pandas", "shapely", "pyproj"]),
-    ("xgboost", &["numpy", "scipy"]),
-    ("lightgbm", &["numpy", "scipy"]),
-    ("torchvision", &["torch", "numpy", "pillow"]),
-    ("torchaudio", &["torch"]),
-    (
-        "tensorflow",
-        &["numpy", "keras", "h5py", "protobuf", "requests", "six"],
-    ),
-    (
-        "transformers",
-        &[
-            "numpy",
-            "requests",
-            "tqdm",
-            "pyyaml",
-            "huggingface-hub",
-            "tokenizers",
-        ],
-    ),
-    (
-        "datasets",
-        &[
-            "numpy",
-            "pandas",
-            "requests",
-            "tqdm",
-            "pyarrow",
-            "huggingface-hub",
-        ],
-    ),
-    ("nltk", &["tqdm", "joblib", "regex", "click"]),
-    ("ipykernel", &["ipython"]),
-    ("jupyter", &["ipython", "ipywidgets", "ipykernel", "notebook"]),
-    ("ipywidgets", &["ipython"]),
-];
-
 fn cells(places: &[At]) -> Vec<u32> {
     let own = places.iter().filter(|place| place.file.is_none());
     let mut cells: Vec<u32> = own.filter_map(|place| place.location.cell).collect();
@@ -277,13 +189,13 @@ fn cells(places: &[At]) -> Vec<u32> {
     cells
 }
 
-fn requirement(entry: &Dependency, names: &Names) -> Requirement {
+fn requirement(entry: &Dependency, pinned: bool, names: &Names) -> Requirement {
     Requirement {
         text: masked(&entry.text).into_owned(),
         name: entry.name.as_ref().map(ToString::to_string),
         file: names.of(&entry.place.file),
         line: u32::try_from(entry.place.line).unwrap_or(u32::MAX),
-        pinned: is_pinned(entry),
+        pinned,
         hashed: !entry.hashes.is_empty() || entry.artifacts.iter().any(|file| !file.hashes.is_empty()),
     }
 }

@@ -2,6 +2,11 @@
 
 use std::path::PathBuf;
 
+use nbvet_deps::{
+    Declared,
+    policy::{Releases, pins},
+    target::Target,
+};
 use nbvet_image::{
     http::{Http, HttpOptions, Secret},
     index::{IndexConfig, PackageIndex, Process, WheelCache},
@@ -76,6 +81,18 @@ impl Network {
     pub(crate) fn packages(&self) -> Result<PackageIndex, UsageError> {
         let cache = WheelCache::open(&self.folder("wheels")).map_err(|error| failure(&error))?;
         PackageIndex::new(&self.index, self.http.clone(), cache).map_err(|error| failure(&error))
+    }
+
+    /// Asks what the indexes tell of the versions that a file pins.
+    pub(crate) fn releases(&self) -> impl Fn(&Declared, &Target) -> Result<Releases, String> {
+        |declared, target| {
+            let wanted = pins(declared, target);
+            if wanted.is_empty() {
+                return Ok(Releases::new());
+            }
+            let asked = self.packages().map_err(|error| error.to_string())?;
+            asked.releases(&wanted, target).map_err(|error| error.to_string())
+        }
     }
 
     /// What finds versions, for a dependency file.

@@ -96,16 +96,23 @@ pub(crate) fn prepare(
     network: &Network,
     shelf: Option<&Shelf>,
 ) -> Result<Prepared, Stop> {
+    let judge = args.policy.judge();
     let source = Source {
         notebook: notebook(args)?,
         base_image: &args.base_image,
         platform: &args.platform,
         dependencies: args.dependencies.config(),
-        judge: &args.judge,
+        judge: &judge,
         uv: args.index.uv.as_deref(),
         lock_ttl: None,
     };
     let found = find(&source, network, shelf)?;
+    if let Some(why) = &found.gathered.index_failure {
+        output::note(
+            "index",
+            &format!("{why}; what it tells of versions was not looked at"),
+        );
+    }
     judged(&found)?;
     tell_missing(&found.gathered);
     let (lock, came, from) = lock(&source, &found, network, shelf)?;
@@ -154,8 +161,10 @@ pub(crate) fn find(
             transient: false,
         });
     }
+    let index = network.releases();
     let place = Place {
         building: true,
+        index: Some(&index),
         target: Some(&target),
         base: Some(&known.probe),
         base_image: Some(BaseImage {
@@ -240,6 +249,7 @@ impl Found {
             self.settings.engine.level,
             gathered.diagnostics.clone(),
             gathered.told.clone(),
+            None,
         )
     }
 }

@@ -63,7 +63,10 @@ fn of_failure(failure: &RunFailure) -> (Reason, bool) {
         | FailureKind::UnsupportedInterpreter
         | FailureKind::UnsupportedLanguage
         | FailureKind::GoldenUnusable => (Reason::InvalidField, false),
-        FailureKind::Unwritable | FailureKind::Internal => (Reason::InternalError, false),
+        // Only `nbvet deps` asks an index for its report.
+        FailureKind::IndexUnreachable | FailureKind::Unwritable | FailureKind::Internal => {
+            (Reason::InternalError, false)
+        }
     }
 }
 

@@ -197,6 +197,6 @@ pub(super) fn dependencies(wish: Option<&BuildWish>) -> Result<DependencyConfig,
         allow_unpinned: wish.allow_unpinned,
         verify_hashes: wish.verify_hashes,
         fail_on_conflict: wish.fail_on_conflict,
-        allowed_indexes: None,
+        ..DependencyConfig::default()
     })
 }

@@ -38,27 +38,18 @@ fn what_is_not_pinned_is_refused_for_production() {
             --- stdout
             ✗ Failed nb.ipynb  at production · not run
 
-            error[NB901]: `six` may install a different six tomorrow than the one you validated
+            error[NB901]: 2 lines do not say which version is installed: `six`, `attrs>=20`
                ╭─[ requirements.txt:1:1 ]
                │
              1 │ six
                │ ─┬─
                │  ╰─── unpinned-requirement
-            ───╯
-              why: No version is named: the newest one on the day of the build is installed.
-              help: pin it: `six==1.16.0` (as in the base image), or keep what you ask for in `requirements.in`
-                    and lock it:
-                    `mv requirements.txt requirements.in && uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_36 -o requirements.txt`
-
-            error[NB901]: `attrs>=20` may install a different attrs tomorrow than the one you validated
-               ╭─[ requirements.txt:2:1 ]
-               │
              2 │ attrs>=20
                │ ────┬────
-               │     ╰────── unpinned-requirement
+               │     ╰────── `attrs>=20`
             ───╯
-              why: `>=20` is a range: the newest version in it on the day of the build is installed.
-              help: pin the version that you validated (`pip freeze` tells it), or keep what you ask for in
+              why: What is newest on the day of the build is installed, which may not be what you validated.
+              help: pin the versions that you validated (`pip freeze` tells them), or keep what you ask for in
                     `requirements.in` and lock it:
                     `mv requirements.txt requirements.in && uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_36 -o requirements.txt`
 

@@ -22,3 +22,6 @@ pub use image_reference::{BadReference, Digest, ImageReference, PinnedImage};
 pub use lock::Lock;
 pub use masked::masked;
 pub use tree::Tree;
+
+pub use pep440_rs::Version;
+pub use pep508_rs::PackageName;

@@ -267,7 +267,10 @@ fn what_a_file_asks_for_is_known_to_be_what_a_module_is_of() {
     );
     let of = |name: &str| {
         let name = PackageName::from_str(name).expect("it is a name");
-        let modules = found.modules.iter().filter(|module| module.may_be_of(&name));
+        let modules = found
+            .modules
+            .iter()
+            .filter(|module| module.possible().contains(&name));
         modules.map(|module| module.module.as_str()).collect::<Vec<_>>()
     };
     assert_eq!(of("opencv-python"), ["cv2"]);

@@ -85,7 +85,7 @@ pub fn of_index(error: &IndexError) -> Cause {
         | IndexError::OtherFiles { .. }
         | IndexError::NoFit { .. }
         | IndexError::WrongDigest { .. } => (Reason::DependencyConflict, false),
-        IndexError::BadIndex { .. } => (Reason::InvalidField, false),
+        IndexError::BadIndex { .. } | IndexError::TooManyAsked { .. } => (Reason::InvalidField, false),
         IndexError::TooLarge { .. } | IndexError::Page { .. } => (Reason::BuildFailed, false),
         IndexError::BrokenOff { .. } => (Reason::Unreachable, true),
         IndexError::Folder { .. } | IndexError::Cache { .. } => (Reason::InternalError, false),

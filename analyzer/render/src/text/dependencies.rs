@@ -61,7 +61,10 @@ fn needs(needs: &[Need], width: usize) -> String {
     let names = widest(distributions.iter().map(String::as_str));
     for (need, name) in needs.iter().zip(&distributions) {
         let (sign, word) = standing(need);
-        let place = need.found_at.as_deref().map_or(word.clone(), harmless);
+        let said_here = (need.status == NeedStatus::Unsure)
+            .then_some(need.note.as_deref())
+            .flatten();
+        let place = need.found_at.as_deref().or(said_here).map_or(word, harmless);
         let _ = writeln!(
             out,
             "    {sign} {}  {}  {place}{}",
@@ -70,7 +73,7 @@ fn needs(needs: &[Need], width: usize) -> String {
             paint(DIM, &cells(need)),
         );
         if let Some(note) = &need.note
-            && need.status != NeedStatus::Declared
+            && !matches!(need.status, NeedStatus::Declared | NeedStatus::Unsure)
         {
             out += &remark("    note", note, width);
         }
@@ -163,6 +166,8 @@ mod tests {
         };
         let mut unknown = need("helper_lib", None, NeedStatus::Unknown);
         unknown.note = Some("name its distribution in requirements.in".to_owned());
+        let mut brought = need("numpy", Some("numpy"), NeedStatus::Unsure);
+        brought.note = Some("comes along with pandas; name it yourself".to_owned());
         let found = Dependencies {
             source: DependencySource {
                 kind: DependencySourceKind::Requirements,
@@ -176,6 +181,7 @@ mod tests {
             needs: vec![
                 need("pandas", Some("pandas"), NeedStatus::Declared),
                 need("sklearn", Some("scikit-learn"), NeedStatus::Missing),
+                brought,
                 unknown,
             ],
             requirements: vec![Requirement {
@@ -196,6 +202,7 @@ mod tests {
               imports
                 ✓ pandas      pandas        requirements.txt:3  cells 1, 4
                 ✗ sklearn     scikit-learn  missing  cells 1, 4
+                · numpy       numpy         comes along with pandas; name it yourself  cells 1, 4
                 ? helper_lib  ?             which distribution?  cells 1, 4
                   note: name its distribution in requirements.in
               asks for 1 requirement: 1 pinned, 0 with hashes

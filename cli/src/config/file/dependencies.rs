@@ -14,7 +14,7 @@ use crate::{
     usage::{UsageError, nearest},
 };
 
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 13] = [
     "requirements-file",
     "requirements-sources",
     "dockerfile",
@@ -25,7 +25,9 @@ const KEYS: [&str; 11] = [
     "allow-unpinned",
     "verify-hashes",
     "fail-on-conflict",
+    "allow-sdist",
     "allowed-indexes",
+    "allowed-hosts",
 ];
 
 /// The table's own form; its lists are read with their places.
@@ -41,6 +43,7 @@ struct Table {
     allow_unpinned: Option<bool>,
     verify_hashes: Option<bool>,
     fail_on_conflict: Option<bool>,
+    allow_sdist: Option<bool>,
 }
 
 impl Place<'_> {
@@ -56,7 +59,7 @@ impl Place<'_> {
             )
         })?;
         self.check_table_keys("dependencies", &KEYS, table)?;
-        let is_list = |key: &str| matches!(key, "requirements-sources" | "allowed-indexes");
+        let is_list = |key: &str| matches!(key, "requirements-sources" | "allowed-indexes" | "allowed-hosts");
         let plain = table.iter().filter(|(key, _)| !is_list(key.get_ref()));
         let plain: DeTable<'_> = plain.map(|(key, value)| (key.clone(), value.clone())).collect();
         let plain = Spanned::new(0..self.text.len(), DeValue::Table(plain));
@@ -79,7 +82,10 @@ impl Place<'_> {
             allow_unpinned: own.allow_unpinned,
             verify_hashes: own.verify_hashes,
             fail_on_conflict: own.fail_on_conflict,
+            allow_sdist: own.allow_sdist,
             allowed_indexes: words("allowed-indexes")?
+                .map(|words| words.into_iter().map(|word| word.text).collect()),
+            allowed_hosts: words("allowed-hosts")?
                 .map(|words| words.into_iter().map(|word| word.text).collect()),
         })
     }

@@ -3,13 +3,14 @@
 //! and asks no index.
 
 mod asked;
+mod brought;
 mod proposal;
 mod standard;
 mod standard_library;
 mod table;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     fmt,
     sync::Arc,
 };
@@ -19,6 +20,7 @@ use pep508_rs::PackageName;
 
 pub use asked::Request;
 use asked::Requests;
+pub use brought::Brought;
 use standard::Standing;
 pub use table::Candidate;
 use table::Known;
@@ -105,6 +107,18 @@ pub struct Inference {
     minor: u8,
 }
 
+impl Inference {
+    /// The notebook installs it itself.
+    pub fn installs(&self, name: &PackageName) -> bool {
+        self.requests.lines.contains_key(name)
+    }
+
+    /// It installs something of which only a run tells what it is: a file of requirements, a folder, packages of conda.
+    pub fn installs_unknown(&self) -> bool {
+        !self.requests.others.is_empty()
+    }
+}
+
 /// One module, as far as its name tells which distribution has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inferred {
@@ -136,19 +150,19 @@ impl Inferred {
         names
     }
 
-    /// Whether a distribution that a file asks for may be the one that the module is of: one of those that are known,
-    /// or one of the module's own name, which whoever wrote it there knows to be the right one.
-    pub fn may_be_of(&self, name: &PackageName) -> bool {
+    /// The distributions that the module may be of where a file asks for them: those that are known, then one of the
+    /// module's own name, which whoever wrote it there knows to be the right one.
+    pub fn possible(&self) -> Vec<PackageName> {
+        let mut names = self.distributions();
         let is_outside = !matches!(
             self.origin,
             Origin::StandardLibrary | Origin::Removed { .. } | Origin::Local(_)
         );
-        let own = [self.module.replace('.', "-"), top_of(&self.module).to_owned()];
-        self.distributions().contains(name)
-            || is_outside
-                && own
-                    .iter()
-                    .any(|own| table::normalised(own).as_ref() == Some(name))
+        if is_outside {
+            let own = [self.module.replace('.', "-"), top_of(&self.module).to_owned()];
+            names.extend(own.iter().filter_map(|own| table::normalised(own)));
+        }
+        names
     }
 }
 
@@ -214,7 +228,7 @@ pub fn infer(
     let mut inferring = Inferring {
         requests: Requests::new(asked),
         local,
-        base,
+        base: Base::new(base),
         minor,
         found: BTreeMap::new(),
     };
@@ -237,7 +251,7 @@ pub fn is_standard(module: &str, minor: u64) -> bool {
 struct Inferring<'i> {
     requests: Requests,
     local: &'i dyn Fn(&str) -> bool,
-    base: &'i [InBase],
+    base: Base<'i>,
     minor: u8,
     found: BTreeMap<String, Inferred>,
 }
@@ -287,7 +301,7 @@ impl Inferring<'_> {
     fn origin(&self, module: &str) -> Origin {
         let known = table::longest(module).map(|(_, known)| known);
         let names = known.as_ref().map(names_of).unwrap_or_default();
-        if let Some(base) = self.in_base(module, &names) {
+        if let Some(base) = self.base.of(module, &names) {
             return Origin::InBase {
                 name: base.name.clone(),
                 version: base.version.clone(),
@@ -327,17 +341,43 @@ impl Inferring<'_> {
             None => asked().unwrap_or(Origin::Unknown),
         }
     }
+}
 
-    /// The distribution of the base image that has a module. Of folders that several share (`google`), its
-    /// top-level modules do not tell: there the table's names count alone.
-    fn in_base(&self, module: &str, names: &[PackageName]) -> Option<&InBase> {
-        let known = self.base.iter().find(|base| names.contains(&base.name));
+/// What the base image has, by name and by module: there may be many of both.
+struct Base<'i> {
+    by_name: HashMap<&'i PackageName, &'i InBase>,
+    /// `None`: several have it.
+    by_module: HashMap<&'i str, Option<&'i InBase>>,
+}
+
+impl<'i> Base<'i> {
+    fn new(base: &'i [InBase]) -> Self {
+        let mut by_name = HashMap::new();
+        let mut by_module: HashMap<&str, Option<&InBase>> = HashMap::new();
+        for one in base {
+            by_name.entry(&one.name).or_insert(one);
+            let modules: BTreeSet<&str> = one.modules.iter().map(String::as_str).collect();
+            for module in modules {
+                by_module
+                    .entry(module)
+                    .and_modify(|known| *known = None)
+                    .or_insert(Some(one));
+            }
+        }
+        Self { by_name, by_module }
+    }
+
+    /// The distribution that has a module. Of folders that several share (`google`), its top-level modules do not tell:
+    /// there the table's names count alone.
+    fn of(&self, module: &str, names: &[PackageName]) -> Option<&'i InBase> {
+        let known = names.iter().find_map(|name| self.by_name.get(name).copied());
         let top = top_of(module);
         known.or_else(|| {
-            let has = |base: &&InBase| base.modules.iter().any(|own| own == top);
-            let mut having = self.base.iter().filter(has);
-            let first = having.next()?;
-            (having.next().is_none() && !table::is_shared(top)).then_some(first)
+            self.by_module
+                .get(top)
+                .copied()
+                .flatten()
+                .filter(|_| !table::is_shared(top))
         })
     }
 }
@@ -374,4 +414,45 @@ fn names_of(known: &Known) -> Vec<PackageName> {
         Known::Elsewhere(_) => Vec::new(),
     };
     names.into_iter().filter_map(table::normalised).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    /// Every module was held against every distribution of the base.
+    #[test]
+    fn a_base_of_very_many_distributions_is_looked_through_once() {
+        let name = |number: usize| PackageName::new(format!("p{number}")).expect("it is a name");
+        let base: Vec<InBase> = (0..50_000)
+            .map(|number| InBase {
+                name: name(number),
+                version: "1".to_owned(),
+                modules: vec![format!("m{number}"), "shared".to_owned()],
+            })
+            .collect();
+        let imports: Vec<Imported> = (0..20_000)
+            .map(|number| Imported {
+                module: format!("m{}", number * 5),
+                names: Vec::new(),
+                need: Need::Needed,
+                local: None,
+                at: At {
+                    file: None,
+                    location: Location::file_start(),
+                },
+            })
+            .collect();
+        let begun = Instant::now();
+        let found = infer(&imports, &[], &|_| false, &base, 12);
+        let in_base = found
+            .modules
+            .iter()
+            .filter(|module| matches!(module.origin, Origin::InBase { .. }));
+        assert_eq!(in_base.count(), 10_000);
+        // A billion comparisons take minutes.
+        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    }
 }

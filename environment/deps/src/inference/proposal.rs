@@ -1,6 +1,9 @@
 //! The text of a `requirements.in` from what was inferred: lines to be looked at, and what needs a person as comments.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::{
+    collections::{BTreeMap, HashSet},
+    fmt::Write as _,
+};
 
 use pep508_rs::PackageName;
 
@@ -33,9 +36,9 @@ impl Inference {
     /// One line a distribution, by its name.
     fn lines(&self) -> BTreeMap<PackageName, Line<'_>> {
         let mut lines: BTreeMap<PackageName, Line<'_>> = BTreeMap::new();
+        let in_base = self.in_base();
         for (name, asked) in &self.requests.lines {
-            let base = self.in_base(name);
-            if base && !asked.limits {
+            if in_base.contains(name) && !asked.limits {
                 continue;
             }
             let line = lines.entry(name.clone()).or_default();
@@ -73,9 +76,13 @@ impl Inference {
         lines
     }
 
-    fn in_base(&self, asked: &PackageName) -> bool {
-        let mut origins = self.modules.iter().map(|inferred| &inferred.origin);
-        origins.any(|origin| matches!(origin, Origin::InBase { name, .. } if name == asked))
+    fn in_base(&self) -> HashSet<&PackageName> {
+        let origins = self.modules.iter().map(|inferred| &inferred.origin);
+        let names = origins.filter_map(|origin| match origin {
+            Origin::InBase { name, .. } => Some(name),
+            _ => None,
+        });
+        names.collect()
     }
 
     /// The notebook itself says which version.

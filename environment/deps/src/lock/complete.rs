@@ -47,6 +47,8 @@ pub enum Why {
     Vcs,
     /// It installs a file or folder of the repository.
     Local,
+    /// A source distribution.
+    Source,
     /// A URL with credentials.
     Credentials,
     /// A URL that does not tell name and version.
@@ -72,6 +74,7 @@ impl fmt::Display for Why {
             }
             Self::Vcs => f.write_str("installs a repository, which has no digest; make a wheel of it and name its URL and digest"),
             Self::Local => f.write_str("installs a file or folder of the repository; images are made of wheels from an index or a URL"),
+            Self::Source => f.write_str("is a source distribution, whose code runs to make a wheel; name a wheel (`pip wheel --no-deps URL` makes one)"),
             Self::Credentials => f.write_str("has credentials in its URL; leave them out, and set them in NBVET_INDEX_URL"),
             Self::Unnamed => f.write_str("does not end in the name of a wheel or a source distribution, which tells the version"),
             Self::NoFile(target) => write!(f, "has no wheel for {target} and no source distribution; lock it for that platform"),
@@ -135,6 +138,34 @@ impl Lock {
             Err(Incomplete { lacking })
         }
     }
+}
+
+/// The lines that can never become a wheel of a lock, wherever it is made for: repositories, files and folders of the
+/// tree, source distributions.
+pub fn not_wheels(declared: &Declared) -> Vec<Lacking> {
+    let why = |dependency: &Dependency| match &dependency.wanted {
+        _ if dependency.editable => Some(Why::Local),
+        Wanted::Vcs { .. } => Some(Why::Vcs),
+        Wanted::Path(_) => Some(Why::Local),
+        Wanted::Url(url) => match from_url(dependency, url) {
+            Err(why @ (Why::Local | Why::Unnamed)) => Some(why),
+            _ => (!is_wheel(file_name(url))).then_some(Why::Source),
+        },
+        Wanted::Index(_) => None,
+    };
+    let asked = declared
+        .entries
+        .iter()
+        .filter(|dependency| !dependency.constraint);
+    asked
+        .filter_map(|dependency| {
+            Some(Lacking {
+                place: dependency.place.clone(),
+                text: masked(&dependency.text).into_owned(),
+                why: why(dependency)?,
+            })
+        })
+        .collect()
 }
 
 fn add<'p>(

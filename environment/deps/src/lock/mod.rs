@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use pep440_rs::Version;
 use pep508_rs::PackageName;
 
-pub use complete::{Incomplete, Lacking, Why, is_plain_url, sha256};
+pub use complete::{Incomplete, Lacking, Why, is_plain_url, not_wheels, sha256};
 pub use text::BadLock;
 
 use crate::{Digest, target::WheelName};

@@ -3,7 +3,7 @@
 use nbvet_report::{RuleMeta, Severity};
 
 use super::Review;
-use crate::{masked, requirements::Place};
+use crate::{inference::At, masked, requirements::Place};
 
 /// A rule of dependencies.
 #[derive(Clone, Copy)]
@@ -27,6 +27,10 @@ pub struct Finding {
     pub rule: &'static PolicyRule,
     /// Where; `None`: no file says it, such as a base image named on the command line.
     pub place: Option<Place>,
+    /// The import that it is about, where it is about one.
+    pub import: Option<At>,
+    /// Further imports that it is about, with what there is to say of each.
+    pub other_imports: Vec<(At, String)>,
     /// What is wrong, in one sentence.
     pub message: String,
     /// Why it matters.
@@ -38,6 +42,8 @@ pub struct Finding {
     /// It counts at most so much, whatever the rule's row and the switches say; a severity that is configured for the
     /// rule by name goes before.
     pub at_most: Option<Severity>,
+    /// The lines that it is about, where its own says too little of it: with another among them it is another finding.
+    pub lines: Option<String>,
 }
 
 /// Another place that has to do with a finding.
@@ -62,11 +68,14 @@ impl Finding {
         Self {
             rule,
             place: None,
+            import: None,
+            other_imports: Vec::new(),
             message: message.into(),
             explanation: String::new(),
             help: String::new(),
             labels: Vec::new(),
             at_most: None,
+            lines: None,
         }
     }
 
@@ -88,8 +97,15 @@ impl Finding {
         self
     }
 
-    pub(crate) fn at_most(mut self, severity: Severity) -> Self {
+    /// Has it count at most so much.
+    #[must_use]
+    pub fn at_most(mut self, severity: Severity) -> Self {
         self.at_most = Some(severity);
+        self
+    }
+
+    pub(crate) fn about<'t>(mut self, lines: impl Iterator<Item = &'t str>) -> Self {
+        self.lines = Some(lines.collect::<Vec<_>>().join("\n"));
         self
     }
 

@@ -6,17 +6,18 @@ mod finding;
 mod forms;
 mod macros;
 mod mend;
+mod pins;
 mod review;
 mod url;
 mod versions;
 
 pub use finding::{Finding, Label, PolicyRule};
+pub use pins::{Pins, pins};
 pub use review::{Allowed, BaseImage, Installed, Release, Releases, Review};
 
 pub(crate) use finding::{at, code, count, each, labelled};
 pub(crate) use forms::{Form, Unclear, contradiction, forms_by_name};
 pub(crate) use macros::rule;
-pub(crate) use review::MOST_MARKERS;
 pub(crate) use url::{credential, is_local_url, same_place};
 pub(crate) use versions::{in_range, listed, takes_all};
 

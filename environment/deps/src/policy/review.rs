@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use pep440_rs::{Version, VersionSpecifiers};
 use pep508_rs::{MarkerTree, PackageName, Requirement, VerbatimUrl};
 
+use super::pins::MOST_MARKERS;
 use crate::{
     Declared, Dependency, Digest, Hash, ImageReference, Wanted,
     requirements::{Given, Opt, Place},
@@ -18,8 +19,12 @@ pub struct Review<'a> {
     pub declared: &'a Declared,
     /// What the environment is made for.
     pub target: Option<&'a Target>,
+    /// The target is only what is likely: no image was looked at.
+    pub is_assumed: bool,
     /// What the base image holds already.
     pub base: Option<&'a [Installed]>,
+    /// What the Python holds that ran the notebook, where it was run outside of an image.
+    pub environment: Option<&'a [Installed]>,
     /// The base image, as it was asked for.
     pub base_image: Option<BaseImage<'a>>,
     /// What the file was made from: the `requirements.in` beside it, the `pyproject.toml` of an `uv.lock`.
@@ -34,7 +39,7 @@ pub struct Review<'a> {
     pub allow_sdist: bool,
 }
 
-/// A distribution in the base image.
+/// A distribution that is installed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Installed {
     /// Its name.
@@ -81,16 +86,15 @@ pub struct Release {
     pub files: Option<Vec<String>>,
 }
 
-/// Markers of one name that are kept.
-pub(crate) const MOST_MARKERS: usize = 32;
-
 impl<'a> Review<'a> {
     /// A file of which nothing else is known.
     pub const fn new(declared: &'a Declared, allowed: &'a Allowed) -> Self {
         Self {
             declared,
             target: None,
+            is_assumed: false,
             base: None,
+            environment: None,
             base_image: None,
             source: None,
             releases: None,

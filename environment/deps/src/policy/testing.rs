@@ -27,6 +27,10 @@ impl Source for Files {
 }
 
 /// A case: files, the first of them the one that is read, and what is known.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says of one thing whether it is known"
+)]
 pub(crate) struct Case {
     files: BTreeMap<String, String>,
     first: String,
@@ -36,6 +40,7 @@ pub(crate) struct Case {
     pub(crate) allowed: Allowed,
     pub(crate) with_target: bool,
     pub(crate) with_releases: bool,
+    pub(crate) with_environment: bool,
 }
 
 impl Case {
@@ -63,6 +68,7 @@ impl Case {
             },
             with_target: true,
             with_releases: false,
+            with_environment: false,
         }
     }
 
@@ -96,6 +102,7 @@ impl Case {
         let review = Review {
             target: self.with_target.then_some(&target),
             base: Some(&base),
+            environment: self.with_environment.then_some(&*base),
             base_image: reference.as_ref().map(|reference| BaseImage {
                 reference,
                 place: None,

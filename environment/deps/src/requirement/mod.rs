@@ -8,7 +8,7 @@ mod marker;
 mod tests;
 mod text;
 
-use pep508_rs::MarkerTree;
+use pep508_rs::{MarkerTree, Requirement, VerbatimUrl};
 
 pub(crate) use self::{
     atoms::specifiers_alone,
@@ -52,6 +52,21 @@ pub(crate) fn pep508(text: &str, place: &Place) -> Result<Dependency, String> {
     (found.wanted, found.hashes) = link;
     Ok(found)
 }
+
+/// A line of `Requires-Dist` from the metadata of a stranger's package; `None`: it is none, or is none of those that
+/// are looked at.
+pub fn required(text: &str) -> Option<Requirement<VerbatimUrl>> {
+    let place = Place {
+        file: "METADATA".into(),
+        line: 1,
+        included_by: None,
+    };
+    // Ours bounds what a marker may cost.
+    (text.len() <= MAX_REQUIRED && pep508(text, &place).is_ok()).then(|| text.parse().ok())?
+}
+
+/// Bytes of a line of `Requires-Dist`, at most.
+const MAX_REQUIRED: usize = 2000;
 
 /// A marker by itself.
 pub(crate) fn marker(text: &str, scope: Scope<'_>) -> Result<MarkerTree, String> {

@@ -6,8 +6,9 @@ mod lines;
 mod options;
 mod words;
 
-use std::sync::Arc;
+use std::{collections::HashMap, rc::Rc, sync::Arc};
 
+use lines::Logical;
 pub use options::{Given, Opt};
 
 /// Files that include each other, one in another, at most.
@@ -16,6 +17,8 @@ pub const MAX_DEPTH: usize = 10;
 pub const MAX_FILES: usize = 1000;
 /// Bytes of one file, at most.
 pub const MAX_BYTES: usize = 1 << 20;
+/// Bytes of all files that are read for one, at most.
+const MAX_ALL_BYTES: usize = 32 << 20;
 /// Entries of one file with all that it includes, at most.
 pub const MAX_ENTRIES: usize = 100_000;
 
@@ -132,22 +135,14 @@ pub trait Source {
 
 /// Reads a requirements file, or one of constraints, with all that it includes, in pip's order.
 pub fn read(file: &str, constraint: bool, source: &mut dyn Source) -> Result<Vec<Entry>, Fault> {
-    let mut reader = Reader {
-        source,
-        entries: Vec::new(),
-        files: 0,
-    };
+    let mut reader = Reader::new(source);
     reader.file(&file.into(), constraint, None, 0)?;
     Ok(reader.entries)
 }
 
 /// Reads lines that stand in a file of another kind, each at its place, as if they were a requirements file there.
 pub(crate) fn read_lines(lines: &[(Place, &str)], source: &mut dyn Source) -> Result<Vec<Entry>, Fault> {
-    let mut reader = Reader {
-        source,
-        entries: Vec::new(),
-        files: 0,
-    };
+    let mut reader = Reader::new(source);
     for (place, text) in lines {
         for line in lines::logical(text) {
             reader.line(&line.text, place.clone(), false, 0)?;
@@ -160,9 +155,23 @@ struct Reader<'s> {
     source: &'s mut dyn Source,
     entries: Vec<Entry>,
     files: usize,
+    /// The lines of each file that was read: one that is included often is taken apart once.
+    known: HashMap<Arc<str>, Rc<[Logical]>>,
+    /// Bytes of all of them.
+    bytes: usize,
 }
 
-impl Reader<'_> {
+impl<'s> Reader<'s> {
+    fn new(source: &'s mut dyn Source) -> Self {
+        Self {
+            source,
+            entries: Vec::new(),
+            files: 0,
+            known: HashMap::new(),
+            bytes: 0,
+        }
+    }
+
     fn file(
         &mut self,
         file: &Arc<str>,
@@ -176,20 +185,11 @@ impl Reader<'_> {
                 file: file.to_string(),
             });
         }
-        let missing = |message: String| Fault::Missing {
-            file: file.to_string(),
-            message,
-            included_by: included_by.map(|place| format!("{}:{}", place.file, place.line)),
+        let lines = match self.known.get(file) {
+            Some(lines) => Rc::clone(lines),
+            None => self.lines_of(file, included_by)?,
         };
-        let bytes = self.source.load(file).map_err(missing)?;
-        if bytes.len() > MAX_BYTES {
-            return Err(missing(format!("it is larger than {} KiB", MAX_BYTES >> 10)));
-        }
-        let text = decode::decode(&bytes).map_err(|message| Fault::Encoding {
-            file: file.to_string(),
-            message,
-        })?;
-        for line in lines::logical(&text) {
+        for line in &*lines {
             let place = Place {
                 file: Arc::clone(file),
                 line: line.number,
@@ -198,6 +198,36 @@ impl Reader<'_> {
             self.line(&line.text, place, constraint, depth)?;
         }
         Ok(())
+    }
+
+    fn lines_of(
+        &mut self,
+        file: &Arc<str>,
+        included_by: Option<&Arc<Place>>,
+    ) -> Result<Rc<[Logical]>, Fault> {
+        let missing = |message: String| Fault::Missing {
+            file: file.to_string(),
+            message,
+            included_by: included_by.map(|place| format!("{}:{}", place.file, place.line)),
+        };
+        let bytes = self.source.load(file).map_err(missing)?;
+        self.bytes += bytes.len();
+        if bytes.len() > MAX_BYTES {
+            return Err(missing(format!("it is larger than {} KiB", MAX_BYTES >> 10)));
+        }
+        if self.bytes > MAX_ALL_BYTES {
+            let most = MAX_ALL_BYTES >> 20;
+            return Err(missing(format!(
+                "with it, files of more than {most} MiB would be read"
+            )));
+        }
+        let text = decode::decode(&bytes).map_err(|message| Fault::Encoding {
+            file: file.to_string(),
+            message,
+        })?;
+        let lines: Rc<[Logical]> = lines::logical(&text).into();
+        self.known.insert(Arc::clone(file), Rc::clone(&lines));
+        Ok(lines)
     }
 
     fn line(&mut self, text: &str, place: Place, constraint: bool, depth: usize) -> Result<(), Fault> {
@@ -439,5 +469,34 @@ mod tests {
         ] {
             assert_eq!(told(&[("a/requirements.txt", text)]), expected);
         }
+    }
+
+    /// A mebibyte of comments, included a thousand times, took 10 seconds.
+    #[test]
+    fn a_file_that_is_included_often_is_read_and_taken_apart_once() {
+        struct Counted(usize, String);
+
+        impl Source for Counted {
+            fn load(&mut self, file: &str) -> Result<Vec<u8>, String> {
+                self.0 += 1;
+                let text = if file == "all.txt" {
+                    "-r big.txt\n".repeat(998)
+                } else {
+                    self.1.clone()
+                };
+                Ok(text.into_bytes())
+            }
+
+            fn variable(&self, _: &str) -> Option<String> {
+                None
+            }
+        }
+
+        let mut source = Counted(0, "# words\n".repeat(100_000) + "six\n");
+        let entries = read("all.txt", false, &mut source).unwrap();
+        assert_eq!((source.0, entries.len()), (2, 998));
+        let first = entries[0].place.included_by.as_ref().unwrap();
+        let last = entries[997].place.included_by.as_ref().unwrap();
+        assert_eq!((first.line, last.line), (1, 998));
     }
 }

@@ -61,15 +61,15 @@ fn check(cx: &Review<'_>) -> Vec<Finding> {
             name.trim_matches('`')
         ),
     };
-    vec![Finding {
-        rule: &RULE,
+    let found = Finding {
         place: image.place.cloned(),
-        message,
-        explanation: "Tomorrow's build may stand on another Python and other packages.".to_owned(),
-        help,
-        labels: Vec::new(),
-        at_most: None,
-    }]
+        ..Finding::of_none(&RULE, message)
+    };
+    vec![
+        found
+            .because("Tomorrow's build may stand on another Python and other packages.")
+            .help(help),
+    ]
 }
 
 /// The reference with the digest in place of its tag.

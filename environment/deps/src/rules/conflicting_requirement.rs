@@ -20,6 +20,9 @@ rule! {
     /// Lines that say the same, or can both be satisfied, are told as a note, whatever the switches say: one of them is
     /// forgotten when the other is changed.
     ///
+    /// Below production a contradiction is a note as well: the installation stops on it anyway. Whoever wants to be
+    /// stopped before sets `fail-on-conflict`.
+    ///
     /// ## Examples
     ///
     /// ```requirements bad

@@ -46,13 +46,14 @@ rule! {
 
 fn check(cx: &Review<'_>) -> Vec<Finding> {
     let mut found: Vec<Finding> = Vec::new();
-    if let Some(target) = cx.target {
+    if let Some(target) = cx.target.filter(|_| !cx.is_assumed) {
         found.extend(project(cx, target));
         found.extend(packages(cx, target));
     }
     if !cx.declared.format.is_lock() {
         found.extend(nowhere(cx));
-        found.extend(cx.target.and_then(|target| left_out(cx, target)));
+        let image = cx.target.filter(|_| !cx.is_assumed);
+        found.extend(image.and_then(|target| left_out(cx, target)));
     }
     found
 }

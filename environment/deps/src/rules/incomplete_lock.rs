@@ -1,6 +1,6 @@
 //! NB913 incomplete-lock.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use nbvet_report::{Level, Row};
 use pep440_rs::Version;
@@ -8,7 +8,7 @@ use pep508_rs::{ExtraName, PackageName, Requirement, VerbatimUrl, VersionOrUrl};
 
 use crate::{
     Dependency,
-    policy::{Finding, Review, code, each, in_range, rule},
+    policy::{Finding, Review, code, each, in_range, labelled, rule},
 };
 
 rule! {
@@ -19,8 +19,8 @@ rule! {
     /// Pins of what you import are half of the environment: what these packages need is answered by the index on the day
     /// of the build. Where lines have hashes, pip refuses to install what no line names.
     ///
-    /// It is looked at once the metadata of the packages is known: from a lock, or when the image is planned. Packages
-    /// that the base image has in a version that will do are not missed.
+    /// It is looked at once the metadata of the packages is known: when the image is planned or built, or by
+    /// `nbvet deps --check-index`. Packages that the base image has in a version that will do are not missed.
     ///
     /// ## Examples
     ///
@@ -62,6 +62,12 @@ fn check(cx: &Review<'_>) -> Vec<Finding> {
             named.entry(name).or_default().push(entry);
         }
     }
+    let in_base: HashMap<&PackageName, &Version> = cx
+        .base
+        .into_iter()
+        .flatten()
+        .map(|one| (&one.name, &one.version))
+        .collect();
     let mut hits = Vec::new();
     let mut told = BTreeSet::new();
     for (by, extras) in with_extras(cx, &named) {
@@ -74,35 +80,77 @@ fn check(cx: &Review<'_>) -> Vec<Finding> {
             if !needs.marker.evaluate(target.markers(), &extras) || !told.insert((&by.name, &needs.name)) {
                 continue;
             }
-            hits.extend(hit(cx, by, needs, &named));
+            hits.extend(hit(&in_base, by, needs, &named));
         }
     }
-    each(
-        &hits,
+    let (contradicted, unnamed): (Vec<_>, Vec<_>) = hits.into_iter().partition(|hit| hit.named.is_some());
+    let mut found = each(
+        &contradicted,
         |hit| finding(cx, hit),
-        |hit| {
-            (
-                &hit.by.place,
-                code(&format!("{} needs {}", hit.by.text, hit.needs.name)),
-            )
-        },
-        |rest| format!("{rest} more packages that pinned ones need are not named as they need them"),
-    )
+        |hit| (&hit.by.place, needs(hit)),
+        |rest| format!("{rest} more packages are pinned in versions that others do not take"),
+    );
+    found.extend(together(cx, &unnamed));
+    found
+}
+
+/// `requests==2.32.3` needs `idna`.
+fn needs(hit: &Hit<'_>) -> String {
+    format!("{} needs {}", code(&hit.by.text), code(hit.needs.name.as_ref()))
+}
+
+/// Packages that a message names; the others are counted.
+const MOST_SHOWN: usize = 3;
+
+/// One finding for all that no line names: one command mends them together.
+fn together(cx: &Review<'_>, hits: &[Hit<'_>]) -> Option<Finding> {
+    let (first, others) = hits.split_first()?;
+    if others.is_empty() {
+        return Some(finding(cx, first));
+    }
+    let names: BTreeSet<&PackageName> = hits.iter().map(|hit| &hit.needs.name).collect();
+    let shown: Vec<String> = names
+        .iter()
+        .take(MOST_SHOWN)
+        .map(|name| code(name.as_ref()))
+        .collect();
+    let more = match names.len().saturating_sub(MOST_SHOWN) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let message = format!(
+        "pinned packages need {}{more}, which no line names",
+        shown.join(", ")
+    );
+    let finding = Finding::new(&RULE, &first.by.place, message)
+        .because(why(cx))
+        .help(cx.lock_command())
+        .about(hits.iter().map(|hit| hit.needs.name.as_ref()))
+        .label(&first.by.place, needs(first));
+    Some(labelled(
+        finding,
+        others.iter().map(|hit| (&hit.by.place, needs(hit))),
+    ))
+}
+
+fn why(cx: &Review<'_>) -> &'static str {
+    if cx.hash_mode() {
+        "Where lines have hashes, pip refuses to install what no line names."
+    } else {
+        "The index answers for it on the day of the build."
+    }
 }
 
 fn hit<'a>(
-    cx: &Review<'a>,
+    in_base: &HashMap<&PackageName, &Version>,
     by: &'a Dependency,
     needs: &'a Requirement<VerbatimUrl>,
     named: &BTreeMap<&PackageName, Vec<&'a Dependency>>,
 ) -> Option<Hit<'a>> {
     let Some(lines) = named.get(&needs.name) else {
-        let in_base = cx
-            .base
-            .into_iter()
-            .flatten()
-            .find(|installed| installed.name == needs.name);
-        let does = in_base.is_some_and(|installed| takes(needs, &installed.version));
+        let does = in_base
+            .get(&needs.name)
+            .is_some_and(|version| takes(needs, version));
         return (!does).then_some(Hit {
             by,
             needs,
@@ -197,16 +245,11 @@ fn finding(cx: &Review<'_>, hit: &Hit<'_>) -> Finding {
             .help(cx.lock_command())
             .label(&line.place, format!("{} here", code(&line.text)));
     }
-    let why = if cx.hash_mode() {
-        "Where lines have hashes, pip refuses to install what no line names."
-    } else {
-        "The index answers for it on the day of the build."
-    };
     Finding::new(
         &RULE,
         &hit.by.place,
         format!("{by} needs {needs}, which no line names"),
     )
-    .because(why)
+    .because(why(cx))
     .help(cx.lock_command())
 }

@@ -12,10 +12,12 @@ mod missing_hash;
 mod moving_revision;
 mod no_dependency_file;
 mod no_wheel;
+mod other_version;
 mod outside_repository;
 mod pre_release;
 mod shadowed_package;
 mod stale_lock;
+mod undeclared_import;
 mod unpinned_requirement;
 mod unreadable_dependencies;
 mod unsafe_option;
@@ -53,9 +55,12 @@ pub static ALL: &[PolicyRule] = &[
     base_image_tag::RULE,
     stale_lock::RULE,
     no_dependency_file::RULE,
+    undeclared_import::RULE,
+    other_version::RULE,
 ];
 
 pub use no_dependency_file::none_found;
+pub use undeclared_import::undeclared;
 
 /// What the rules find in a dependency file, by rule, each in the order of the file.
 pub fn review(cx: &Review<'_>) -> Vec<Finding> {

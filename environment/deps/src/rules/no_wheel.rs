@@ -20,7 +20,8 @@ rule! {
     /// the network and whatever else the build may reach, and what comes out depends on the compiler and the headers of
     /// that day. The builder that needs no privileges takes wheels alone.
     ///
-    /// What the index has is looked at when the image is planned.
+    /// What the index has is looked at when the image is planned or built, or by `nbvet deps --check-index`.
+    /// `--allow-sdist` says that source distributions may be built.
     ///
     /// ## Examples
     ///
@@ -153,7 +154,15 @@ fn of_files(files: &[&str], tags: &Tags) -> Option<Kind> {
 fn finding(cx: &Review<'_>, hit: &Hit<'_>) -> Finding {
     let text = code(&hit.entry.text);
     let image = cx.target.map_or_else(String::new, |target| {
-        format!("Python {} on {}", target.python(), target.platform())
+        if cx.is_assumed {
+            format!(
+                "Python 3.{} on Linux ({})",
+                target.minor(),
+                target.platform().arch
+            )
+        } else {
+            format!("Python {} on {}", target.python(), target.platform())
+        }
     });
     let message = match hit.kind {
         Kind::Source => format!("{text} is a source distribution"),

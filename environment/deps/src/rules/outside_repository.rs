@@ -127,13 +127,8 @@ pub(crate) fn of_fault(fault: &Fault) -> Option<Finding> {
             let place = line.and_then(|(file, line)| Some(place(file, line.parse().ok()?)));
             Some(
                 Finding {
-                    rule: &RULE,
                     place,
-                    message: format!("{} is not in this repository", code(file)),
-                    explanation: String::new(),
-                    help: String::new(),
-                    labels: Vec::new(),
-                    at_most: None,
+                    ..Finding::of_none(&RULE, format!("{} is not in this repository", code(file)))
                 }
                 .because(format!(
                     "What is installed must be decided by what is in the repository alone ({}).",

@@ -42,7 +42,9 @@ fn examples(rule: &PolicyRule) -> Vec<Example> {
 
 #[test]
 fn every_bad_example_is_reported_by_its_rule_and_no_good_one() {
-    for rule in ALL.iter().filter(|rule| rule.meta.id != "NB930") {
+    // These are about imports, which no file says.
+    let of_files = |rule: &&PolicyRule| !["NB930", "NB932"].contains(&rule.meta.id);
+    for rule in ALL.iter().filter(of_files) {
         let examples = examples(rule);
         for good in [true, false] {
             let has = examples.iter().any(|example| example.good == good);
@@ -51,6 +53,7 @@ fn every_bad_example_is_reported_by_its_rule_and_no_good_one() {
         for example in examples {
             let mut case = Case::new(if example.image { "" } else { &example.text });
             case.with_releases = true;
+            case.with_environment = true;
             case.base_image = example.image.then(|| example.text.trim().to_owned());
             let told: Vec<&str> = case.found().iter().map(|finding| finding.rule.meta.id).collect();
             let reported = told.contains(&rule.meta.id);
@@ -65,7 +68,7 @@ fn every_bad_example_is_reported_by_its_rule_and_no_good_one() {
 
 #[test]
 fn every_page_says_what_why_and_how_to_mend_it() {
-    let numbers = (900..=920).chain([930]);
+    let numbers = (900..=920).chain([930, 932, 933]);
     for (rule, number) in ALL.iter().zip(numbers) {
         assert_eq!(rule.meta.id, format!("NB{number}"));
         assert!(!rule.meta.summary().is_empty(), "{rule:?}");
@@ -77,7 +80,7 @@ fn every_page_says_what_why_and_how_to_mend_it() {
             Some(rule.meta.id)
         );
     }
-    assert_eq!(ALL.len(), 22);
+    assert_eq!(ALL.len(), 24);
 }
 
 /// The paragraph on NB901-NB920 of the table of severities.
@@ -98,7 +101,11 @@ fn s2_dependencies_stand_in_the_rows_that_the_table_names() {
         ["NB900", "NB907", "NB908", "NB909", "NB910", "NB915"]
     );
     // NB918: images are assembled so that what the file pins hides what the base has.
-    assert_eq!(rows(|row| row == Row::Advice), ["NB918", "NB919", "NB930"]);
+    assert_eq!(
+        rows(|row| row == Row::Advice),
+        ["NB918", "NB919", "NB930", "NB933"]
+    );
+    assert_eq!(rows(|row| row == Row::Undeclared), ["NB932"]);
     assert_eq!(
         rows(|row| row == Row::From(Level::Production)),
         [
@@ -128,12 +135,10 @@ fn what_is_not_pinned_is_told_with_the_command_that_pins_it() {
     check(
         "pandas>=2\nscikit-learn\nnumpy==1.*\nattrs===24.2.0\n",
         &expect![[r#"
-            NB901 requirements.txt:1: `pandas>=2` may install a different pandas tomorrow than the one you validated
-              why: `>=2` is a range: the newest version in it on the day of the build is installed.
-              help: pin it: `pandas==2.2.3` (as in the base image), or keep what you ask for in `requirements.in` and lock it: `mv requirements.txt requirements.in && uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`
-            NB901 requirements.txt:2: `scikit-learn` may install a different scikit-learn tomorrow than the one you validated
-              why: No version is named: the newest one on the day of the build is installed.
-              help: pin the version that you validated (`pip freeze` tells it), or keep what you ask for in `requirements.in` and lock it: `mv requirements.txt requirements.in && uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`
+            NB901 requirements.txt:1: 2 lines do not say which version is installed: `pandas>=2`, `scikit-learn`
+              why: What is newest on the day of the build is installed, which may not be what you validated.
+              help: pin the versions that you validated (`pip freeze` tells them), or keep what you ask for in `requirements.in` and lock it: `mv requirements.txt requirements.in && uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`
+              requirements.txt:2: `scikit-learn`
             NB902 requirements.txt:3: `numpy==1.*` is no pin: the wildcard moves with each release of that series
               why: pip takes it for pinned, but installs the newest version that begins so.
               help: write the whole version that you validated, or keep what you ask for in `requirements.in` and lock it: `mv requirements.txt requirements.in && uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`
@@ -278,12 +283,10 @@ fn lines_of_one_package_are_compared_over_all_files_and_markers() {
          torch==2.0 ; sys_platform == \"win32\"\ntorch==2.1 ; sys_platform != \"win32\"\n\
          # --- more.txt\nnum-py>=2\n# --- limits.txt\nsix<1.17\nunnamed==1\n",
         &expect![[r#"
-            NB901 requirements.txt:6: `scipy>=1` may install a different scipy tomorrow than the one you validated
-              why: `>=1` is a range: the newest version in it on the day of the build is installed.
-              help: pin the version that you validated (`pip freeze` tells it), or keep what you ask for in `requirements.in` and lock it: `mv requirements.txt requirements.in && uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`
-            NB901 requirements.txt:7: `scipy!=1.*,<2` may install a different scipy tomorrow than the one you validated
-              why: `!=1.*,<2` is a range: the newest version in it on the day of the build is installed.
-              help: pin the version that you validated (`pip freeze` tells it), or keep what you ask for in `requirements.in` and lock it: `mv requirements.txt requirements.in && uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`
+            NB901 requirements.txt:6: 2 lines do not say which version is installed: `scipy>=1`, `scipy!=1.*,<2`
+              why: What is newest on the day of the build is installed, which may not be what you validated.
+              help: pin the versions that you validated (`pip freeze` tells them), or keep what you ask for in `requirements.in` and lock it: `mv requirements.txt requirements.in && uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`
+              requirements.txt:7: `scipy!=1.*,<2`
             NB911 more.txt:1: `num-py>=2` contradicts `Num_Py==1.26.4` in `requirements.txt:1`
               why: No version satisfies both lines: the installation would stop with `ResolutionImpossible`.
               help: keep one of the lines, with the version that was validated
@@ -453,7 +456,8 @@ fn s2_severities_at_the_levels() {
             ],
             "note note note warning",
         ),
-        (&["NB918", "NB919"], "note note note note"),
+        (&["NB918", "NB919", "NB933"], "note note note note"),
+        (&["NB932"], "note warning warning error"),
     ] {
         for id in ids {
             assert_eq!(told(id), expected, "{id}");
@@ -466,15 +470,11 @@ fn three_ranges_may_contradict_each_other_though_no_two_do() {
     check(
         "six!=1.1\nsix>=1.1\nsix<=1.1\n",
         &expect![[r#"
-            NB901 requirements.txt:1: `six!=1.1` may install a different six tomorrow than the one you validated
-              why: `!=1.1` is a range: the newest version in it on the day of the build is installed.
-              help: pin the version that you validated (`pip freeze` tells it), or keep what you ask for in `requirements.in` and lock it: `mv requirements.txt requirements.in && uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`
-            NB901 requirements.txt:2: `six>=1.1` may install a different six tomorrow than the one you validated
-              why: `>=1.1` is a range: the newest version in it on the day of the build is installed.
-              help: pin the version that you validated (`pip freeze` tells it), or keep what you ask for in `requirements.in` and lock it: `mv requirements.txt requirements.in && uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`
-            NB901 requirements.txt:3: `six<=1.1` may install a different six tomorrow than the one you validated
-              why: `<=1.1` is a range: the newest version in it on the day of the build is installed.
-              help: pin the version that you validated (`pip freeze` tells it), or keep what you ask for in `requirements.in` and lock it: `mv requirements.txt requirements.in && uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`
+            NB901 requirements.txt:1: 3 lines do not say which version is installed: `six!=1.1`, `six>=1.1`, `six<=1.1`
+              why: What is newest on the day of the build is installed, which may not be what you validated.
+              help: pin the versions that you validated (`pip freeze` tells them), or keep what you ask for in `requirements.in` and lock it: `mv requirements.txt requirements.in && uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`
+              requirements.txt:2: `six>=1.1`
+              requirements.txt:3: `six<=1.1`
             NB911 requirements.txt:2: no version of `six` satisfies all of its 3 lines
               why: The installation would stop with `ResolutionImpossible`.
               help: keep one of the lines, with the version that was validated
@@ -616,12 +616,11 @@ fn what_the_index_knows() {
           why: The installation would stop with ResolutionImpossible.
           help: keep what you ask for in `requirements.in` and lock it: `mv requirements.txt requirements.in && uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`
           requirements.txt:2: `urllib3==3.0.0` here
-        NB913 requirements.txt:1: `requests[socks]==2.32.3` needs `idna>=2.5,<4`, which no line names
+        NB913 requirements.txt:1: pinned packages need `idna`, `pysocks`, which no line names
           why: The index answers for it on the day of the build.
           help: keep what you ask for in `requirements.in` and lock it: `mv requirements.txt requirements.in && uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`
-        NB913 requirements.txt:1: `requests[socks]==2.32.3` needs `pysocks>=1.5.6,!=1.5.7`, which no line names
-          why: The index answers for it on the day of the build.
-          help: keep what you ask for in `requirements.in` and lock it: `mv requirements.txt requirements.in && uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`
+          requirements.txt:1: `requests[socks]==2.32.3` needs `idna`
+          requirements.txt:1: `requests[socks]==2.32.3` needs `pysocks`
         NB914 requirements.txt:3: the authors withdrew `attrs==21.1.0`
           why: They say: `breaks the build`. A pin still installs it.
           help: pin another version (`pip index versions attrs` lists them) and validate with it, or keep what you ask for in `requirements.in` and lock it: `mv requirements.txt requirements.in && uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`

@@ -3,11 +3,10 @@
 use std::collections::HashMap;
 
 use nbvet_report::Row;
-use pep508_rs::{MarkerTree, PackageName};
 
 use crate::{
     Dependency, Format, Specifier, Wanted,
-    policy::{Finding, MOST_MARKERS, Review, code, each, listed, rule, takes_all},
+    policy::{Finding, Pins, Review, code, labelled, listed, rule, takes_all},
 };
 
 rule! {
@@ -22,6 +21,10 @@ rule! {
     /// A requirement counts as pinned when another line, or a file of constraints, pins it; where lines have hashes, pip
     /// wants `==` alone on the first line of each package. Ranges in
     /// `pyproject.toml`, `Pipfile` and `environment.yml` are right there; what is missing is the lock beside them.
+    ///
+    /// Of several lines of one file there is one finding, since one command mends them all: it names the first lines
+    /// and counts the others. `--format json` has every line, with whether it is pinned, under
+    /// `dependencies.requirements`.
     ///
     /// ## Examples
     ///
@@ -67,11 +70,16 @@ struct Hit<'a> {
     is_one_version: bool,
 }
 
+/// Lines whose text a message shows; the others are counted.
+const MOST_SHOWN: usize = 3;
+/// Why pip wants `==` alone.
+const HASHED: &str = "With hashes, pip takes a package for pinned only if `==` stands alone on its first line, and refuses others.";
+
 fn check(cx: &Review<'_>) -> Vec<Finding> {
     if cx.declared.format.is_lock() {
         return Vec::new();
     }
-    let pins = pins(cx);
+    let pins = Pins::new(cx);
     let hits: Vec<Hit<'_>> = if cx.hash_mode() {
         let alone = |hit: &Hit<'_>| hit.entry.pin().is_some() && hit.specifiers.len() == 1;
         let hits = cx.first_lines().filter_map(|entry| hit(entry, &pins));
@@ -81,12 +89,7 @@ fn check(cx: &Review<'_>) -> Vec<Finding> {
         let hits = lines.filter_map(|entry| hit(entry, &pins));
         hits.filter(|hit| !hit.is_one_version).collect()
     };
-    each(
-        &hits,
-        |hit| finding(cx, hit),
-        |hit| (&hit.entry.place, code(&hit.entry.text)),
-        |rest| format!("{rest} more requirements do not say which version is installed"),
-    )
+    by_file(&hits).filter_map(|hits| of_file(cx, &hits)).collect()
 }
 
 /// A line of a package from the index; a wildcard and `===` have rules of their own.
@@ -98,18 +101,78 @@ fn hit<'a>(entry: &'a Dependency, pins: &Pins<'_>) -> Option<Hit<'a>> {
     (!specifiers.iter().any(is_other)).then(|| Hit {
         entry,
         specifiers,
-        is_one_version: entry.pin().is_some() || is_pinned_elsewhere(entry, pins),
+        is_one_version: entry.pin().is_some() || pins.hold(entry),
     })
 }
 
-fn finding(cx: &Review<'_>, hit: &Hit<'_>) -> Finding {
+/// The lines of each file, those of each kind together, in the order of their first.
+fn by_file<'h>(hits: &'h [Hit<'h>]) -> impl Iterator<Item = Vec<&'h Hit<'h>>> {
+    let mut groups: Vec<Vec<&Hit<'_>>> = Vec::new();
+    let mut known: HashMap<(&str, bool), usize> = HashMap::new();
+    for hit in hits {
+        let key = (&*hit.entry.place.file, hit.is_one_version);
+        let at = *known.entry(key).or_insert(groups.len());
+        match groups.get_mut(at) {
+            Some(group) => group.push(hit),
+            None => groups.push(vec![hit]),
+        }
+    }
+    groups.into_iter()
+}
+
+/// The finding for lines of one file, all of one kind: one command mends them together.
+fn of_file(cx: &Review<'_>, hits: &[&Hit<'_>]) -> Option<Finding> {
+    let (first, others) = hits.split_first()?;
+    if others.is_empty() {
+        return Some(alone(cx, first));
+    }
+    let shown = hits.iter().take(MOST_SHOWN).map(|hit| code(&hit.entry.text));
+    let mut shown = shown.collect::<Vec<_>>().join(", ");
+    if hits.len() > MOST_SHOWN {
+        shown = format!("{shown} and {} more", hits.len() - MOST_SHOWN);
+    }
+    let lines = hits.len();
+    let found = |message: String| Finding::new(&RULE, &first.entry.place, message);
+    let finding = if first.is_one_version {
+        found(format!(
+            "{lines} lines need their version with `==`, and nothing else, since lines have hashes: {shown}"
+        ))
+        .because(HASHED)
+        .help("write the version with `==` on each of these lines, and no other condition")
+    } else {
+        found(format!(
+            "{lines} lines do not say which version is installed: {shown}"
+        ))
+        .because("What is newest on the day of the build is installed, which may not be what you validated.")
+        .help(format!(
+            "pin the versions that you validated (`pip freeze` tells them), or {}",
+            cx.lock_command()
+        ))
+    };
+    let labels = others.iter().map(|hit| (&hit.entry.place, label(cx, hit)));
+    let lines = hits.iter().map(|hit| hit.entry.text.as_str());
+    Some(labelled(finding, labels).about(lines))
+}
+
+fn label(cx: &Review<'_>, hit: &Hit<'_>) -> String {
+    let text = code(&hit.entry.text);
+    match in_base(cx, hit) {
+        Some(version) => format!("{text}; the base image has {version}"),
+        None => text,
+    }
+}
+
+/// The finding for the one such line of a file.
+fn alone(cx: &Review<'_>, hit: &Hit<'_>) -> Finding {
     let entry = hit.entry;
     let text = code(&entry.text);
     let found = |message: String| Finding::new(&RULE, &entry.place, message);
     if hit.is_one_version {
-        return found(format!("{text} needs its version with `==`, and nothing else, since lines have hashes"))
-            .because("With hashes, pip takes a package for pinned only if `==` stands alone on its first line, and refuses others.")
-            .help("write the version with `==` on this line, and no other condition");
+        return found(format!(
+            "{text} needs its version with `==`, and nothing else, since lines have hashes"
+        ))
+        .because(HASHED)
+        .help("write the version with `==` on this line, and no other condition");
     }
     let name = entry.name.as_ref().map_or("version", |name| name.as_ref());
     found(format!(
@@ -146,34 +209,4 @@ fn in_base(cx: &Review<'_>, hit: &Hit<'_>) -> Option<String> {
     let name = hit.entry.name.as_ref()?;
     let installed = cx.base?.iter().find(|installed| installed.name == *name)?;
     takes_all(hit.specifiers, &installed.version).then(|| installed.version.to_string())
-}
-
-/// By name, when lines and constraints that name one version hold.
-type Pins<'a> = HashMap<&'a PackageName, Vec<MarkerTree>>;
-
-fn pins<'a>(cx: &Review<'a>) -> Pins<'a> {
-    let mut pins: Pins<'a> = HashMap::new();
-    for entry in cx
-        .entries()
-        .filter(|entry| entry.pin().is_some() && cx.applies(entry))
-    {
-        let Some(name) = &entry.name else {
-            continue;
-        };
-        let marker = cx.marker(entry);
-        let known = pins.entry(name).or_default();
-        if known.len() < MOST_MARKERS && !known.contains(&marker) {
-            known.push(marker);
-        }
-    }
-    pins
-}
-
-/// Whenever the line counts, so does a pin of the same name.
-fn is_pinned_elsewhere(entry: &Dependency, pins: &Pins<'_>) -> bool {
-    let known = entry.name.as_ref().and_then(|name| pins.get(name));
-    known.is_some_and(|known| {
-        let mut known = known.iter();
-        known.any(|marker| marker.is_true() || *marker == entry.marker)
-    })
 }

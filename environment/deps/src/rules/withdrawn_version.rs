@@ -16,7 +16,7 @@ rule! {
     /// while everybody else gets another one. A version that is not there cannot be installed at all: a typing error, or
     /// it was deleted.
     ///
-    /// It is looked at once the index was asked: when the image is planned.
+    /// It is looked at once the index was asked: when the image is planned or built, or by `nbvet deps --check-index`.
     ///
     /// ## Examples
     ///

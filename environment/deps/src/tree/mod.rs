@@ -107,6 +107,11 @@ impl Tree {
         &self.root
     }
 
+    /// It is a git tree, and not a single folder.
+    pub fn is_repository(&self) -> bool {
+        git_root(&self.root) == Some(&*self.root)
+    }
+
     /// The bytes of an ordinary file.
     pub fn read(&self, name: &str) -> Result<Vec<u8>, Fault> {
         self.read_at_most(name, MAX_BYTES)

@@ -85,6 +85,11 @@ impl WheelCache {
         Ok(cache)
     }
 
+    /// Where it is.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Where a file is, or would be.
     pub fn path(&self, sha256: &Digest, filename: &str) -> PathBuf {
         self.folder.join(sha256.hex()).join(filename)

@@ -8,6 +8,7 @@ use nbvet_deps::{
     target::{Tags, Target, WheelName},
 };
 use pep440_rs::Version;
+use pep508_rs::PackageName;
 use percent_encoding::percent_decode_str;
 use url::Url;
 
@@ -95,7 +96,7 @@ impl PackageIndex {
     /// The best file on the first index that has the name: one that comes later could be a stranger's.
     fn on_indexes(&self, package: &Package, target: &Target, tags: &Tags) -> Result<Candidate, IndexError> {
         for (index, asked) in &self.indexes {
-            let Some(offered) = self.page(index, asked, package)? else {
+            let Some(offered) = self.page(index, asked, &package.name)? else {
                 continue;
             };
             let of_version = |file: &Offered| {
@@ -114,7 +115,7 @@ impl PackageIndex {
             let got = files.iter().find_map(|file| file.sha256.clone());
             let candidates: Vec<Candidate> = files
                 .into_iter()
-                .map(|file| from_index(index, asked, file))
+                .map(|file| from_index(asked, file))
                 .filter(|file| is_possible(package, file.sha256.as_ref()))
                 .collect();
             if candidates.is_empty() {
@@ -139,16 +140,16 @@ impl PackageIndex {
     }
 
     /// The files that an index has of a package; `None`: it does not know the name.
-    fn page(
+    pub(super) fn page(
         &self,
         index: &Url,
         asked: &Secret,
-        package: &Package,
+        name: &PackageName,
     ) -> Result<Option<Vec<Offered>>, IndexError> {
         let mut url = Url::parse(asked.reveal()).map_err(|_| IndexError::BadIndex {
             url: shown_url(index),
         })?;
-        url.set_path(&format!("{}{}/", index.path(), package.name));
+        url.set_path(&format!("{}{}/", index.path(), name));
         let response = self
             .http
             .get(url.as_str())
@@ -259,22 +260,26 @@ fn is_possible(package: &Package, sha256: Option<&Digest>) -> bool {
     sha256.is_none_or(|sha256| package.allowed.contains(sha256))
 }
 
-fn from_index(index: &Url, asked: &Secret, file: Offered) -> Candidate {
-    let mut url = file.url;
-    if is_same_server(index, &url)
-        && let Ok(with) = Url::parse(asked.reveal())
-    {
-        // Fails for URLs without a host alone.
-        let _ = url.set_username(with.username());
-        let _ = url.set_password(with.password());
-    }
+fn from_index(asked: &Secret, file: Offered) -> Candidate {
     Candidate {
         filename: file.filename,
         sha256: file.sha256,
         size: file.size,
         yanked: file.yanked,
-        source: Source::Url(Secret::new(url.as_str())),
+        source: Source::Url(with_credentials(file.url, asked)),
     }
+}
+
+/// The URL with the index's credentials, where it leads to the same server.
+pub(super) fn with_credentials(mut url: Url, asked: &Secret) -> Secret {
+    if let Ok(with) = Url::parse(asked.reveal())
+        && is_same_server(&with, &url)
+    {
+        // Fails for URLs without a host alone.
+        let _ = url.set_username(with.username());
+        let _ = url.set_password(with.password());
+    }
+    Secret::new(url.as_str())
 }
 
 fn at_url(url: &str) -> Candidate {

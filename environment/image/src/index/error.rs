@@ -137,6 +137,15 @@ pub enum IndexError {
         /// Some were given.
         with: bool,
     },
+    /// More is pinned than anybody installs.
+    #[error(
+        "{asked} distributions are pinned; an index is asked about at most {}",
+        super::MAX_ASKED
+    )]
+    TooManyAsked {
+        /// How many.
+        asked: usize,
+    },
     /// The index cannot be asked.
     #[error(transparent)]
     Http(#[from] HttpError),

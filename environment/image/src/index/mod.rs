@@ -6,7 +6,9 @@ mod choose;
 mod config;
 mod download;
 mod error;
+mod known;
 pub(crate) mod parallel;
+mod releases;
 mod simple;
 
 use std::path::{Path, PathBuf};
@@ -23,6 +25,7 @@ use url::Url;
 pub use cache::{WheelCache, default_cache};
 pub use config::{IndexConfig, PUBLIC_INDEX, Process, Surroundings};
 pub use error::IndexError;
+pub use releases::MAX_ASKED;
 
 use crate::http::{Http, HttpOptions, Secret};
 

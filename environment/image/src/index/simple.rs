@@ -32,6 +32,17 @@ pub(super) struct Offered {
     pub(super) size: Option<u64>,
     /// Withdrawn, and why.
     pub(super) yanked: Option<String>,
+    /// Which Pythons it is for.
+    pub(super) requires_python: Option<String>,
+    /// Its METADATA can be had alone (PEP 658), with its digest where that is said.
+    pub(super) metadata: Option<Apart>,
+}
+
+/// METADATA that can be had without its wheel.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Apart {
+    /// Its digest, where the index says it.
+    pub(super) sha256: Option<Digest>,
 }
 
 /// The files of one distribution's page that was answered from `base`.
@@ -74,6 +85,10 @@ struct File {
     size: Option<u64>,
     #[serde(default)]
     yanked: Yanked,
+    #[serde(rename = "requires-python")]
+    requires_python: Option<String>,
+    #[serde(rename = "core-metadata", default)]
+    metadata: Metadata,
 }
 
 #[derive(Deserialize, Default)]
@@ -88,6 +103,20 @@ enum Yanked {
     Because(String),
     /// Some indexes write `null`.
     Unsaid(()),
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Metadata {
+    Is(bool),
+    With(Hashes),
+    Unsaid(()),
+}
+
+impl Default for Metadata {
+    fn default() -> Self {
+        Self::Is(false)
+    }
 }
 
 impl Default for Yanked {
@@ -120,6 +149,14 @@ fn json(body: &[u8], base: &Url) -> Result<Vec<Offered>, String> {
                 Yanked::Is(true) => Some(String::new()),
                 Yanked::Is(false) | Yanked::Unsaid(()) => None,
             },
+            requires_python: file.requires_python,
+            metadata: match file.metadata {
+                Metadata::With(hashes) => Some(Apart {
+                    sha256: hashes.sha256.as_deref().and_then(digest),
+                }),
+                Metadata::Is(true) => Some(Apart::default()),
+                Metadata::Is(false) | Metadata::Unsaid(()) => None,
+            },
         });
         if files.are_too_many() {
             break;
@@ -137,9 +174,9 @@ struct Files {
 
 impl Files {
     fn add(&mut self, file: Offered) {
-        let texts =
-            file.url.as_str().len() + file.filename.len() + file.yanked.as_deref().map_or(0, str::len);
-        self.bytes += texts + FILE;
+        let said = [&file.yanked, &file.requires_python];
+        let said: usize = said.into_iter().flatten().map(String::len).sum();
+        self.bytes += file.url.as_str().len() + file.filename.len() + said + FILE;
         if !self.are_too_many() {
             self.offered.push(file);
         }
@@ -242,7 +279,17 @@ impl Found {
                 }
             }
             "a" => {
-                if let Some(file) = offered(&self.base, &href, attribute("data-yanked")) {
+                let metadata =
+                    attribute("data-core-metadata").or_else(|| attribute("data-dist-info-metadata"));
+                let found = offered(&self.base, &href).map(|file| Offered {
+                    yanked: attribute("data-yanked"),
+                    requires_python: attribute("data-requires-python"),
+                    metadata: metadata.filter(|said| said != "false").map(|said| Apart {
+                        sha256: said.strip_prefix("sha256=").and_then(digest),
+                    }),
+                    ..file
+                });
+                if let Some(file) = found {
                     self.files.add(file);
                 }
             }
@@ -251,7 +298,7 @@ impl Found {
     }
 }
 
-fn offered(base: &Url, href: &str, yanked: Option<String>) -> Option<Offered> {
+fn offered(base: &Url, href: &str) -> Option<Offered> {
     let mut url = base.join(href.trim()).ok()?;
     let fragment = url.fragment().unwrap_or_default();
     let sha256 = fragment
@@ -266,7 +313,9 @@ fn offered(base: &Url, href: &str, yanked: Option<String>) -> Option<Offered> {
         url,
         sha256,
         size: None,
-        yanked,
+        yanked: None,
+        requires_python: None,
+        metadata: None,
     })
 }
 

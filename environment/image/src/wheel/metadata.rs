@@ -63,6 +63,13 @@ pub(crate) fn read(
     })
 }
 
+/// The text of METADATA alone, of a file that is known by this name; `None`: it has none that could be read.
+pub(crate) fn alone(file: std::fs::File, name: &FileName, limits: &Limits) -> Option<String> {
+    let (mut archive, entries) = Archive::open(file, limits).ok()?;
+    let folder = dist_info(&entries, name).ok()?;
+    text(&mut archive, &entries, &format!("{folder}/METADATA"), limits).ok()?
+}
+
 fn verify(
     archive: &mut Archive,
     entries: &[Entry],

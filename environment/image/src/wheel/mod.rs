@@ -47,6 +47,11 @@ pub struct Wheel {
     warnings: Vec<Warning>,
 }
 
+/// The METADATA of a wheel, whose digest nobody has looked at; `None`: it has none that could be read.
+pub(crate) fn metadata_of(file: File, filename: &str, limits: &Limits) -> Option<String> {
+    metadata::alone(file, &filename.parse().ok()?, limits)
+}
+
 impl Wheel {
     /// Looks through the wheel at `path`, which is known by the name `filename`. With `sha256` it must be that file.
     pub fn open(
