@@ -1,6 +1,6 @@
 //! Why a base image could not be looked into.
 
-use std::io;
+use std::{fmt, io};
 
 use crate::http::{cleaned, cut};
 
@@ -11,7 +11,7 @@ pub enum Fault {
     #[error("a layer cannot be read: {0}")]
     Read(#[source] io::Error),
     /// Its bytes are no archive.
-    #[error("a layer is no proper tar archive: {0}")]
+    #[error("a layer is no proper tar archive: {}", said(.0))]
     Archive(#[source] io::Error),
     /// A compression that nbvet does not read.
     #[error(
@@ -34,8 +34,8 @@ pub enum Fault {
     },
 }
 
-/// The parser quotes what it read, whatever its length.
-fn said(error: &serde_json::Error) -> String {
+/// Parsers quote what they read, whatever it is.
+fn said(error: &dyn fmt::Display) -> String {
     cut(&cleaned(&error.to_string()), 200)
 }
 

@@ -227,6 +227,18 @@ mod tests {
     }
 
     #[test]
+    fn a_layer_is_not_quoted_as_it_is() {
+        let mut header = tar::Header::new_gnu();
+        header.as_old_mut().name[..4].copy_from_slice(b"a\x1b\nb");
+        header.as_old_mut().size = *b"\x1b[31mnone\n\n\n";
+        header.set_cksum();
+        let mut prober = Prober::new(CONFIGURATION).unwrap();
+        let said = prober.layer(&header.as_bytes()[..]).unwrap_err().to_string();
+        assert!(said.starts_with("a layer is no proper tar archive: "), "{said:?}");
+        assert!(!said.contains(char::is_control), "{said:?}");
+    }
+
+    #[test]
     fn a_configuration_is_not_quoted_whole() {
         let json = format!(r#"{{"config": "{}"}}"#, "x".repeat(1 << 20));
         let said = Prober::new(json.as_bytes()).unwrap_err().to_string();
