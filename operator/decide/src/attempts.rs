@@ -250,6 +250,7 @@ fn again<'a>(
         let message = format!("{step} is tried again: {reason}: {}", fault.message);
         return wait_for("backing-off", message, due.duration_since(draft.observed.now));
     }
+    draft.facts.retried = Some((reason, format!("{step} is tried again: {}", fault.message)));
     start(draft, task, &child.inputs, child.attempt + 1)
 }
 
@@ -307,6 +308,14 @@ fn start<'a>(draft: &mut Draft<'a>, task: &Task, inputs: &str, attempt: u32) -> 
     }
     if let Some(look_again) = draft.not_served_yet(&name) {
         return wait_for("not-served-yet", format!("{step} was created"), look_again);
+    }
+    let mut of_older_runs = observed.children.iter().filter(|child| child.run != draft.run);
+    if step == Step::Validate && of_older_runs.any(|child| child.step == step && !child.state.has_ended()) {
+        draft.waits_for("the pod of the run before it to be gone");
+        return wait(
+            "child-going",
+            "validate starts when the pod of the run before it is gone",
+        );
     }
     let room = observed.config.validations_per_namespace;
     if step == Step::Validate && room.is_some_and(|most| observed.load.validations >= most) {

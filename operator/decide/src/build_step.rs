@@ -394,6 +394,7 @@ fn failed(
     if draft.observed.now < due {
         return wait_for("backing-off", message, due.duration_since(draft.observed.now));
     }
+    draft.facts.retried = Some((fault.reason, message));
     begin(draft, found, identity, build.attempt + 1)
 }
 

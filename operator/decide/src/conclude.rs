@@ -104,6 +104,7 @@ pub(crate) fn conclude(mut draft: Draft, outcome: &Outcome) -> Plan {
         );
     }
     plan.why = message;
+    plan.live = plan.create.iter().any(|intent| intent.work.is_costly());
     if draft.observed.job.status.as_ref() != Some(&status) {
         plan.status = Some(Box::new(status));
         plan.events = events;
@@ -329,6 +330,14 @@ fn events(draft: &Draft, new: &NotebookValidationJobStatus, is_suspended: bool) 
     }
     if new.phase == Some(Phase::Building) && old.and_then(|old| old.phase) < Some(Phase::Building) {
         say(false, Reason::InProgress, "the image is built");
+    }
+    if let Some((reason, message)) = draft
+        .facts
+        .retried
+        .as_ref()
+        .filter(|_| !draft.plan.create.is_empty())
+    {
+        say(true, *reason, message);
     }
     let end = draft
         .facts

@@ -69,6 +69,20 @@ fn pass(draft: &mut Draft) -> crate::draft::Flow<()> {
         );
         return crate::draft::end(reason, message, None);
     }
+    let spec = &draft.observed.job.spec;
+    let golden = spec.golden_notebook.as_ref();
+    if spec.notebook.oci.is_some() || golden.is_some_and(|golden| golden.oci.is_some()) {
+        let message =
+            "a source of the kind `oci` is not in this version; use git, configMap or persistentVolumeClaim";
+        draft.note(
+            ConditionType::FieldsSupported,
+            Holds::False,
+            Reason::FieldNotSupported,
+            message,
+            None,
+        );
+        return crate::draft::end(Reason::FieldNotSupported, message, None);
+    }
     steps::run(draft)
 }
 
@@ -142,13 +156,16 @@ fn leave_older_runs(draft: &mut Draft) {
         }
     }
     let uid = draft.uid();
+    // One that has ended stays with the job: others may have prepared before it did, and would build again.
+    // One that has ended stays with the job: others may have prepared before it did, and would build again.
     for build in &observed.builds {
         let is_older = build
             .joined
             .iter()
             .any(|joined| joined.job == uid && joined.run != run);
         let is_joined_now = draft.plan.join.iter().any(|join| join.build == build.name);
-        if build.ours && build.namespace == draft.namespace() && is_older && !is_joined_now {
+        let is_here = build.ours && build.namespace == draft.namespace();
+        if is_here && is_older && !is_joined_now && !build.state.has_ended() {
             draft.leave(build);
         }
     }

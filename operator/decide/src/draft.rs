@@ -79,6 +79,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) validation_retries: u32,
     pub(crate) last_retry: Option<Timestamp>,
     pub(crate) pod: Option<String>,
+    /// What went wrong with a try that another one follows now.
+    pub(crate) retried: Option<(Reason, String)>,
     /// Told once, as a warning, when the source was looked at.
     pub(crate) warnings: Vec<String>,
 }

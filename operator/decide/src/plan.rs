@@ -13,6 +13,9 @@ use crate::{image::Image, observed::RunMark, strategy::StrategyName};
 /// What to do now. Done in the order of its fields; events only after the status was taken.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
+    /// It creates what is costly or has effects: acted upon only where the job, read from the API server and not from a
+    /// cache, still is as it was looked at. A cache that is behind could begin again what a later run has cleaned up.
+    pub live: bool,
     /// Objects to create, once each. That one is there already is success, where it is the job's own.
     pub create: Vec<Intent>,
     /// Builds to join.
@@ -39,6 +42,7 @@ impl Plan {
     /// Nothing is to be done.
     pub fn nothing(label: &'static str, why: &str) -> Self {
         Self {
+            live: false,
             create: Vec::new(),
             join: Vec::new(),
             leave: Vec::new(),
@@ -90,6 +94,17 @@ pub enum Work {
     Build(Box<BuildInputs>),
     /// The end of a step, written down.
     Record(Box<RecordWork>),
+}
+
+impl Work {
+    /// Whether doing it twice would harm: a build, or a notebook that runs.
+    pub const fn is_costly(&self) -> bool {
+        match self {
+            Self::Step(step) => matches!(step.task, Task::Validate { .. } | Task::Publish { .. }),
+            Self::Build(_) => true,
+            Self::Record(_) => false,
+        }
+    }
 }
 
 /// A try of a step.

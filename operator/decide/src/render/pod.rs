@@ -1,6 +1,7 @@
 //! The parts that all pods share: who they run as, what is mounted where, and what passes Pod Security *restricted*.
 
 use nbvet_operator_api::source::NotebookSource;
+use nbvet_report::step::Step;
 use serde_json::{Value, json};
 
 use super::Setting;
@@ -197,13 +198,31 @@ pub(crate) fn pod_security(setting: &Setting) -> Value {
     context
 }
 
+/// What a step is told on its command line; all else stands in its input.
+fn arguments(step: &str, setting: &Setting) -> Vec<String> {
+    if step == Step::Install.as_str() {
+        return vec!["--into".to_owned(), paths::TOOLS.to_owned()];
+    }
+    let mut arguments = vec![
+        "--input".to_owned(),
+        format!("{}/{}", paths::INPUT, super::INPUT_FILE),
+    ];
+    let fetches = [Step::Fetch, Step::Prepare]
+        .iter()
+        .any(|one| one.as_str() == step);
+    if fetches && setting.config.allow_insecure_sources {
+        arguments.push("--allow-insecure-sources".to_owned());
+    }
+    arguments
+}
+
 /// A container of the trusted image that does a step.
 pub(super) fn trusted(name: &str, step: &str, setting: &Setting, mounts: &[&Mounted]) -> Value {
     json!({
         "name": name,
         "image": setting.config.trusted_image,
         "command": ["nbvet", "step", step],
-        "args": ["--input", format!("{}/{}", paths::INPUT, super::INPUT_FILE)],
+        "args": arguments(step, setting),
         "env": [{"name": "HOME", "value": "/tmp"}],
         "securityContext": restricted(),
         "terminationMessagePolicy": "File",

@@ -123,7 +123,7 @@ fn validate(name: &str, image: &Image, uid: Option<u32>, limit: SignedDuration, 
     let mut pod = pod::trusted_pod(&[host, notebook], volumes, seconds, setting);
     pod["initContainers"] = json!([
         pod::trusted(BEFORE[0], "fetch", setting, &fetch),
-        pod::trusted(BEFORE[1], "install", setting, &[&input, &tools, &tmp]),
+        pod::trusted(BEFORE[1], "install", setting, &[&tools, &tmp]),
     ]);
     place(&mut pod, setting);
     if token {
@@ -158,7 +158,10 @@ fn notebook(image: &Image, uid: Option<u32>, mut mounts: Vec<Value>, setting: &S
             .iter()
             .filter_map(|mount| serde_json::to_value(mount).ok()),
     );
-    let mut env = vec![json!({"name": "HOME", "value": "/home/nbvet"})];
+    let mut env = vec![
+        json!({"name": "HOME", "value": "/home/nbvet"}),
+        json!({"name": "NBVET_ASSETS", "value": format!("{}/assets", paths::TOOLS)}),
+    ];
     // What users set adds to ours; of one name theirs is the last word.
     env.extend(pod.env.iter().filter_map(|one| serde_json::to_value(one).ok()));
     let mut container = json!({

@@ -4,13 +4,16 @@ use k8s_openapi::{
     api::core::v1::{Event, Pod},
     jiff::Timestamp,
 };
+use nbvet_blob::read_end;
 use nbvet_operator_api::build::CacheType;
-use nbvet_report::Reason;
+use nbvet_report::{
+    Outcome, Reason,
+    step::{MAX_MESSAGE, plain},
+};
 use serde_json::{Value, json};
 
 use super::Strategy;
 use crate::{
-    image::Image,
     observed::{BuildState, Fault, Held},
     plan::BuildInputs,
     render::{self, Setting},
@@ -31,9 +34,7 @@ impl Strategy for TektonStrategy {
                 "timeouts": {"pipeline": limit},
                 "pipelineSpec": {
                     "tasks": [{"name": "build", "taskSpec": task(name, setting)}],
-                    "results": results().iter().map(|(result, _)| json!({
-                        "name": result, "value": format!("$(tasks.build.results.{result})"),
-                    })).collect::<Vec<_>>(),
+                    "results": [{"name": END, "value": format!("$(tasks.build.results.{END})")}],
                 },
                 "taskRunTemplate": {"podTemplate": {
                     "automountServiceAccountToken": false,
@@ -49,13 +50,8 @@ impl Strategy for TektonStrategy {
     }
 }
 
-/// What a run hands back; their names let Tekton Chains sign what was built.
-const fn results() -> [(&'static str, &'static str); 2] {
-    [
-        ("IMAGE_URL", "The repository of the image"),
-        ("IMAGE_DIGEST", "The digest of the image"),
-    ]
-}
+/// The result of a run: the end of nbvet's step, by which failures are told apart too.
+const END: &str = "END";
 
 /// The one task: nbvet's build, as its pod in a Job does it.
 fn task(name: &str, setting: &Setting) -> Value {
@@ -69,16 +65,14 @@ fn task(name: &str, setting: &Setting) -> Value {
     }
     if let Some(args) = step["args"].as_array_mut() {
         args.extend([
-            json!("--image-url"),
-            json!("$(results.IMAGE_URL.path)"),
-            json!("--image-digest"),
-            json!("$(results.IMAGE_DIGEST.path)"),
+            json!("--termination-log"),
+            json!(format!("$(results.{END}.path)")),
         ]);
     }
     let build = setting.meaning().build;
     let is_kept = build.is_some_and(|build| build.cache == Some(CacheType::Workspace));
     let mut task = json!({
-        "results": results().iter().map(|(result, what)| json!({"name": result, "description": what})).collect::<Vec<_>>(),
+        "results": [{"name": END, "description": "How the build ended, as JSON"}],
         "steps": [step],
         "volumes": pod["volumes"],
     });
@@ -119,7 +113,8 @@ pub(crate) fn read(object: &Value) -> BuildState {
         .flatten()
         .find(|one| one["type"] == "Succeeded");
     let text = |field: &str| succeeded.and_then(|one| one[field].as_str()).unwrap_or_default();
-    let (holds, reason, message) = (text("status"), text("reason"), text("message"));
+    let (holds, reason) = (text("status"), text("reason"));
+    let message = plain(text("message"), MAX_MESSAGE);
     let begun = time(object, "startTime");
     let Some(at) = time(object, "completionTime").filter(|_| holds != "Unknown" && !holds.is_empty()) else {
         return match begun {
@@ -127,17 +122,13 @@ pub(crate) fn read(object: &Value) -> BuildState {
             _ => BuildState::Starting {
                 held: (!message.is_empty()).then(|| Held {
                     reason: Reason::Waiting,
-                    message: message.to_owned(),
+                    message,
                 }),
             },
         };
     };
     if holds == "True" {
-        return BuildState::Complete {
-            at,
-            image: image(object),
-            size: None,
-        };
+        return said(object, at);
     }
     let (reason, transient) = match reason {
         "Cancelled" | "CancelledRunningFinally" | "StoppedRunningFinally" | "PipelineRunCancelled" => {
@@ -145,14 +136,14 @@ pub(crate) fn read(object: &Value) -> BuildState {
         }
         "PipelineRunTimeout" | "TaskRunTimeout" => (Reason::BuildTimedOut, false),
         _ if LASTING.contains(&reason) => (Reason::BuildFailed, false),
-        _ => of_message(message),
+        _ => of_message(&message),
     };
     BuildState::Failed {
         at,
         fault: Fault {
             reason,
             transient,
-            message: message.to_owned(),
+            message,
         },
     }
 }
@@ -174,14 +165,32 @@ fn of_message(message: &str) -> (Reason, bool) {
     }
 }
 
-/// The image of the results, by digest.
-fn image(object: &Value) -> Option<String> {
-    let results = object["status"]["results"].as_array()?;
-    let result = |name: &str| {
-        let found = results.iter().find(|result| result["name"] == name)?;
-        found["value"].as_str().map(str::trim)
-    };
-    let (url, digest) = (result("IMAGE_URL")?, result("IMAGE_DIGEST")?);
-    let name = url.split_once('@').map_or(url, |(name, _)| name);
-    Image::by_digest(&format!("{name}@{digest}")).map(|image| image.as_str().to_owned())
+/// What the step itself said: a run ends well whenever its step could say how it ended.
+fn said(object: &Value, at: Timestamp) -> BuildState {
+    let results = object["status"]["results"].as_array();
+    let end = results.into_iter().flatten().find(|result| result["name"] == END);
+    let end = end.and_then(|end| read_end(end["value"].as_str()?).ok());
+    match end {
+        Some(end) if end.outcome == Outcome::Passed => BuildState::Complete {
+            at,
+            image: end.image,
+            size: None,
+        },
+        Some(end) => BuildState::Failed {
+            at,
+            fault: Fault {
+                reason: end.reason,
+                transient: end.transient,
+                message: plain(&end.message, MAX_MESSAGE),
+            },
+        },
+        None => BuildState::Failed {
+            at,
+            fault: Fault {
+                reason: Reason::ReportLost,
+                transient: true,
+                message: "the build ended and said nothing that can be read".to_owned(),
+            },
+        },
+    }
 }

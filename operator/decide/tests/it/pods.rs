@@ -364,55 +364,63 @@ fn a_build_in_a_job_is_read_by_its_trusted_container() {
 }
 
 #[test]
-fn a_build_in_tekton_is_read_by_what_it_ended_with() {
-    let digest = format!("sha256:{}", "a".repeat(64));
-    let run = |condition: Value, over: bool| {
-        let mut status = json!({"startTime": BEGUN, "conditions": [condition], "results": [
-            {"name": "IMAGE_URL", "value": "registry.example/team/nbvet\n"}, {"name": "IMAGE_DIGEST", "value": digest},
-        ]});
-        if over {
+fn a_build_in_tekton_is_read_by_what_its_step_said() {
+    let image = format!("registry.example/team/nbvet@sha256:{}", "a".repeat(64));
+    let made =
+        write_end(&StepEnd::new(Step::Build, Outcome::Passed, Reason::Done, "built").with_image(&image));
+    let run = |condition: Value, end: Option<&str>| {
+        let mut status = json!({"startTime": BEGUN, "conditions": [condition]});
+        if let Some(end) = end {
             status["completionTime"] = json!(ENDED);
+            status["results"] = json!([{"name": "END", "value": end}]);
         }
         build(StrategyName::Tekton, &json!({"status": status}), &[])
     };
     let condition = |holds: &str, reason: &str, message: &str| json!({"type": "Succeeded", "status": holds, "reason": reason, "message": message});
     assert_eq!(
-        run(condition("True", "Succeeded", ""), true),
-        format!("complete registry.example/team/nbvet@{digest}")
+        run(condition("True", "Succeeded", ""), Some(&made)),
+        format!("complete {image}")
     );
-    assert_eq!(run(condition("Unknown", "Running", ""), false), "running");
+    let denied = write_end(&StepEnd::new(
+        Step::Build,
+        Outcome::Error,
+        Reason::PushDenied,
+        "denied",
+    ));
     assert_eq!(
-        run(condition("Unknown", "Cancelled", "being cancelled"), false),
+        run(condition("True", "Succeeded", ""), Some(&denied)),
+        "failed PushDenied"
+    );
+    assert_eq!(
+        run(condition("True", "Succeeded", ""), Some("no end")),
+        "failed ReportLost, again"
+    );
+    assert_eq!(run(condition("Unknown", "Running", ""), None), "running");
+    assert_eq!(
+        run(condition("Unknown", "Cancelled", "being cancelled"), None),
         "running",
         "it still stops"
     );
+    for (reason, message, expected) in [
+        ("Cancelled", "was cancelled", "failed BuildCancelled"),
+        ("PipelineRunTimeout", "", "failed BuildTimedOut"),
+        ("PipelineValidationFailed", "", "failed BuildFailed"),
+        ("Failed", "TaskRun failed: PodEvicted", "failed Evicted, again"),
+        (
+            "Failed",
+            "pods \"x\" is forbidden: violates PodSecurity",
+            "failed AdmissionRefused",
+        ),
+    ] {
+        assert_eq!(
+            run(condition("False", reason, message), Some("")),
+            expected,
+            "{reason}"
+        );
+    }
     assert_eq!(
-        run(condition("False", "Cancelled", "was cancelled"), true),
-        "failed BuildCancelled",
-        "and that is an end"
-    );
-    assert_eq!(
-        run(condition("False", "PipelineRunTimeout", ""), true),
-        "failed BuildTimedOut"
-    );
-    assert_eq!(
-        run(condition("False", "PipelineValidationFailed", ""), true),
-        "failed BuildFailed"
-    );
-    assert_eq!(
-        run(condition("False", "Failed", "TaskRun failed: PodEvicted"), true),
-        "failed Evicted, again"
-    );
-    assert_eq!(
-        run(condition("Unknown", "PipelineRunPending", "pending"), false),
+        run(condition("Unknown", "PipelineRunPending", "pending"), None),
         "starting Waiting"
     );
     assert_eq!(build(StrategyName::Tekton, &json!({}), &[]), "starting");
-    let by_tag = json!({"status": {"completionTime": ENDED, "conditions": [condition("True", "Succeeded", "")],
-        "results": [{"name": "IMAGE_URL", "value": "registry.example/team/nbvet:latest"}]}});
-    assert_eq!(
-        build(StrategyName::Tekton, &by_tag, &[]),
-        "complete ",
-        "a tag is no digest"
-    );
 }

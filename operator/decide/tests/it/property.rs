@@ -2,7 +2,7 @@
 //! behind, a controller that dies at any write, pods and builds that are lost, users who suspend and change limits. And
 //! the same search finds each of five faults of a controller that are seeded on purpose.
 
-use nbvet_operator_api::{Phase, Reason};
+use nbvet_operator_api::{ConditionType, Phase, Reason};
 use nbvet_operator_decide::{
     Again,
     observed::{Build, BuildState, Fault, Observed},
@@ -37,6 +37,10 @@ enum Op {
     ChangeLimit(usize),
     /// A user suspends or resumes.
     Suspend(usize, bool),
+    /// A user ends the run for good.
+    Cancel(usize),
+    /// A user asks for another run.
+    Rerun(usize),
     /// What was deleted is gone.
     Collect,
     /// A user, or another program, takes the status away.
@@ -74,6 +78,8 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
         3 => (1..400_i64).prop_map(Op::Pass),
         1 => job.clone().prop_map(Op::ChangeLimit),
         1 => (job.clone(), any::<bool>()).prop_map(|(job, suspend)| Op::Suspend(job, suspend)),
+        1 => job.clone().prop_map(Op::Cancel),
+        1 => job.clone().prop_map(Op::Rerun),
         2 => Just(Op::Collect),
         1 => job.clone().prop_map(Op::LoseStatus),
         1 => job.prop_map(Op::LookTwice),
@@ -89,6 +95,7 @@ struct Story {
     past: Vec<Api>,
     pods_to_lose: [u32; 2],
     builds_to_lose: u32,
+    cancelled: [bool; 2],
 }
 
 impl Story {
@@ -103,6 +110,7 @@ impl Story {
             past: Vec::new(),
             pods_to_lose: [3; 2],
             builds_to_lose: 1,
+            cancelled: [false; 2],
         }
     }
 
@@ -202,6 +210,16 @@ impl Story {
                     .edit(JOBS[*job], |spec| spec.build_timeout = Some(format!("{hours}h")));
             }
             Op::Suspend(job, suspend) => self.world.suspend(JOBS[*job], *suspend),
+            Op::Cancel(job) => {
+                if self.world.status(JOBS[*job]).run.is_some() {
+                    self.world.cancel(JOBS[*job]);
+                    self.cancelled[*job] = true;
+                }
+            }
+            Op::Rerun(job) => {
+                let value = self.past.len().to_string();
+                self.world.rerun(JOBS[*job], &value);
+            }
             Op::Collect => self.world.collect(),
             Op::LoseStatus(job) => self.world.lose_status(JOBS[*job]),
             Op::LookTwice(job) => {
@@ -274,8 +292,14 @@ impl Story {
         if let Some(fault) = self.world.faults.first() {
             return Err(fault.clone());
         }
-        for job in JOBS {
+        if !self.running().is_empty() || self.running_build().is_some() {
+            return Err("something still runs, and nobody waits for it".to_owned());
+        }
+        for (job, cancelled) in JOBS.into_iter().zip(self.cancelled) {
             let status = self.world.status(job);
+            if cancelled && self.world.condition(job, ConditionType::Finished) == "True Cancelled" {
+                continue;
+            }
             let end = (status.phase, status.verdict.map(|verdict| verdict.outcome));
             if end != (Some(Phase::Succeeded), Some(Outcome::Passed)) {
                 return Err(format!("{job} ended as {end:?}: {:?}", status.message));

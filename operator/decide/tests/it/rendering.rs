@@ -154,7 +154,7 @@ fn s10_the_users_container_has_no_input_no_secret_and_no_token() {
         .iter()
         .map(|one| &one["name"])
         .collect();
-    assert_eq!(env, ["HOME"]);
+    assert_eq!(env, ["HOME", "NBVET_ASSETS"]);
     assert!(pod.get("serviceAccountName").is_none());
     let host = pod["containers"]
         .as_array()
@@ -196,6 +196,49 @@ fn s10_on_openshift_its_constraints_choose_the_users() {
             .unwrap()
             .contains("\"runAsUser\":10001")
     );
+}
+
+#[test]
+fn s9_a_build_in_tekton_is_one_inline_task_that_hands_its_end_back() {
+    let mut wanted = spec();
+    wanted.pod_config.build_config.as_mut().unwrap().strategy =
+        Some(nbvet_operator_api::build::BuildStrategy::Tekton);
+    let mut world = World::with("a", wanted);
+    world.cluster.tekton = true;
+    let objects = all(&mut world);
+    let run = objects
+        .iter()
+        .find(|object| object["kind"] == "PipelineRun")
+        .unwrap();
+    let task = &run["spec"]["pipelineSpec"]["tasks"][0]["taskSpec"];
+    let step = &task["steps"][0];
+    assert_eq!(step["command"], serde_json::json!(["nbvet", "step", "build"]));
+    let args = serde_json::json!([
+        "--input",
+        "/nbvet/input/input.json",
+        "--termination-log",
+        "$(results.END.path)"
+    ]);
+    assert_eq!(step["args"], args);
+    assert_eq!(run["spec"]["timeouts"]["pipeline"], "2700s");
+    let volumes: Vec<&Value> = task["volumes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|volume| &volume["name"])
+        .collect();
+    for mount in step["volumeMounts"].as_array().unwrap() {
+        assert!(volumes.contains(&&mount["name"]), "{mount}");
+    }
+    let read = read::build(&with_time(run), StrategyName::Tekton, true, &[], &[]).unwrap();
+    assert_eq!(read.identity, "a".repeat(64));
+    world.is_sound();
+}
+
+fn with_time(object: &Value) -> Value {
+    let mut object = object.clone();
+    object["metadata"]["creationTimestamp"] = "2026-01-01T00:00:01Z".into();
+    object
 }
 
 #[test]
@@ -256,8 +299,7 @@ fn a_build_is_read_back_with_who_joined_it() {
     let mut world = World::with("a", spec());
     let objects = all(&mut world);
     let is_build = |one: &&Value| one["metadata"]["labels"]["nbvet.mlops.dev/step"] == "build";
-    let mut object = objects.iter().find(is_build).unwrap().clone();
-    object["metadata"]["creationTimestamp"] = "2026-01-01T00:00:01Z".into();
+    let object = with_time(objects.iter().find(is_build).unwrap());
     let build = read::build(&object, StrategyName::Job, true, &[], &[]).unwrap();
     let kept = &world.api.builds[&build.name];
     assert!(build.ours);

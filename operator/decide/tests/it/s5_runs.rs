@@ -480,3 +480,21 @@ fn s5_what_stands_in_the_way_under_a_childs_name_is_told() {
     );
     assert!(world.status("a").message.unwrap().contains(&name));
 }
+
+#[test]
+fn s5_the_notebook_of_a_run_waits_until_that_of_the_run_before_is_gone() {
+    let mut world = World::with("a", spec());
+    world.until_validation("a");
+    world.rerun("a", "again");
+    world.settle();
+    world.ends_well("a", Step::Prepare);
+    world.pass(1);
+    let plan = world.plan("a");
+    assert!(plan.create.is_empty(), "{plan:?}");
+    let waiting = world.status("a").step.unwrap().waiting_for.unwrap();
+    assert!(waiting.contains("the run before"), "{waiting}");
+    world.collect();
+    world.settle();
+    assert_eq!(world.child("a", Step::Validate).unwrap().run.number, 2);
+    world.is_sound();
+}

@@ -311,6 +311,26 @@ fn s6_fields_that_do_not_act_are_named_and_the_run_goes_on() {
 }
 
 #[test]
+fn s6_a_source_that_is_not_supported_ends_the_run() {
+    let mut world = World::with("a", spec());
+    world.edit("a", |spec| {
+        spec.notebook.git = None;
+        spec.notebook.oci = Some(nbvet_operator_api::source::OciSource::default());
+    });
+    world.settle();
+    assert_eq!(
+        world.condition("a", ConditionType::FieldsSupported),
+        "False FieldNotSupported"
+    );
+    assert_eq!(
+        world.condition("a", ConditionType::Finished),
+        "True FieldNotSupported"
+    );
+    assert_eq!(world.verdict("a"), Some(Outcome::Error));
+    assert!(world.api.children.is_empty());
+}
+
+#[test]
 fn s6_the_phase_is_what_the_conditions_come_to() {
     let mut world = World::with("a", spec());
     world.until_end("a");

@@ -271,6 +271,24 @@ fn s8_a_next_try_waits_longer_each_time_and_looks_again_by_timer() {
 }
 
 #[test]
+fn s8_a_next_try_is_told_with_what_went_wrong() {
+    let mut world = before(Step::Validate);
+    world.breaks("a", Step::Validate, Reason::NodeLost, true);
+    world.settle();
+    world.events.clear();
+    world.pass(400);
+    let told: Vec<_> = world
+        .events
+        .iter()
+        .map(|(_, event)| (event.warning, event.reason, event.note.as_str()))
+        .collect();
+    assert_eq!(
+        told,
+        [(true, Reason::NodeLost, "validate is tried again: in words")]
+    );
+}
+
+#[test]
 fn s8_what_is_created_and_not_served_yet_is_looked_for_after_100_to_1600_ms() {
     let mut world = World::with("a", spec());
     let name = world.plan("a").create[0].name.clone();

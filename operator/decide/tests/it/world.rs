@@ -81,6 +81,8 @@ pub(crate) struct World {
     pub(crate) writes: usize,
     /// The images that notebooks run in, by name of the child.
     run_in: BTreeMap<String, String>,
+    /// What was wished when a notebook began to run, by name of the child.
+    wished: BTreeMap<String, (String, String)>,
     /// Wishes whose notebook ran to an end that stands.
     judged: BTreeSet<(String, String)>,
 }
@@ -116,6 +118,7 @@ impl Default for World {
             built: Vec::new(),
             writes: 0,
             run_in: BTreeMap::new(),
+            wished: BTreeMap::new(),
             judged: BTreeSet::new(),
         }
     }
@@ -376,6 +379,9 @@ impl World {
             return true;
         };
         let uid = job.metadata.uid.clone().unwrap();
+        if plan.live && seen.is_some() && job.metadata.resource_version.as_deref() != seen {
+            return false;
+        }
         for child in &plan.read {
             self.read_log(child);
         }
@@ -448,6 +454,8 @@ impl World {
                     return;
                 }
                 self.check_child(job, &step.task);
+                let wish = self.wish(job);
+                self.wished.insert(name.to_owned(), wish);
                 if let Task::Validate { image, .. } = &step.task {
                     self.run_in.insert(name.to_owned(), image.as_str().to_owned());
                 }
@@ -554,12 +562,6 @@ impl World {
             job.to_owned(),
             meaning::wish(&wanted.spec, rerun.map(String::as_str)),
         )
-    }
-
-    /// The job that owns a child.
-    fn job_of(&self, child: &str) -> String {
-        let uid = &self.api.children[child].0;
-        uid.trim_start_matches("uid-").to_owned()
     }
 
     /// Nothing is built twice.
@@ -805,8 +807,7 @@ impl World {
     pub(crate) fn ends(&mut self, name: &str, end: StepEnd) {
         let (_, child) = &self.api.children[name];
         if child.step == Step::Validate && !end.transient && end.blob.is_some() {
-            let wish = self.wish(&self.job_of(name));
-            self.judged.insert(wish);
+            self.judged.extend(self.wished.get(name).cloned());
         }
         let body = if end.blob.is_some() {
             Body::Unread
@@ -836,8 +837,7 @@ impl World {
             message: "in words".to_owned(),
         };
         if step == Step::Validate && matches!(reason, Reason::OutOfMemory | Reason::ValidationTimedOut) {
-            let wish = self.wish(job);
-            self.judged.insert(wish);
+            self.judged.extend(self.wished.get(&child.name).cloned());
         }
         self.set_child(&child.name, ChildState::Broken { at: self.now, fault });
     }
