@@ -120,7 +120,7 @@ pub(crate) fn read(object: &Value) -> BuildState {
         return match begun {
             Some(since) if reason != "PipelineRunPending" => BuildState::Running { since },
             _ => BuildState::Starting {
-                held: (!message.is_empty()).then(|| Held {
+                held: (!message.is_empty()).then_some(Held {
                     reason: Reason::Waiting,
                     message,
                 }),
