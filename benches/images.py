@@ -150,6 +150,8 @@ class Bench:
         words += ["--repository", f"{self.registry.host}/{repository}", "--find-links", self.locks.wheels]
         # Nothing is to be asked there: all is in the folder.
         words += ["--index-url", "http://127.0.0.1:9/simple", "--bytecode", "auto" if bytecode else "off"]
+        # The peer adds none either.
+        words += ["--kernel", "none"]
         env = {"XDG_CACHE_HOME": str(cache), "NO_PROXY": "*", "OUT": str(folder / "out")}
         return Tool("nbvet image build", ["sh", "-c", 'exec "$@" >"$OUT"', "sh", *map(str, words)], (0,), env)
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Writes the locks anew: the IPython kits, each resolved by its own Python (3.9, 3.10, 3.11), the tests'
-# packages, and what the tests' base images hold (for Debian 12's Python, 3.11). Run it by hand after an
-# edit of a .in file; nothing else calls it.
+# packages, what the tests' base images hold (for Debian 12's Python, 3.11), and the kernels that images get. Run
+# it by hand after an edit of a .in file; nothing else calls it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -40,3 +40,4 @@ lock 3.11 tools/requirements-test --allow-unsafe
 for name in old newer kernel test; do
     lock 3.11 "environment/testkit/bases/locks/$name" --no-annotate
 done
+.venv/bin/python tools/kernel.py

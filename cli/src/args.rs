@@ -15,7 +15,7 @@ use nbvet_report::{ComparisonStrategy, Level, Severity};
 
 pub(crate) use self::image::{
     BytecodeArgs, ImageBuildArgs, ImageCommand, ImagePlanArgs, ImagePublishArgs, ImageSourceArgs, IndexArgs,
-    RegistryArgs,
+    KernelWay, RegistryArgs,
 };
 pub(crate) use self::step::{EndArgs, StepArgs, StepCommand};
 use crate::{

@@ -30,6 +30,9 @@ pub(crate) struct ImageSourceArgs {
     /// The platform, of those that the base image has
     #[arg(long, value_name = "OS/ARCH", default_value = "linux/amd64")]
     pub(crate) platform: String,
+    /// The kernel for Jupyter: `auto` adds one where neither the dependency file nor the base image has it, `none` does not
+    #[arg(long, value_enum, default_value_t = KernelWay::Auto, value_name = "WAY")]
+    pub(crate) kernel: KernelWay,
     #[command(flatten)]
     pub(crate) dependencies: DependencyArgs,
     #[command(flatten)]
@@ -71,6 +74,13 @@ impl PolicyArgs {
             ..JudgeArgs::default()
         }
     }
+}
+
+/// Whether an image without a kernel gets one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum KernelWay {
+    Auto,
+    None,
 }
 
 #[derive(Debug, Args)]

@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use nbvet_deps::{ImageReference, dockerfile::Recipe};
 use nbvet_image::{
-    assemble::{Built, Doing, Order, Shelf, Tools, build, choose, existing, groups, identity},
-    bytecode::Compiler,
+    assemble::{Built, Doing, Order, Shelf, Tools, build, choose, existing, groups, identity, interpreter},
+    bytecode::Compilers,
 };
 use nbvet_report::ExitCode;
 use serde::Serialize;
@@ -58,16 +58,17 @@ fn order(prepared: &Prepared) -> Order<'_> {
         known: &prepared.known,
         platform: &prepared.platform,
         lock: &prepared.lock,
+        kernel: &prepared.kernel,
         target: &prepared.target,
     }
 }
 
-fn compiler(
+fn compilers(
     args: &crate::args::ImageSourceArgs,
     prepared: &Prepared,
-) -> Result<(Option<Compiler>, String), UsageError> {
+) -> Result<(Option<Compilers>, String), UsageError> {
     let pinned = prepared.base.clone().pinned(prepared.known.digest.clone());
-    image::compiler(&args.bytecode, &prepared.target, &prepared.known.probe, &pinned)
+    image::compilers(&args.bytecode, &prepared.target, &prepared.known.probe, &pinned)
 }
 
 fn plan(args: &ImagePlanArgs) -> Result<ExitCode, Stop> {
@@ -77,27 +78,14 @@ fn plan(args: &ImagePlanArgs) -> Result<ExitCode, Stop> {
     // A plan keeps nothing in the registry.
     let prepared = prepare(&args.source, &network, None)?;
     if args.print_dockerfile || args.write_context.is_some() {
-        let pinned = prepared.base.clone().pinned(prepared.known.digest.clone());
-        let recipe = Recipe::new(pinned, prepared.target.platform().arch, &prepared.lock);
-        let context = recipe.context(&prepared.lock);
-        if let Some(folder) = &args.write_context {
-            let written = std::fs::create_dir_all(folder).and_then(|()| context.write(folder));
-            written.map_err(|error| UsageError::Image {
-                message: format!("{} cannot be written: {error}", shown(folder)),
-                hint: None,
-            })?;
-            output::note("context", &format!("written to {}", shown(folder)));
-        }
-        if args.print_dockerfile {
-            output::print(&context.dockerfile);
-        }
+        dockerfile(args, &prepared)?;
         return Ok(ExitCode::Passed);
     }
-    let (compiler, bytecode) = compiler(&args.source, &prepared)?;
-    let python = compiler.as_ref().map(Compiler::python);
+    let (compilers, bytecode) = compilers(&args.source, &prepared)?;
+    let python = compilers.as_ref().map(Compilers::python);
     let order = order(&prepared);
     let identity = identity(&order, python);
-    let mut told = tell::Plan::new(&prepared, identity.clone(), bytecode);
+    let mut told = tell::Plan::new(&prepared, &order.installed(), identity.clone(), bytecode);
     if let Some(shelf) = &shelf {
         told.looked = true;
         let found = existing(&order, shelf, &identity).map_err(|error| failure(&error))?;
@@ -105,10 +93,9 @@ fn plan(args: &ImagePlanArgs) -> Result<ExitCode, Stop> {
     }
     if told.image.is_none() {
         let packages = network.packages()?;
-        let chosen = choose(&prepared.lock, &prepared.target, &packages, &|_| ());
-        let chosen = chosen.map_err(|error| failure(&error))?;
-        let groups = groups(&chosen, prepared.known.layers, python).map_err(|error| failure(&error))?;
-        for group in groups {
+        let chosen = choose(&order, &packages, &|_| ()).map_err(|error| failure(&error))?;
+        let groups = groups(&chosen, prepared.kernel.lock(), prepared.known.layers, python);
+        for group in groups.map_err(|error| failure(&error))? {
             let kept = shelf
                 .as_ref()
                 .map(|shelf| shelf.layer(&group.key))
@@ -131,15 +118,39 @@ fn plan(args: &ImagePlanArgs) -> Result<ExitCode, Stop> {
     Ok(ExitCode::Passed)
 }
 
+/// Writes or prints the equivalent Dockerfile.
+fn dockerfile(args: &ImagePlanArgs, prepared: &Prepared) -> Result<(), UsageError> {
+    let pinned = prepared.base.clone().pinned(prepared.known.digest.clone());
+    let python = interpreter(&prepared.known.probe).map_err(|error| failure(&error))?;
+    let arch = prepared.target.platform().arch;
+    let recipe = Recipe::new(pinned, arch, python, &prepared.lock, prepared.kernel.lock());
+    let context = recipe.context(&prepared.lock);
+    if let Some(kernel) = tell::of_kernel(&prepared.kernel) {
+        output::note("kernel", &kernel);
+    }
+    if let Some(folder) = &args.write_context {
+        let written = std::fs::create_dir_all(folder).and_then(|()| context.write(folder));
+        written.map_err(|error| UsageError::Image {
+            message: format!("{} cannot be written: {error}", shown(folder)),
+            hint: None,
+        })?;
+        output::note("context", &format!("written to {}", shown(folder)));
+    }
+    if args.print_dockerfile {
+        output::print(&context.dockerfile);
+    }
+    Ok(())
+}
+
 fn build_image(args: &ImageBuildArgs) -> Result<ExitCode, Stop> {
     let begun = Instant::now();
     let network = Network::new(&args.source.registry, &args.source.index, false)?;
     let shelf = Shelf::of(&network.registries, &repository(&args.repository)?);
     let prepared = prepare(&args.source, &network, Some(&shelf))?;
-    let (mut compiler, bytecode) = compiler(&args.source, &prepared)?;
+    let (compilers, bytecode) = compilers(&args.source, &prepared)?;
     let order = order(&prepared);
     let failed = |error: nbvet_image::assemble::Error| Stop::Usage(failure(&error));
-    let identity = identity(&order, compiler.as_ref().map(Compiler::python));
+    let identity = identity(&order, compilers.as_ref().map(Compilers::python));
     let there = if args.no_reuse {
         None
     } else {
@@ -147,7 +158,7 @@ fn build_image(args: &ImageBuildArgs) -> Result<ExitCode, Stop> {
     };
     let built = match there {
         Some(there) => Ok(there),
-        None => assembled(&order, &network, &shelf, &mut compiler, &bytecode),
+        None => assembled(&order, &network, &shelf, compilers.as_ref(), &bytecode),
     }?;
     let traffic = network.registries.traffic();
     output::print(&match args.format {
@@ -162,7 +173,7 @@ fn assembled(
     order: &Order<'_>,
     network: &Network,
     shelf: &Shelf,
-    compiler: &mut Option<Compiler>,
+    compilers: Option<&Compilers>,
     bytecode: &str,
 ) -> Result<Built, Stop> {
     output::note("byte-code", bytecode);
@@ -179,7 +190,7 @@ fn assembled(
         scratch: scratch.path(),
         doing: &doing,
     };
-    let built = build(order, &tools, compiler.as_mut());
+    let built = build(order, &tools, compilers);
     progress.finish();
     built.map_err(|error| Stop::Usage(failure(&error)))
 }

@@ -1,11 +1,12 @@
-//! The Python that compiles packages: one of the base's version on this machine, or the base's own in a container.
+//! The Python that compiles packages: one of the base's version on this machine, or the base's own in a container. It is
+//! started when there is something to compile; which one it is, is known before.
 
 use std::{path::PathBuf, process::Command, time::Duration};
 
 use nbvet_deps::{PinnedImage, target::Target};
 use nbvet_image::{
     base::Probe,
-    bytecode::{ARGUMENTS, Compiler},
+    bytecode::{ARGUMENTS, Compilers, Python, QUESTION},
 };
 
 use super::failure;
@@ -14,37 +15,56 @@ use crate::{args::BytecodeArgs, usage::UsageError};
 /// One wheel may take as long.
 const LIMIT: Duration = Duration::from_mins(5);
 
-/// The compiler that was asked for; `None`: there is to be no byte-code, or nothing here makes it. The words say which.
-pub(crate) fn compiler(
+/// The compilers that were asked for; `None`: there is to be no byte-code, or nothing here makes it. The words say which.
+pub(crate) fn compilers(
     args: &BytecodeArgs,
     target: &Target,
     probe: &Probe,
     base: &PinnedImage,
-) -> Result<(Option<Compiler>, String), UsageError> {
+) -> Result<(Option<Compilers>, String), UsageError> {
     match args.bytecode.as_str() {
         "off" => Ok((None, "none: switched off".to_owned())),
         "auto" => Ok(auto(target)),
         "base" => {
-            let compiler = start(in_container(&args.container_run, probe, base)?)?;
-            let told = format!("by the base image's own {}", compiler.python().version);
-            Ok((Some(compiler), told))
+            let words = in_container(&args.container_run, probe, base)?;
+            // The probe has read which Python it is, and a container takes a while to start.
+            let probed = Python::of_release(&target.python().to_string());
+            let python = match probed.filter(|_| target.abi_flags().is_empty()) {
+                Some(python) => python,
+                None => asked(&words)?,
+            };
+            let told = format!("by the base image's own {}", python.version);
+            Ok((Some(of(python, words)), told))
         }
         python => {
-            let mut command = Command::new(python);
-            command.args(ARGUMENTS);
-            let compiler = start(command)?;
-            let told = format!("by {python}, {}", compiler.python().version);
-            Ok((Some(compiler), told))
+            let words = vec![python.to_owned()];
+            let found = asked(&words)?;
+            let told = format!("by {python}, {}", found.version);
+            Ok((Some(of(found, words)), told))
         }
     }
 }
 
-fn start(command: Command) -> Result<Compiler, UsageError> {
-    Compiler::start(command, LIMIT).map_err(|error| failure(&error))
+/// Compilers that these words start.
+fn of(python: Python, words: Vec<String>) -> Compilers {
+    Compilers::new(python, move || command(&words, &ARGUMENTS), LIMIT)
+}
+
+fn asked(words: &[String]) -> Result<Python, UsageError> {
+    Python::ask(command(words, &QUESTION), LIMIT).map_err(|error| failure(&error))
+}
+
+fn command(words: &[String], arguments: &[&str]) -> Command {
+    let (program, options) = words
+        .split_first()
+        .map_or(("", &[][..]), |(program, options)| (program, options));
+    let mut command = Command::new(program);
+    command.args(options).args(arguments);
+    command
 }
 
 /// A Python of this machine with the same byte-code.
-fn auto(target: &Target) -> (Option<Compiler>, String) {
+fn auto(target: &Target) -> (Option<Compilers>, String) {
     let minor = target.minor();
     let tag = format!("cpython-3{minor}");
     for name in [
@@ -52,18 +72,17 @@ fn auto(target: &Target) -> (Option<Compiler>, String) {
         "python3".to_owned(),
         "python".to_owned(),
     ] {
-        let Some(python) = on_path(&name) else {
+        let Some(path) = on_path(&name).and_then(|path| path.into_os_string().into_string().ok()) else {
             continue;
         };
-        let mut command = Command::new(python);
-        command.args(ARGUMENTS);
+        let words = vec![path];
         // What is not there, or is no Python, is no fault: the next may be.
-        let Ok(compiler) = Compiler::start(command, LIMIT) else {
+        let Ok(python) = Python::ask(command(&words, &QUESTION), LIMIT) else {
             continue;
         };
-        if compiler.python().tag == tag {
-            let told = format!("by `{name}` of this machine, {}", compiler.python().version);
-            return (Some(compiler), told);
+        if python.tag == tag {
+            let told = format!("by `{name}` of this machine, {}", python.version);
+            return (Some(of(python, words)), told);
         }
     }
     let told = format!(
@@ -82,21 +101,17 @@ fn on_path(name: &str) -> Option<PathBuf> {
     files.find(|file| file.is_file())
 }
 
-/// The base image's Python, without network and as nobody in particular.
-fn in_container(run: &str, probe: &Probe, base: &PinnedImage) -> Result<Command, UsageError> {
-    let words: Vec<&str> = run.split_whitespace().collect();
-    let Some((program, options)) = words.split_first() else {
+/// The words that start the base image's Python, without network and as nobody in particular.
+fn in_container(run: &str, probe: &Probe, base: &PinnedImage) -> Result<Vec<String>, UsageError> {
+    let mut words: Vec<String> = run.split_whitespace().map(str::to_owned).collect();
+    if words.is_empty() {
         return Err(UsageError::Image {
             message: "`--container-run` is empty".to_owned(),
             hint: Some("write what starts a container, such as `podman run`".to_owned()),
         });
-    };
+    }
     let python = probe.python().map_or("python3", |python| python.path.as_str());
-    let mut command = Command::new(program);
-    command
-        .args(options)
-        .args(["--rm", "--interactive", "--network=none", "--entrypoint", python])
-        .arg(base.to_string())
-        .args(ARGUMENTS);
-    Ok(command)
+    words.extend(["--rm", "--interactive", "--network=none", "--entrypoint", python].map(str::to_owned));
+    words.push(base.to_string());
+    Ok(words)
 }

@@ -16,6 +16,7 @@ use nbvet_deps::{
 };
 use nbvet_image::{
     assemble::{Came, Known, Locks, Probes, Shelf, known},
+    kernel::Kernel,
     registry::Platform,
     resolve::Uv,
 };
@@ -24,7 +25,7 @@ use nbvet_report::{ExitCode, Need, NeedStatus, NotebookReport, Reason};
 
 use super::{failure, network::Network};
 use crate::{
-    args::{ImageSourceArgs, JudgeArgs, RunArgs},
+    args::{ImageSourceArgs, JudgeArgs, KernelWay, RunArgs},
     config::dependencies::DependencyConfig,
     dependencies::{self, Gathered, Place},
     output, paths,
@@ -48,6 +49,7 @@ pub(crate) struct Prepared {
     pub(crate) target: Target,
     pub(crate) lock: Lock,
     pub(crate) came: Came,
+    pub(crate) kernel: Kernel,
     /// What the lock was made from, in words.
     pub(crate) from: String,
 }
@@ -116,6 +118,10 @@ pub(crate) fn prepare(
     judged(&found)?;
     tell_missing(&found.gathered);
     let (lock, came, from) = lock(&source, &found, network, shelf)?;
+    let kernel = match args.kernel {
+        KernelWay::Auto => Kernel::of(&lock, &found.known.probe, &found.target),
+        KernelWay::None => Kernel::Off,
+    };
     Ok(Prepared {
         notebook: found.notebook,
         base: found.base,
@@ -124,6 +130,7 @@ pub(crate) fn prepare(
         target: found.target,
         lock,
         came,
+        kernel,
         from,
     })
 }

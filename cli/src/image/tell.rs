@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 
-use nbvet_deps::identity::Identity;
+use nbvet_deps::{Lock, identity::Identity, lock::Package};
 use nbvet_image::{
     assemble::{Built, Came, Shadowed, Told},
     http::Traffic,
+    kernel::{Kernel, Whose},
 };
 use nbvet_render::bytes;
 use serde::Serialize;
@@ -24,6 +25,7 @@ pub(crate) struct Plan {
     pub(crate) packages: usize,
     pub(crate) lock: String,
     pub(crate) locked: Came,
+    pub(crate) kernel: Kernel,
     pub(crate) bytecode: String,
     pub(crate) identity: Identity,
     /// The image, where the repository has it.
@@ -38,7 +40,8 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    pub(crate) fn new(prepared: &Prepared, identity: Identity, bytecode: String) -> Self {
+    /// `installed`: the lock with the kernel that is added.
+    pub(crate) fn new(prepared: &Prepared, installed: &Lock, identity: Identity, bytecode: String) -> Self {
         Self {
             notebook: crate::usage::shown(&prepared.notebook),
             from: prepared.from.clone(),
@@ -48,12 +51,13 @@ impl Plan {
             packages: prepared.lock.packages().len(),
             lock: prepared.lock.digest().to_string(),
             locked: prepared.came,
+            kernel: prepared.kernel.clone(),
             bytecode,
             identity,
             image: None,
             looked: false,
             layers: Vec::new(),
-            shadowed: nbvet_image::assemble::shadowed(&prepared.known.probe, &prepared.lock),
+            shadowed: nbvet_image::assemble::shadowed(&prepared.known.probe, installed),
         }
     }
 
@@ -65,6 +69,7 @@ impl Plan {
         line("notebook", &self.notebook);
         line("from", &format!("{} ({})", self.from, came(self.locked)));
         line("packages", &self.packages.to_string());
+        line("kernel", &kernel(&self.kernel));
         line("base", &self.base);
         line("", &self.base_digest);
         line("for", &self.target);
@@ -78,6 +83,38 @@ impl Plan {
         out += &shadowed_text(&self.shadowed);
         out += &layers_text(&self.layers);
         out
+    }
+}
+
+/// What nobody asked for and is to be known: a kernel is added, or lacking.
+pub(crate) fn of_kernel(of: &Kernel) -> Option<String> {
+    matches!(of, Kernel::Added { .. } | Kernel::Lacking { .. }).then(|| kernel(of))
+}
+
+/// Which kernel Jupyter starts.
+fn kernel(kernel: &Kernel) -> String {
+    match kernel {
+        Kernel::Off => "none is added: switched off".to_owned(),
+        Kernel::There { version, by } => {
+            let whose = match by {
+                Whose::Lock => "as it is asked for",
+                Whose::Base => "of the base image",
+            };
+            format!("ipykernel {version}, {whose}")
+        }
+        Kernel::Added { lock } => {
+            let packages = lock.packages();
+            let is_kernel = |package: &&Package| package.name.as_ref() == "ipykernel";
+            let version = packages.iter().find(is_kernel);
+            let version = version.map_or_else(String::new, |package| package.version.to_string());
+            format!(
+                "ipykernel {version} is added with {} packages that it needs: there was none (`--kernel none` leaves it out)",
+                packages.len().saturating_sub(1)
+            )
+        }
+        Kernel::Lacking { why } => {
+            format!("none, so Jupyter runs nothing in this image: {why}. Lock `ipykernel` with the rest")
+        }
     }
 }
 
@@ -113,6 +150,9 @@ fn layers_text(layers: &[Told]) -> String {
 /// What a build did, as people read it.
 pub(crate) fn built(built: &Built, seconds: f64, traffic: Traffic) -> String {
     let mut out = String::new();
+    if let Some(kernel) = of_kernel(&built.kernel) {
+        let _ = writeln!(out, "kernel     {kernel}");
+    }
     if !built.reused {
         out += &shadowed_text(&built.shadowed);
         for warning in &built.warnings {

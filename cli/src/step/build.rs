@@ -5,6 +5,7 @@ use std::path::Path;
 use nbvet_deps::{ImageReference, Lock, target::Target};
 use nbvet_image::{
     assemble::{self, Known, Order, Probes, Shelf, Tools, existing, identity, known},
+    kernel::Kernel,
     reason,
     registry::Platform,
 };
@@ -86,6 +87,7 @@ impl Ground {
             known: &self.known,
             platform: &self.platform,
             lock: &self.lock,
+            kernel: &Kernel::Off,
             target: &self.target,
         }
     }

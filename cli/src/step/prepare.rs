@@ -17,6 +17,7 @@ use nbvet_deps::{
 };
 use nbvet_image::{
     assemble::{Order, Shelf, existing, identity},
+    kernel::Kernel,
     reason,
 };
 use nbvet_report::{
@@ -221,6 +222,7 @@ impl Preparing<'_> {
             known: &found.known,
             platform: &found.platform,
             lock: &lock,
+            kernel: &Kernel::Off,
             target: &found.target,
         };
         let identity = identity(&order, None);
@@ -335,6 +337,7 @@ fn of_tree(
         builder: BY_COMMANDS.to_owned(),
         base: found.known.digest.clone(),
         lock: None,
+        kernel: None,
         dockerfile: dockerfile.map(|file| file.digest),
         target: build.target.clone(),
         arch: found.target.platform().arch,

@@ -38,6 +38,8 @@ pub(crate) struct Ground {
     folder: TempDir,
     pub(crate) wheels: PathBuf,
     pub(crate) base: String,
+    /// A kernel is added where there is none, as without an option.
+    pub(crate) kernel: bool,
 }
 
 /// The lines of the testkit's lock for these packages.
@@ -89,6 +91,7 @@ impl Ground {
             folder,
             wheels,
             base,
+            kernel: false,
         };
         Some(ground.file("nb.ipynb", &notebook("import six\nassert six.PY3")))
     }
@@ -144,14 +147,36 @@ impl Ground {
 
     /// What `plan` and `build` share: the base, and the wheels of the testkit.
     pub(crate) fn sources(&self) -> Vec<String> {
-        let words = [
+        let mut words = vec![
             "nb.ipynb",
             "--base-image",
             &self.base,
             "--find-links",
             self.wheels.to_str().unwrap(),
         ];
-        words.map(str::to_owned).to_vec()
+        if !self.kernel {
+            words.extend(["--kernel", "none"]);
+        }
+        words.into_iter().map(str::to_owned).collect()
+    }
+
+    /// The kernel's wheels are among the packages too, and one is added where there is none.
+    pub(crate) fn with_kernel(mut self) -> Option<Self> {
+        let added = or_skip(Lock::Added.wheels())?;
+        let folder = self.path("all-wheels");
+        fs::create_dir(&folder).unwrap();
+        for of in [&self.wheels, &added] {
+            for entry in fs::read_dir(of).unwrap() {
+                let entry = entry.unwrap();
+                let to = folder.join(entry.file_name());
+                if !to.exists() && fs::hard_link(entry.path(), &to).is_err() {
+                    fs::copy(entry.path(), &to).unwrap();
+                }
+            }
+        }
+        self.wheels = folder;
+        self.kernel = true;
+        Some(self)
     }
 
     /// `nbvet image build` into a repository, with further words.

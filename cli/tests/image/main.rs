@@ -8,7 +8,9 @@
 #![expect(clippy::print_stdout, reason = "a test that cannot run here says so")]
 
 mod bases;
+mod bytecode;
 mod ground;
+mod kernel;
 mod pods;
 mod refused;
 mod same;

@@ -105,7 +105,7 @@ fn a_wheel_that_was_changed_on_its_way_is_refused() {
 }
 
 /// Makes a file by a Python program in a folder of packages, and a requirements.txt with its digest.
-fn packages(ground: &mut Ground, program: &str, pin: &str) {
+pub(crate) fn packages(ground: &mut Ground, program: &str, pin: &str) {
     let folder = ground.path("wheels");
     fs::create_dir(&folder).unwrap();
     let print = "import hashlib, pathlib\n[path] = pathlib.Path('.').iterdir()\nprint(hashlib.sha256(path.read_bytes()).hexdigest())";

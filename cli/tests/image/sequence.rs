@@ -280,6 +280,7 @@ fn a_plan_writes_nothing_and_tells_what_a_build_does() {
         notebook   nb.ipynb
         from       requirements.txt (a complete lock)
         packages   4
+        kernel     none is added: switched off
         base       [registry]/bases/plain@sha256:[digest]
                    sha256:[digest]
         for        cpython-3.11.2-linux-x86_64-glibc2.36
@@ -310,16 +311,30 @@ fn a_plan_writes_nothing_and_tells_what_a_build_does() {
     assert_eq!(again["image"], built["image"]);
 }
 
+/// Every file of an image's packages but byte-code: its mode, owner and digest; and what finds them.
+const LAID_OUT: &str = r#"
+import hashlib, os, pathlib
+for path in sorted(pathlib.Path("/opt/nbvet").rglob("*")):
+    if "__pycache__" not in path.parts:
+        about = path.stat()
+        digest = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "folder"
+        print(path, oct(about.st_mode), about.st_uid, about.st_gid, digest)
+for name in ["PATH", "PYTHONPATH", "JUPYTER_PATH", "JUPYTER_CONFIG_PATH"]:
+    print(name, os.environ[name])
+"#;
+
 #[test]
-fn the_dockerfile_of_a_plan_gives_an_image_with_the_same_packages() {
+fn the_dockerfile_of_a_plan_gives_an_image_with_the_same_files_and_the_same_kernel() {
     let Some(runtime) = or_skip(Runtime::find()) else {
         return;
     };
-    let Some(ground) = Ground::new(Base::Plain) else {
+    let Some(ground) = Ground::new(Base::Plain).and_then(Ground::with_kernel) else {
         return;
     };
-    let ground = ground.file("requirements.txt", &requirements(TINY));
-    let built = ground.built(&[]);
+    // A script, entry points, data files, compiled modules.
+    let names = [TINY, &["fonttools", "numpy"]].concat();
+    let ground = ground.file("requirements.txt", &requirements(&names));
+    let built = ground.built(&["--bytecode", "off"]);
     let sources = ground.sources();
     let mut words = vec![
         "image",
@@ -329,7 +344,10 @@ fn the_dockerfile_of_a_plan_gives_an_image_with_the_same_packages() {
         "--print-dockerfile",
     ];
     words.extend(sources.iter().map(String::as_str));
-    let printed = String::from_utf8(succeeded(&mut ground.command(&words)).stdout).unwrap();
+    let output = succeeded(&mut ground.command(&words));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("kernel: ipykernel 7."), "{said}");
+    let printed = String::from_utf8(output.stdout).unwrap();
     let context = ground.path("context");
     assert_eq!(fs::read_to_string(context.join("Dockerfile")).unwrap(), printed);
     let config = ground.path("pip.conf");
@@ -343,17 +361,28 @@ fn the_dockerfile_of_a_plan_gives_an_image_with_the_same_packages() {
     ];
     let options = ["--volume", &volumes[0], "--volume", &volumes[1]];
     runtime.build(&context, &peer, &options).unwrap();
-    let listed = |image: &str| {
+    let laid_out = |image: &str| {
         let image = pulled(&runtime, Base::Plain, &ground.registry, image);
-        let program = "
-import importlib.metadata
-names = {d.metadata['Name'].lower() for d in importlib.metadata.distributions()}
-print(sorted((name, importlib.metadata.version(name)) for name in names))";
-        image.python(&Run::default(), "python3", program).unwrap()
+        image.python(&Run::default(), "python3", LAID_OUT).unwrap()
     };
-    let ours = listed(built["image"].as_str().unwrap());
-    assert!(ours.contains("('six', '1.17.0')"), "{ours}");
-    assert_eq!(ours, listed(&peer));
+    let (ours, theirs) = (laid_out(built["image"].as_str().unwrap()), laid_out(&peer));
+    let differing: Vec<_> = ours
+        .lines()
+        .filter(|line| !theirs.contains(*line))
+        .chain(theirs.lines().filter(|line| !ours.contains(*line)))
+        .collect();
+    assert!(differing.is_empty(), "{}", differing.join("\n"));
+    for program in ["f2py", "fonttools", "jsonpointer", "jupyter"] {
+        let line = format!("/opt/nbvet/env/bin/{program} 0o100775 0 0 ");
+        assert!(ours.contains(&line), "{program} is not there: {ours}");
+    }
+    let labels = |image: &str| {
+        let inspected = json(skopeo().args(["inspect", "--tls-verify=false", &format!("docker://{image}")]));
+        inspected["Labels"]["dev.nbvet.kernel"].clone()
+    };
+    let kernel = labels(&peer);
+    assert!(kernel.as_str().unwrap().starts_with("asttokens=="), "{kernel}");
+    assert_eq!(kernel, labels(built["image"].as_str().unwrap()));
 }
 
 #[test]
@@ -383,6 +412,7 @@ fn a_plan_that_may_ask_nobody_knows_what_was_looked_up_before() {
         notebook   nb.ipynb
         from       requirements.txt (a complete lock)
         packages   4
+        kernel     none is added: switched off
         base       [registry]/bases/plain@sha256:[digest]
                    sha256:[digest]
         for        cpython-3.11.2-linux-x86_64-glibc2.36

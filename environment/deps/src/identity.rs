@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use crate::{Digest, target::Arch};
 
 /// First in every encoding: when its rules change, so must this.
-const VERSION: &str = "nbvet-identity-1";
+const VERSION: &str = "nbvet-identity-2";
 
 /// Everything that an image is made from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct Ingredients {
     pub base: Digest,
     /// The resolved lock.
     pub lock: Option<Digest>,
+    /// The lock of the kernel that is added.
+    pub kernel: Option<Digest>,
     /// The Dockerfile, where one is built.
     pub dockerfile: Option<Digest>,
     /// Its stage.
@@ -55,6 +57,7 @@ impl Ingredients {
         encoding.field("builder", Some(&self.builder));
         encoding.field("base", Some(self.base.as_str()));
         encoding.field("lock", self.lock.as_ref().map(Digest::as_str));
+        encoding.field("kernel", self.kernel.as_ref().map(Digest::as_str));
         encoding.field("dockerfile", self.dockerfile.as_ref().map(Digest::as_str));
         encoding.field("target", self.target.as_deref());
         encoding.field("platform", Some(&format!("linux/{}", self.arch.oci())));
@@ -134,6 +137,7 @@ mod tests {
             builder: "1".to_owned(),
             base: digest("base"),
             lock: Some(digest("lock")),
+            kernel: None,
             dockerfile: None,
             target: None,
             arch: Arch::X86_64,
@@ -149,7 +153,7 @@ mod tests {
         // When this changes, images in registries are no longer found: then VERSION must change too.
         assert_eq!(
             plain().identity().tag(),
-            "nbvet-e98add3386d170cd1ff19898a0623df3964e1b237c417562da148fbbd55e8b06"
+            "nbvet-73a9a4919760a52bfa63555437df1cfd8342efe4b6daf20550318e569494b9c5"
         );
     }
 
@@ -163,12 +167,14 @@ mod tests {
     #[test]
     fn every_ingredient_matters() {
         type Change = fn(&mut Ingredients);
-        let changes: [Change; 15] = [
+        let changes: [Change; 17] = [
             |_| {},
             |all| all.builder = "2".to_owned(),
             |all| all.base = digest("lock"),
             |all| all.lock = None,
             |all| all.lock = Some(digest("base")),
+            |all| all.kernel = Some(digest("lock")),
+            |all| all.kernel = all.lock.take(),
             |all| all.dockerfile = Some(digest("lock")),
             |all| {
                 all.dockerfile = all.lock.take();
@@ -244,6 +250,7 @@ mod tests {
             all.builder = texts[next(texts.len())].to_owned();
             all.target = (next(2) == 0).then(|| texts[next(texts.len())].to_owned());
             all.lock = (next(2) == 0).then(|| digest(texts[next(2)]));
+            all.kernel = (next(2) == 0).then(|| digest(texts[next(2)]));
             all.dockerfile = (next(2) == 0).then(|| digest(texts[next(2)]));
             all.files.clear();
             for _ in 0..next(3) {

@@ -8,6 +8,7 @@ pub mod formats;
 pub mod identity;
 mod image_reference;
 pub mod inference;
+pub mod layout;
 pub mod lock;
 mod masked;
 pub mod policy;

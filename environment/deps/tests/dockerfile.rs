@@ -7,6 +7,7 @@ use std::{fs, path::Path, process::Command};
 use nbvet_deps::{
     Lock, PinnedImage,
     dockerfile::{PIP_SECRET, PIP_WHEEL, Pip, Recipe, TARGET},
+    layout::Interpreter,
     target::Arch,
 };
 use nbvet_testkit::{
@@ -31,6 +32,16 @@ const fn arch() -> Arch {
     } else {
         Arch::X86_64
     }
+}
+
+/// The Python of a base, as its probe has it.
+fn python(base: Base) -> Interpreter {
+    let path = match base {
+        Base::Venv => "/opt/app-root/bin/python3",
+        Base::Conda => "/opt/conda/bin/python",
+        Base::Plain | Base::Index => "/usr/bin/python3",
+    };
+    Interpreter::new(path).unwrap()
 }
 
 struct Ground {
@@ -67,7 +78,7 @@ fn pip_wheel() -> Result<String, Error> {
 impl Ground {
     /// Builds a lock on a base; wheels come from a folder that only pip's configuration, a secret, tells of.
     fn build(&self, base: Base, lock: &Lock, name: &str) -> Result<Pulled, Error> {
-        let base_has_pip = base == Base::Plain;
+        let (of, base_has_pip) = (base, base == Base::Plain);
         let base = base.push(&self.registry)?;
         // Kept until the build has ended.
         let _base = self.runtime.pull(&self.registry, &base)?;
@@ -75,7 +86,7 @@ impl Ground {
         let recipe = Recipe {
             pip: if base_has_pip { Pip::OfBase } else { Pip::Beside },
             pip_config: true,
-            ..Recipe::new(pinned, arch(), lock)
+            ..Recipe::new(pinned, arch(), python(of), lock, None)
         };
         let folder = tempfile::tempdir().unwrap();
         let context = folder.path().join("context");
@@ -109,7 +120,7 @@ print('imported', six.__version__)
 print(subprocess.run(['jsonpointer', '--version'], capture_output=True, text=True).stdout.strip())
 kernels = [os.path.join(p, 'kernels/python3/kernel.json') for p in os.environ['JUPYTER_PATH'].split(':')]
 print('kernel', [os.path.exists(p) for p in kernels])
-print('left', [p for p in ['/etc/pip.conf', '/tmp/requirements.lock', '/wheels'] if os.path.exists(p)])
+print('left', [p for p in ['/etc/pip.conf', '/tmp/requirements.lock', '/tmp/arrange.py', '/wheels', '/opt/nbvet/env/site/bin'] if os.path.exists(p)])
 print('empty parts', [n for n in ['PATH', 'PYTHONPATH', 'JUPYTER_PATH', 'JUPYTER_CONFIG_PATH'] if '' in os.environ[n].split(':')])
 ";
 

@@ -8,6 +8,7 @@ pub mod bytecode;
 pub mod hostile;
 pub mod http;
 pub mod index;
+pub mod kernel;
 pub mod layer;
 pub mod layout;
 pub mod reason;

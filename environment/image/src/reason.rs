@@ -24,6 +24,7 @@ pub fn of_build(error: &assemble::Error, into: &str) -> Cause {
         Error::Registry(error) => of_registry(error, into),
         Error::Resolve(error) => of_resolution(error),
         Error::Index(error) => of_index(error),
+        Error::Kernel(error) => of_build(error, into),
         Error::NeedsBuild { .. } | Error::OtherPython { .. } => (Reason::DependencyConflict, false),
         Error::Wheel(_)
         | Error::Layer(_)

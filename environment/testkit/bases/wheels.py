@@ -10,6 +10,8 @@ import zipfile
 from pathlib import Path
 
 LOCKS = Path(__file__).parent / "locks"
+# nbvet's own lock of the kernel that images get.
+ADDED = Path(__file__).parent.parent.parent / "image/kernel/py311.txt"
 PYTHON = "3.11"
 # What Debian 12 can run; pip does not add the older ones by itself.
 GLIBC = ["2_36", "2_35", "2_34", "2_28", "2_27", "2_26", "2_24", "2_17", "2_12", "2_5"]
@@ -20,9 +22,13 @@ def platforms(machine: str = os.uname().machine) -> list:
     return [*tags, f"manylinux2014_{machine}", f"manylinux2010_{machine}", f"manylinux1_{machine}", f"linux_{machine}"]
 
 
+def file(lock: str) -> Path:
+    return ADDED if lock == "added" else LOCKS / f"{lock}.txt"
+
+
 def download(lock: str, cache: Path) -> Path:
     """The folder with exactly the wheels of a lock. The caller holds the cache's lock."""
-    text = (LOCKS / f"{lock}.txt").read_bytes()
+    text = file(lock).read_bytes()
     folder = cache / "wheels" / f"{lock}-{hashlib.sha256(text).hexdigest()[:16]}"
     if folder.is_dir():
         return folder
@@ -33,7 +39,7 @@ def download(lock: str, cache: Path) -> Path:
     subprocess.run(
         [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-input", "--no-deps"]
         + ["--require-hashes", "--only-binary=:all:", "--python-version", PYTHON, "--implementation", "cp", *where]
-        + ["--dest", str(half), "--requirement", str(LOCKS / f"{lock}.txt")],
+        + ["--dest", str(half), "--requirement", str(file(lock))],
         check=True,
         stdin=subprocess.DEVNULL,
         stdout=sys.stderr,

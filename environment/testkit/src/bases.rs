@@ -81,6 +81,8 @@ pub enum Lock {
     Old,
     /// The kernel of the base images that have one.
     Kernel,
+    /// The kernel that nbvet adds to images of Python 3.11, by nbvet's own lock.
+    Added,
 }
 
 impl Lock {
@@ -89,17 +91,24 @@ impl Lock {
             Self::Test => "test",
             Self::Old => "old",
             Self::Kernel => "kernel",
+            Self::Added => "added",
         }
     }
 
     /// The requirements file: every distribution pinned, with its digests.
     pub fn path(self) -> PathBuf {
+        if self == Self::Added {
+            return sources().join("../../image/kernel/py311.txt");
+        }
         sources().join("locks").join(format!("{}.txt", self.name()))
     }
 
     /// The unpinned list that it was made from.
     pub fn input(self) -> PathBuf {
-        self.path().with_extension("in")
+        match self {
+            Self::Added => self.path().with_file_name("kernel.in"),
+            _ => self.path().with_extension("in"),
+        }
     }
 
     /// A folder with its wheels and nothing else. Read-only by agreement: it is shared by all tests.

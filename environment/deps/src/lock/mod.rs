@@ -81,6 +81,18 @@ impl Lock {
         found.ok().map(|at| &self.packages[at])
     }
 
+    /// With what another lock holds besides; of two distributions with one name this lock's counts.
+    #[must_use]
+    pub fn with(&self, further: &Self) -> Self {
+        Self::new(further.packages.iter().chain(&self.packages).cloned())
+    }
+
+    /// What it holds, in one line: `six==1.17.0 tzdata==2024.2`.
+    pub fn pins(&self) -> String {
+        let pin = |package: &Package| format!("{}=={}", package.name, package.version);
+        self.packages.iter().map(pin).collect::<Vec<_>>().join(" ")
+    }
+
     /// What the lock's text hashes to.
     pub fn digest(&self) -> Digest {
         Digest::sha256(self.to_string().as_bytes())

@@ -1,6 +1,7 @@
 //! The configuration and the manifest of an image that is a base image with layers of wheels on it. The base's own
 //! settings stay; only what finds the wheels is added. The same inputs give the same bytes.
 
+use nbvet_deps::dockerfile::KERNEL_LABEL;
 use serde_json::{Map, Value, json};
 
 use crate::layer::Stored;
@@ -36,16 +37,20 @@ pub(super) struct Labels {
     pub(super) identity: String,
     /// The digest of the lock.
     pub(super) lock: String,
+    /// The packages of a kernel that was added: `ipykernel==7.4.0 …`.
+    pub(super) kernel: Option<String>,
 }
 
 impl Labels {
-    fn all(&self) -> [(&'static str, &str); 4] {
-        [
-            ("dev.nbvet.identity", &self.identity),
+    fn all(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let always = [
+            ("dev.nbvet.identity", &*self.identity),
             ("dev.nbvet.lock", &self.lock),
             ("org.opencontainers.image.base.digest", &self.base_digest),
             ("org.opencontainers.image.base.name", &self.base_name),
-        ]
+        ];
+        let kernel = self.kernel.as_deref().map(|kernel| (KERNEL_LABEL, kernel));
+        always.into_iter().chain(kernel)
     }
 }
 
@@ -70,6 +75,7 @@ pub(super) fn config(
     );
     prepend(env, "PYTHONPATH", layout::SITE, None);
     prepend(env, "JUPYTER_PATH", layout::JUPYTER, None);
+    prepend(env, "JUPYTER_CONFIG_PATH", layout::JUPYTER_CONFIG, None);
     let own = object(settings, "Labels")?;
     for (name, value) in labels.all() {
         own.insert(name.to_owned(), json!(value));
@@ -102,7 +108,6 @@ pub(super) fn manifest(
     let all: Vec<Value> = base_layers.iter().cloned().chain(further).collect();
     let annotations: Map<String, Value> = labels
         .all()
-        .into_iter()
         .map(|(name, value)| (name.to_owned(), json!(value)))
         .collect();
     bytes(&json!({
@@ -166,6 +171,7 @@ mod tests {
             base_digest: "sha256:bb".to_owned(),
             identity: "id".to_owned(),
             lock: "sha256:cc".to_owned(),
+            kernel: Some("ipykernel==7.4.0".to_owned()),
         }
     }
 
@@ -198,6 +204,7 @@ mod tests {
                 "PATH=/opt/nbvet/env/bin:/opt/conda/bin:/bin",
                 "PYTHONPATH=/opt/nbvet/env/site:/opt/lib",
                 "JUPYTER_PATH=/opt/nbvet/env/share/jupyter",
+                "JUPYTER_CONFIG_PATH=/opt/nbvet/env/etc/jupyter",
             ]
         );
     }
@@ -215,6 +222,7 @@ mod tests {
                     "PATH=/opt/nbvet/env/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
                     "PYTHONPATH=/opt/nbvet/env/site",
                     "JUPYTER_PATH=/opt/nbvet/env/share/jupyter",
+                    "JUPYTER_CONFIG_PATH=/opt/nbvet/env/etc/jupyter",
                 ],
                 "{base}"
             );
@@ -230,6 +238,7 @@ mod tests {
         assert_eq!(made["config"]["User"], "1001");
         assert_eq!(made["rootfs"]["diff_ids"], json!(["sha256:aa", "sha256:ee"]));
         assert_eq!(made["history"][0]["created_by"], "nbvet: six 1.17.0");
+        assert_eq!(made["config"]["Labels"]["dev.nbvet.kernel"], "ipykernel==7.4.0");
     }
 
     #[test]

@@ -53,6 +53,11 @@ pub enum Error {
     /// The base image's configuration is none.
     #[error(transparent)]
     Config(#[from] BadConfig),
+    /// The kernel that is added cannot be had.
+    #[error(
+        "no kernel can be added: {0}\nPackages of it are looked for where the others are. Leave it out with `--kernel none`, or lock an `ipykernel` that is there"
+    )]
+    Kernel(Box<Error>),
     /// Something must be built from source.
     #[error(
         "{} only source: assembling installs wheels and runs no code of packages. Pin a version that has a wheel for {target}, or build what `nbvet image plan --write-context FOLDER` writes",

@@ -1,21 +1,26 @@
-//! The layers of wheels: those that the repository keeps are taken, the others are made. Wheels of a layer are compiled
-//! one after another by one Python while other layers are packed and sent.
+//! The layers of wheels: those that the repository keeps are taken, the others are made. Wheels are compiled by a few Pythons
+//! side by side while other layers are packed and sent.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     fs,
+    num::NonZero,
     path::PathBuf,
-    sync::{Mutex, MutexGuard, PoisonError, mpsc},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
     thread,
 };
 
 use nbvet_deps::{Lock, target::Target};
 use serde::Serialize;
 
-use super::{Error, Order, Tools, launcher};
+use super::{Error, Order, Tools, interpreter};
 use crate::{
     base::Probe,
-    bytecode::{Bytecode, Compiler, Python},
+    bytecode::{Bytecode, Compiler, Compilers, Python},
     index::{Chosen, PackageIndex, Progress},
     layer::{
         self, Key, Layer, Made as MadeFile, Part, Stored,
@@ -27,6 +32,9 @@ use crate::{
 
 /// Layers that are asked for, packed or sent at a time.
 const JOBS: usize = 4;
+
+/// For so many bytes of wheels that are compiled one more Python is started: it takes as long as some 100 KiB.
+const PER_COMPILER: u64 = 1 << 20;
 
 /// Layers that are no wheels': that of [`top`].
 const OTHERS: usize = 1;
@@ -80,8 +88,14 @@ pub(super) struct MadeLayers {
     pub(super) warnings: Vec<String>,
 }
 
-/// Which layers chosen files become, from below, on a base with so many layers. Each has a size.
-pub fn groups(chosen: &[Chosen], base_layers: usize, python: Option<&Python>) -> Result<Vec<Group>, Error> {
+/// Which layers chosen files become, from below, on a base with so many layers. Each has a size. Those of `kernel` are named
+/// as what was added.
+pub fn groups(
+    chosen: &[Chosen],
+    kernel: Option<&Lock>,
+    base_layers: usize,
+    python: Option<&Python>,
+) -> Result<Vec<Group>, Error> {
     let member = |one: &Chosen| plan::Member {
         name: one.name.to_string(),
         sha256: one.sha256.hex().to_owned(),
@@ -91,16 +105,22 @@ pub fn groups(chosen: &[Chosen], base_layers: usize, python: Option<&Python>) ->
     let planned = plan::plan(&members, base_layers, OTHERS, python.is_some())?;
     let group = |layer: plan::Planned| Group {
         key: layer.key(&members, python),
-        what: what(chosen, &layer.holds),
+        what: what(chosen, kernel, &layer.holds),
         holds: layer.holds,
     };
     Ok(planned.into_iter().map(group).collect())
 }
 
-fn what(chosen: &[Chosen], holds: &[Holding]) -> String {
+fn what(chosen: &[Chosen], kernel: Option<&Lock>, holds: &[Holding]) -> String {
     let name = |holding: &Holding| {
         let one = &chosen[holding.wheel];
-        let part = if holding.files { "" } else { " (byte-code)" };
+        let is_added = kernel.is_some_and(|kernel| kernel.get(&one.name).is_some());
+        let part = match (is_added, holding.files) {
+            (false, true) => "",
+            (false, false) => " (byte-code)",
+            (true, true) => " (kernel)",
+            (true, false) => " (kernel, byte-code)",
+        };
         format!("{} {}{part}", one.name, one.version)
     };
     match holds {
@@ -113,8 +133,21 @@ fn what(chosen: &[Chosen], holds: &[Holding]) -> String {
     }
 }
 
-/// The file of each package of an order's lock, with its size. A size that no index tells is that of the file.
+/// The file of each package of an order, with its size. A size that no index tells is that of the file.
 pub fn choose(
+    order: &Order<'_>,
+    index: &PackageIndex,
+    doing: &(dyn Fn(Doing<'_>) + Sync),
+) -> Result<Vec<Chosen>, Error> {
+    let mut chosen = chosen(order.lock, order.target, index, doing)?;
+    if let Some(kernel) = order.kernel.lock() {
+        let further = self::chosen(kernel, order.target, index, doing);
+        chosen.extend(further.map_err(|error| Error::Kernel(Box::new(error)))?);
+    }
+    Ok(chosen)
+}
+
+fn chosen(
     lock: &Lock,
     target: &Target,
     index: &PackageIndex,
@@ -143,11 +176,12 @@ pub(super) fn ensure(
     order: &Order<'_>,
     base_layers: usize,
     tools: &Tools<'_>,
-    compiler: Option<&mut Compiler>,
+    compilers: Option<&Compilers>,
 ) -> Result<MadeLayers, Error> {
     (tools.doing)(Doing::Choosing);
-    let chosen = choose(order.lock, order.target, tools.index, tools.doing)?;
-    let groups = groups(&chosen, base_layers, compiler.as_deref().map(Compiler::python))?;
+    let chosen = choose(order, tools.index, tools.doing)?;
+    let python = compilers.map(Compilers::python);
+    let groups = groups(&chosen, order.kernel.lock(), base_layers, python)?;
     let found = crate::index::parallel::each(&groups, 2 * JOBS, |group| tools.shelf.layer(&group.key))?;
     let new: Vec<&Group> = groups
         .iter()
@@ -158,7 +192,7 @@ pub(super) fn ensure(
         known: groups.len() - new.len(),
         new: new.len(),
     });
-    let mut made = make(&new, &chosen, order, tools, compiler)?;
+    let mut made = make(&new, &chosen, order, tools, compilers)?;
     let mut warnings = Vec::new();
     let layers = groups.iter().zip(found).map(|(group, found)| {
         let known = found.is_some();
@@ -203,17 +237,36 @@ struct Parts<'g> {
 
 type MadeLayer = (Stored, Vec<String>);
 
+/// What layers are made with and from.
+struct Making<'m> {
+    chosen: &'m [Chosen],
+    /// By their place among the chosen ones.
+    files: BTreeMap<usize, PathBuf>,
+    order: &'m Order<'m>,
+    tools: &'m Tools<'m>,
+    compilers: Option<&'m Compilers>,
+    failed: Mutex<Option<Error>>,
+}
+
 /// Makes layers, and gives them in the order of the groups.
 fn make(
     groups: &[&Group],
     chosen: &[Chosen],
     order: &Order<'_>,
     tools: &Tools<'_>,
-    mut compiler: Option<&mut Compiler>,
+    compilers: Option<&Compilers>,
 ) -> Result<Vec<MadeLayer>, Error> {
+    let making = Making {
+        chosen,
+        files: fetch(groups, chosen, tools)?,
+        order,
+        tools,
+        compilers,
+        failed: Mutex::new(None),
+    };
     let done: Mutex<Vec<Option<MadeLayer>>> = Mutex::new(vec![None; groups.len()]);
-    let failed: Mutex<Option<Error>> = Mutex::new(None);
-    let files = fetch(groups, chosen, tools)?;
+    let units = units(groups);
+    let taken = AtomicUsize::new(0);
     let (sender, receiver) = mpsc::sync_channel::<Parts<'_>>(1);
     let receiver = Mutex::new(receiver);
     thread::scope(|scope| {
@@ -223,34 +276,19 @@ fn make(
                     let position = parts.position;
                     match pack(parts, tools) {
                         Ok(made) => locked(&done)[position] = Some(made),
-                        Err(error) => drop(locked(&failed).get_or_insert(error)),
+                        Err(error) => making.fail(error),
                     }
                 }
             });
         }
-        for (position, group) in groups.iter().enumerate() {
-            if locked(&failed).is_some() {
-                break;
-            }
-            (tools.doing)(Doing::Making(&group.what));
-            let parts = open(
-                (position, group),
-                (chosen, &files),
-                order,
-                tools,
-                compiler.as_deref_mut(),
-            );
-            match parts {
-                Ok(parts) => {
-                    // Nobody receives any more only where all have failed.
-                    let _ = sender.send(parts);
-                }
-                Err(error) => drop(locked(&failed).get_or_insert(error)),
-            }
+        for _ in 0..making.openers(groups) {
+            let sender = sender.clone();
+            let (making, units, taken) = (&making, &units, &taken);
+            scope.spawn(move || making.open_all(units, taken, &sender));
         }
         drop(sender);
     });
-    match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+    match making.failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
         Some(error) => Err(error),
         None => Ok(done
             .into_inner()
@@ -258,6 +296,125 @@ fn make(
             .into_iter()
             .flatten()
             .collect()),
+    }
+}
+
+/// Layers that are opened in one go: the byte-code of a huge wheel lies right above its files.
+fn units<'g>(groups: &[&'g Group]) -> Vec<Vec<(usize, &'g Group)>> {
+    let mut units: Vec<Vec<(usize, &Group)>> = Vec::new();
+    for (position, group) in groups.iter().enumerate() {
+        let of = |group: &Group| match group.holds[..] {
+            [holding] => Some(holding.wheel),
+            _ => None,
+        };
+        let last = units.last_mut().filter(|unit| {
+            let before = unit.last().and_then(|(_, before)| of(before));
+            before.is_some() && before == of(group)
+        });
+        match last {
+            Some(unit) => unit.push((position, group)),
+            None => units.push(vec![(position, group)]),
+        }
+    }
+    units
+}
+
+impl Making<'_> {
+    fn fail(&self, error: Error) {
+        locked(&self.failed).get_or_insert(error);
+    }
+
+    /// How many open and compile side by side.
+    fn openers(&self, groups: &[&Group]) -> usize {
+        let cores = thread::available_parallelism().map_or(1, NonZero::get);
+        let compiled = groups.iter().flat_map(|group| &group.holds);
+        let compiled = compiled.filter(|holding| self.compilers.is_some() && holding.bytecode);
+        let bytes: u64 = compiled
+            .filter_map(|holding| self.chosen[holding.wheel].size)
+            .sum();
+        usize::try_from(bytes / PER_COMPILER)
+            .unwrap_or(cores)
+            .clamp(1, cores)
+    }
+
+    /// Opens one unit after another, as long as there are some, with a Python of its own.
+    fn open_all<'g>(
+        &self,
+        units: &[Vec<(usize, &'g Group)>],
+        taken: &AtomicUsize,
+        sender: &mpsc::SyncSender<Parts<'g>>,
+    ) {
+        let mut compiler = None;
+        while let Some(unit) = units.get(taken.fetch_add(1, Ordering::Relaxed)) {
+            if locked(&self.failed).is_some() {
+                break;
+            }
+            match self.open(unit, &mut compiler) {
+                // Nobody receives any more only where all have failed.
+                Ok(parts) => parts.into_iter().for_each(|parts| drop(sender.send(parts))),
+                Err(error) => self.fail(error),
+            }
+        }
+    }
+
+    /// Looks through the wheels of some layers and compiles them.
+    fn open<'g>(
+        &self,
+        unit: &[(usize, &'g Group)],
+        compiler: &mut Option<Compiler>,
+    ) -> Result<Vec<Parts<'g>>, Error> {
+        let mut open: BTreeMap<usize, Wheel> = BTreeMap::new();
+        let mut all = Vec::new();
+        for &(position, group) in unit {
+            (self.tools.doing)(Doing::Making(&group.what));
+            let mut parts = Parts {
+                position,
+                group,
+                wheels: Vec::new(),
+                bytecode: Vec::new(),
+            };
+            for holding in &group.holds {
+                let wheel = match open.entry(holding.wheel) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(new) => new.insert(self.wheel(holding.wheel)?),
+                };
+                if holding.bytecode {
+                    parts.bytecode.extend(self.compile(wheel, compiler)?);
+                }
+            }
+            all.push(parts);
+        }
+        for parts in &mut all {
+            let files = parts.group.holds.iter().filter(|holding| holding.files);
+            parts.wheels = files.filter_map(|holding| open.remove(&holding.wheel)).collect();
+        }
+        Ok(all)
+    }
+
+    fn wheel(&self, wheel: usize) -> Result<Wheel, Error> {
+        let minor = self.order.target.minor();
+        let is_stdlib = |module: &str| nbvet_deps::inference::is_standard(module, minor);
+        let (file, one) = (&self.files[&wheel], &self.chosen[wheel]);
+        let sha256 = Some(one.sha256.hex());
+        Ok(Wheel::open(
+            file,
+            &one.filename,
+            sha256,
+            &is_stdlib,
+            &Limits::default(),
+        )?)
+    }
+
+    /// By the compiler of this thread, which is started for the first wheel.
+    fn compile(&self, wheel: &mut Wheel, compiler: &mut Option<Compiler>) -> Result<Option<Bytecode>, Error> {
+        let Some(compilers) = self.compilers else {
+            return Ok(None);
+        };
+        let compiler = match compiler {
+            Some(compiler) => compiler,
+            None => compiler.insert(compilers.start()?),
+        };
+        Ok(Some(compiler.compile(wheel, self.tools.scratch)?))
     }
 }
 
@@ -281,37 +438,6 @@ fn fetch(groups: &[&Group], chosen: &[Chosen], tools: &Tools<'_>) -> Result<BTre
     let told = |progress: Progress<'_>| (tools.doing)(Doing::File(progress));
     let files = tools.index.fetch(&wanted, &told)?;
     Ok(positions.into_iter().zip(files).collect())
-}
-
-/// Looks through the wheels of a layer and compiles them.
-fn open<'g>(
-    (position, group): (usize, &'g Group),
-    (chosen, files): (&[Chosen], &BTreeMap<usize, PathBuf>),
-    order: &Order<'_>,
-    tools: &Tools<'_>,
-    mut compiler: Option<&mut Compiler>,
-) -> Result<Parts<'g>, Error> {
-    let minor = order.target.minor();
-    let is_stdlib = |module: &str| nbvet_deps::inference::is_standard(module, minor);
-    let mut wheels = Vec::new();
-    let mut bytecode = Vec::new();
-    for holding in &group.holds {
-        let (file, one) = (&files[&holding.wheel], &chosen[holding.wheel]);
-        let sha256 = Some(one.sha256.hex());
-        let mut wheel = Wheel::open(file, &one.filename, sha256, &is_stdlib, &Limits::default())?;
-        if let Some(compiler) = compiler.as_deref_mut().filter(|_| holding.bytecode) {
-            bytecode.push(compiler.compile(&mut wheel, tools.scratch)?);
-        }
-        if holding.files {
-            wheels.push(wheel);
-        }
-    }
-    Ok(Parts {
-        position,
-        group,
-        wheels,
-        bytecode,
-    })
 }
 
 /// Packs a layer and keeps it.
@@ -351,7 +477,7 @@ pub(super) fn top(probe: &Probe, tools: &Tools<'_>) -> Result<(Stored, Told), Er
     let made = [MadeFile {
         path: path.trim_start_matches('/').to_owned(),
         executable: true,
-        bytes: launcher(probe)?.into_bytes(),
+        bytes: interpreter(probe)?.launcher().into_bytes(),
     }];
     let layer: Layer = layer::build(&mut [Part::Files(&made)], tools.scratch)?;
     tools.shelf.keep_blob(&layer)?;

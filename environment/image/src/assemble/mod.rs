@@ -28,16 +28,17 @@ pub use self::{
 };
 use crate::{
     base::Probe,
-    bytecode::{Compiler, Python},
+    bytecode::{Compilers, Python},
     index::PackageIndex,
+    kernel::Kernel,
     layer::{Content, Key, Stored},
-    layout,
+    layout::Interpreter,
     registry::{Descriptor, Platform, Registries},
 };
 use config::{CONFIG_TYPE, Labels, MANIFEST_TYPE};
 
 /// When the plan of layers or the configuration comes to be another one for the same input, so must this.
-const VERSION: &str = "1";
+const VERSION: &str = "2";
 
 /// What an image is to be made of.
 #[derive(Debug)]
@@ -50,6 +51,8 @@ pub struct Order<'o> {
     pub platform: &'o Platform,
     /// What is installed.
     pub lock: &'o Lock,
+    /// Its kernel.
+    pub kernel: &'o Kernel,
     /// Its Python and platform.
     pub target: &'o Target,
 }
@@ -80,6 +83,8 @@ pub struct Built {
     pub identity: Identity,
     /// It was there already; nothing was built.
     pub reused: bool,
+    /// Its kernel for Jupyter.
+    pub kernel: Kernel,
     /// What was laid on the base, from below; empty where it was there already.
     pub layers: Vec<Told>,
     /// Packages of the base in whose place others are imported now.
@@ -99,6 +104,14 @@ pub struct Shadowed {
     pub image: String,
 }
 
+impl Order<'_> {
+    /// All that is installed, the kernel too where one is added.
+    pub fn installed(&self) -> Lock {
+        let kernel = self.kernel.lock();
+        kernel.map_or_else(|| self.lock.clone(), |kernel| self.lock.with(kernel))
+    }
+}
+
 /// The identity of what an order asks for, known before anything is built.
 pub fn identity(order: &Order<'_>, python: Option<&Python>) -> Identity {
     let layers = Key::of(&[Content {
@@ -110,6 +123,7 @@ pub fn identity(order: &Order<'_>, python: Option<&Python>) -> Identity {
         builder: format!("assemble {VERSION} {}", layers.tag()),
         base: order.known.digest.clone(),
         lock: Some(order.lock.digest()),
+        kernel: order.kernel.lock().map(Lock::digest),
         dockerfile: None,
         target: None,
         arch: order.target.platform().arch,
@@ -126,20 +140,21 @@ pub fn existing(order: &Order<'_>, shelf: &Shelf, identity: &Identity) -> Result
         digest: found.digest.to_string(),
         identity: identity.clone(),
         reused: true,
+        kernel: order.kernel.clone(),
         layers: Vec::new(),
-        shadowed: shadowed(&order.known.probe, order.lock),
+        shadowed: shadowed(&order.known.probe, &order.installed()),
         warnings: Vec::new(),
     }))
 }
 
 /// Builds what is not there yet, and puts the image into the repository under the tag of its identity.
-pub fn build(order: &Order<'_>, tools: &Tools<'_>, compiler: Option<&mut Compiler>) -> Result<Built, Error> {
-    if let Some(compiler) = &compiler {
-        check_python(compiler.python(), order.target)?;
+pub fn build(order: &Order<'_>, tools: &Tools<'_>, compilers: Option<&Compilers>) -> Result<Built, Error> {
+    if let Some(compilers) = compilers {
+        check_python(compilers.python(), order.target)?;
     }
-    let identity = identity(order, compiler.as_deref().map(Compiler::python));
+    let identity = identity(order, compilers.map(Compilers::python));
     let base = Base::open(tools.registries, order.base, &order.known.digest, order.platform)?;
-    let mut made = layers::ensure(order, base.resolved.manifest.layers.len(), tools, compiler)?;
+    let mut made = layers::ensure(order, base.resolved.manifest.layers.len(), tools, compilers)?;
     made.layers.push(layers::top(&order.known.probe, tools)?);
     let digest = put_together(order, tools, &identity, &base, &made.layers)?;
     Ok(Built {
@@ -147,8 +162,9 @@ pub fn build(order: &Order<'_>, tools: &Tools<'_>, compiler: Option<&mut Compile
         digest: digest.to_string(),
         identity,
         reused: false,
+        kernel: order.kernel.clone(),
         layers: made.layers.into_iter().map(|(_, told)| told).collect(),
-        shadowed: shadowed(&order.known.probe, order.lock),
+        shadowed: shadowed(&order.known.probe, &order.installed()),
         warnings: made.warnings,
     })
 }
@@ -171,6 +187,7 @@ fn put_together(
         base_digest: order.known.digest.to_string(),
         identity: identity.to_string(),
         lock: order.lock.digest().to_string(),
+        kernel: order.kernel.lock().map(Lock::pins),
     };
     let layers: Vec<(Stored, String)> = layers
         .iter()
@@ -224,10 +241,10 @@ pub fn shadowed(probe: &Probe, lock: &Lock) -> Vec<Shadowed> {
         .collect()
 }
 
-/// What starts the base's Python, for [`layout::PYTHON`].
-fn launcher(probe: &Probe) -> Result<String, Error> {
+/// The base's Python, as scripts name it.
+pub fn interpreter(probe: &Probe) -> Result<Interpreter, Error> {
     let path = probe.python().map_or("", |python| python.path.as_str());
-    layout::launcher(path).ok_or_else(|| Error::OddInterpreter {
+    Interpreter::new(path).ok_or_else(|| Error::OddInterpreter {
         path: path.to_owned(),
     })
 }

@@ -23,6 +23,17 @@ use answers::{Answer, Process};
 pub const SCRIPT: &str = include_str!("compile.py");
 /// What a Python is started with.
 pub const ARGUMENTS: [&str; 5] = ["-I", "-S", "-B", "-c", SCRIPT];
+/// What a Python is started with that is only asked which one it is.
+pub const QUESTION: [&str; 5] = ["-I", "-S", "-B", "-c", include_str!("question.py")];
+/// The byte-code of final releases, by their minor version: it stays the same for all patches of one.
+const MAGIC: &[(usize, &str)] = &[
+    (8, "550d0d0a"),
+    (9, "610d0d0a"),
+    (10, "6f0d0d0a"),
+    (11, "a70d0d0a"),
+    (12, "cb0d0d0a"),
+    (13, "f30d0d0a"),
+];
 /// A file that is larger is left as it is.
 const MAX_SOURCE: u64 = 8 << 20;
 
@@ -67,6 +78,16 @@ pub enum Error {
     /// It answers something else than byte-code.
     #[error("the Python of the image does not answer as nbvet's program does: {0}")]
     Answer(String),
+    /// It is not the one that was expected.
+    #[error(
+        "the Python that compiles says that it is {found}, and {expected} was expected; take the base's own (`--bytecode base`), or `--bytecode off`"
+    )]
+    Another {
+        /// By its version.
+        expected: String,
+        /// By itself.
+        found: String,
+    },
     /// A wheel is not what it must be.
     #[error(transparent)]
     Refused(#[from] Refused),
@@ -91,6 +112,13 @@ fn said(stderr: &str) -> String {
 #[derive(Debug)]
 pub struct Compiler {
     process: Process,
+    python: Python,
+    limit: Duration,
+}
+
+/// Starts compilers of one Python, when there is something to compile: it is known which Python that is before.
+pub struct Compilers {
+    command: Box<dyn Fn() -> Command + Send + Sync>,
     python: Python,
     limit: Duration,
 }
@@ -123,7 +151,7 @@ impl Compiler {
     pub fn start(command: Command, limit: Duration) -> Result<Self, Error> {
         let mut process = Process::start(command)?;
         let line = process.line(Instant::now() + limit, limit)?;
-        let python = python(&line).ok_or_else(|| Error::Answer(format!("`{}`", shown(&line))))?;
+        let python = read(&line)?;
         Ok(Self {
             process,
             python,
@@ -198,6 +226,61 @@ impl Compiler {
     }
 }
 
+impl Compilers {
+    /// Of this Python, each started as by [`Compiler::start`].
+    pub fn new(
+        python: Python,
+        command: impl Fn() -> Command + Send + Sync + 'static,
+        limit: Duration,
+    ) -> Self {
+        Self {
+            command: Box::new(command),
+            python,
+            limit,
+        }
+    }
+
+    /// Which Python it is.
+    pub const fn python(&self) -> &Python {
+        &self.python
+    }
+
+    /// One more. It must be the Python that was expected: layers are named by it.
+    pub fn start(&self) -> Result<Compiler, Error> {
+        let compiler = Compiler::start((self.command)(), self.limit)?;
+        if compiler.python == self.python {
+            return Ok(compiler);
+        }
+        let named = |python: &Python| format!("{} (byte-code {})", python.version, python.magic);
+        Err(Error::Another {
+            expected: named(&self.python),
+            found: named(&compiler.python),
+        })
+    }
+}
+
+impl Python {
+    /// Asks the Python that `command` runs with [`QUESTION`] which one it is: far quicker than a compiler starts.
+    pub fn ask(command: Command, limit: Duration) -> Result<Self, Error> {
+        let mut process = Process::start(command)?;
+        let line = process.line(Instant::now() + limit, limit)?;
+        read(&line)
+    }
+
+    /// What a final release of CPython is by its version: `3.11.2`. `None`: its byte-code is not known here.
+    pub fn of_release(version: &str) -> Option<Self> {
+        let minor: usize = version.strip_prefix("3.")?.split('.').next()?.parse().ok()?;
+        let is_final = version.split('.').count() == 3
+            && version.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+        let (_, magic) = MAGIC.iter().find(|(of, _)| *of == minor).filter(|_| is_final)?;
+        Some(Self {
+            tag: format!("cpython-3{minor}"),
+            magic: (*magic).to_owned(),
+            version: format!("cpython-{version}"),
+        })
+    }
+}
+
 impl Bytecode {
     /// Where it is kept.
     pub fn path(&self) -> &Path {
@@ -214,6 +297,10 @@ impl Bytecode {
         }
         Ok(())
     }
+}
+
+fn read(line: &str) -> Result<Python, Error> {
+    python(line).ok_or_else(|| Error::Answer(format!("`{}`", shown(line))))
 }
 
 /// The line with which the program begins.

@@ -10,7 +10,7 @@ use std::{
 
 use expect_test::{Expect, expect};
 use nbvet_image::{
-    bytecode::{ARGUMENTS, Bytecode, Compiler, Error},
+    bytecode::{ARGUMENTS, Bytecode, Compiler, Compilers, Error, Python, QUESTION},
     layer::{self, Layer, Part, Stored},
     wheel::Wheel,
 };
@@ -200,6 +200,47 @@ for name in ["six", "attr", "jupyter_core.paths", "greenlet", "markupsafe"]:
             .count()
     };
     assert!(loaded(".pyc") > 10 && loaded(".py") == 0, "{trace}");
+}
+
+#[test]
+fn which_python_it_is_is_known_before_it_compiles() {
+    for python in pythons() {
+        let asked = |words: &[&str]| {
+            let mut command = Command::new(&python);
+            command.args(words);
+            command
+        };
+        let compiler = Compiler::start(asked(&ARGUMENTS), LIMIT).unwrap();
+        let told = Python::ask(asked(&QUESTION), LIMIT).unwrap();
+        assert_eq!(&told, compiler.python());
+        let version = told.version.strip_prefix("cpython-").unwrap();
+        if let Some(known) = Python::of_release(version) {
+            assert_eq!(known, told);
+        }
+    }
+    for odd in ["3.11", "3.11.0rc1", "3.99.1", "2.7.18", "3.11.2+local", ""] {
+        assert_eq!(Python::of_release(odd), None, "{odd}");
+    }
+    assert_eq!(Python::of_release("3.11.2").unwrap().magic, "a70d0d0a");
+}
+
+#[test]
+fn a_python_that_is_another_than_was_expected_compiles_nothing() {
+    let mut expected = Python::ask(
+        {
+            let mut command = Command::new(python());
+            command.args(QUESTION);
+            command
+        },
+        LIMIT,
+    )
+    .unwrap();
+    let right = Compilers::new(expected.clone(), || command(&python()), LIMIT);
+    assert_eq!(right.start().unwrap().python(), &expected);
+    expected.version = "cpython-3.11.99".to_owned();
+    let wrong = Compilers::new(expected, || command(&python()), LIMIT);
+    let told = wrong.start().unwrap_err().to_string();
+    assert!(told.contains("and cpython-3.11.99 (byte-code "), "{told}");
 }
 
 #[test]

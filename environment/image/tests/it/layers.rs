@@ -5,7 +5,7 @@ use std::{fmt::Write as _, fs, io::Read};
 use expect_test::expect;
 use nbvet_image::{
     layer::{self, Layer, Part},
-    layout,
+    layout::{self, Interpreter},
     wheel::Wheel,
 };
 use tempfile::TempDir;
@@ -226,7 +226,7 @@ fn programs_start_by_the_launcher() {
         .output()
         .unwrap();
     let python = String::from_utf8(python.stdout).unwrap();
-    let launcher = write("python", &layout::launcher(&python).unwrap());
+    let launcher = write("python", &Interpreter::new(&python).unwrap().launcher());
     let layer = build(&mut [full().open().unwrap()]);
     let program = text_of(&layer, "bin/demo-script").replace(layout::PYTHON, launcher.to_str().unwrap());
     let program = write(
@@ -242,8 +242,8 @@ fn programs_start_by_the_launcher() {
         "['a b', '$c']\n",
         "{output:?}"
     );
-    assert_eq!(layout::launcher("python3"), None);
-    assert_eq!(layout::launcher("/bin/python3; rm -rf /"), None);
+    assert_eq!(Interpreter::new("python3"), None);
+    assert_eq!(Interpreter::new("/bin/python3; rm -rf /"), None);
 }
 
 /// What is kept of a layer beside it in a registry is read back, and nothing else is.
