@@ -160,7 +160,7 @@ pub struct BuildCache {
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     pub kind: Option<CacheType>,
     /// How long a resolution of unpinned requirements is used again, in Go's form. Unset: 168h.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "crate::number::duration")]
     pub ttl: Option<String>,
 }

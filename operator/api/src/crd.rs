@@ -2,7 +2,15 @@
 //! field is; this says what holds of all fields: bounds, integers that can be read back, short descriptions.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::CustomResourceExt;
+use kube::{
+    CustomResourceExt,
+    core::schema::{OptionalEnum, OptionalIntOrString, StructuralSchemaRewriter},
+};
+use schemars::{
+    Schema,
+    generate::SchemaSettings,
+    transform::{AddNullable, RecursiveTransform},
+};
 use serde_json::{Map, Value, json};
 
 use crate::NotebookValidationJob;
@@ -17,20 +25,42 @@ const MOST_INTEGER: i64 = (1 << 53) - 1;
 const LONG_DESCRIPTION: usize = 240;
 
 /// The definition of the kind.
-///
-/// # Panics
-/// Where the types give no schema: a fault of this crate, held by its tests.
 pub fn definition() -> CustomResourceDefinition {
     let mut crd = NotebookValidationJob::crd();
     for version in &mut crd.spec.versions {
         if let Some(validation) = &mut version.schema {
-            let schema = validation.open_api_v3_schema.take();
-            let mut schema = serde_json::to_value(schema).unwrap_or_default();
+            let mut schema = of_types();
             finish(&mut schema, Part::Whole);
             validation.open_api_v3_schema = serde_json::from_value(schema).ok();
         }
     }
     crd
+}
+
+/// The schema as kube derives it, but for what a field says of itself: kube puts what the enum says of itself in its place.
+fn of_types() -> Value {
+    let own_words = RecursiveTransform(|schema: &mut Schema| {
+        let has_words = schema.get("description").is_some();
+        let choices = schema.get_mut("anyOf").and_then(Value::as_array_mut);
+        if let Some([one, _]) = choices.filter(|_| has_words).map(Vec::as_mut_slice) {
+            one.as_object_mut()
+                .and_then(|one| one.shift_remove("description"));
+        }
+    });
+    let settings = SchemaSettings::openapi3().with(|settings| {
+        settings.inline_subschemas = true;
+        settings.meta_schema = None;
+    });
+    let generator = settings
+        .with_transform(AddNullable::default())
+        .with_transform(own_words)
+        .with_transform(StructuralSchemaRewriter)
+        .with_transform(OptionalEnum)
+        .with_transform(OptionalIntOrString)
+        .into_generator();
+    generator
+        .into_root_schema_for::<NotebookValidationJob>()
+        .to_value()
 }
 
 /// The schema alone, as JSON.

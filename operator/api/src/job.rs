@@ -111,15 +111,15 @@ pub struct NotebookValidationJobSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_policy: Option<RetryPolicy>,
     /// Most time for the build, in Go's form: `1h30m`. Unset: `podConfig.buildConfig.timeout`, else 45m.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "crate::number::duration")]
     pub build_timeout: Option<String>,
     /// Most time for running the notebook, from its start in its pod, in Go's form. Unset: `timeout`, else 30m.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "crate::number::duration")]
     pub validation_timeout: Option<String>,
     /// Most time for the whole run, waiting included, in Go's form. Unset: no limit.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "crate::number::duration")]
     pub total_timeout: Option<String>,
     /// Most time for running the notebook, where `validationTimeout` is unset: the older name.

@@ -83,7 +83,7 @@ pub struct PredictionValidation {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expected_output: Option<String>,
     /// How far numbers may be apart: a decimal in quotes, or a whole number.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "crate::number::positive_decimal")]
     pub tolerance: Option<crate::number::Quoted>,
 }

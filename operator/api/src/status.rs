@@ -81,7 +81,7 @@ pub struct NotebookValidationJobStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub comparison_result: Option<ComparisonSummary>,
     /// What another controller wrote here; kept as it is.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "crate::number::any_members")]
     pub model_validation_result: Option<Value>,
     /// Where the whole report is.

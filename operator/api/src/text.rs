@@ -102,8 +102,9 @@ pub fn cut_front(text: &str, most: usize) -> String {
 
 /// In one line, for messages: line ends and tabs become blanks.
 pub fn one_line(text: &str, most: usize) -> String {
-    let words: Vec<&str> = text.split_whitespace().collect();
-    cut(&clean(&words.join(" ")), most)
+    let clean = clean(text);
+    let words: Vec<&str> = clean.split_whitespace().collect();
+    cut(&words.join(" "), most)
 }
 
 #[cfg(test)]
@@ -149,5 +150,6 @@ mod tests {
     #[test]
     fn a_message_is_one_line() {
         assert_eq!(one_line("  a\n\tb \u{1b}[1mc\u{1b}[0m\r\n", 100), "a b c");
+        assert_eq!(one_line("a \u{1b}]0;a title without end\nb", 100), "a b");
     }
 }

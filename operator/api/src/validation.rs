@@ -100,15 +100,15 @@ pub struct ExpectedOutput {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shape: Option<String>,
     /// No number in it is smaller: a whole number, or a decimal in quotes.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "crate::number::decimal")]
     pub min_value: Option<Quoted>,
     /// No number in it is larger: a whole number, or a decimal in quotes.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "crate::number::decimal")]
     pub max_value: Option<Quoted>,
     /// Both bounds at once: the smaller one, then the larger one.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "crate::number::range")]
     pub range: Option<Vec<Quoted>>,
     /// `true`: it has at least one row, item or character.
@@ -148,7 +148,7 @@ pub struct ExpectedOutput {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expression: Option<String>,
     /// How far numbers of `equals` and `contains` may be off, absolutely and as a share of numbers over 1.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "crate::number::positive_decimal")]
     pub tolerance: Option<Quoted>,
 }
@@ -166,7 +166,7 @@ pub struct ComparisonConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub strategy: Option<ComparisonStrategy>,
     /// Numbers may be apart by this share of the expected one: a decimal in quotes. Unset: `"0.0001"`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "crate::number::positive_decimal")]
     pub floating_point_tolerance: Option<Quoted>,
     /// `true`: all dates and times may differ; `false`: none. Unset: those of the run's own day.

@@ -12,7 +12,7 @@ struct Generated {
     test: &'static str,
 }
 
-const GENERATED: [Generated; 2] = [
+const GENERATED: [Generated; 3] = [
     Generated {
         what: "the report's JSON Schema",
         package: "nbvet-report",
@@ -22,6 +22,11 @@ const GENERATED: [Generated; 2] = [
         what: "the reference of the rules",
         package: "nbvet-rules",
         test: "reference",
+    },
+    Generated {
+        what: "the custom resource's definition and reference",
+        package: "nbvet-operator-api",
+        test: "it",
     },
 ];
 

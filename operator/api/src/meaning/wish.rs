@@ -188,6 +188,7 @@ fn canonical(json: &Value, text: &mut String) {
 
 #[cfg(test)]
 mod tests {
+    use expect_test::{Expect, expect};
     use serde_json::json;
 
     use super::*;
@@ -343,5 +344,40 @@ mod tests {
         for (index, one) in wishes.iter().enumerate() {
             assert!(!wishes[..index].contains(one));
         }
+    }
+
+    /// Objects in clusters carry these digests: whoever has to change one makes every finished job run again.
+    #[test]
+    fn s5_the_digest_of_a_wish_never_changes() {
+        let check = |changes: &[(&str, Value)], digest: Expect| digest.assert_eq(&of(changes));
+        check(
+            &[],
+            expect!["sha256:5c3960f96b3b72706c1c4bf8a543c5c780b5fce18b76c58b8e2458f9ea8ea46b"],
+        );
+        check(
+            &[
+                ("podConfig.buildConfig", json!(null)),
+                ("goldenNotebook", json!(null)),
+                ("parameters", json!({"alpha": 0.5, "text": "ünïcode\n"})),
+                ("validationConfig.strictMode", json!(true)),
+                (
+                    "validationConfig.expectedOutputs.0.equals",
+                    json!({"a": [1, 2.5, null]}),
+                ),
+            ],
+            expect!["sha256:26fe4e8f6b15bfba71a21cebb79aba76572ac455be949e89a6280b6bbb937710"],
+        );
+        check(
+            &[
+                ("podConfig.buildConfig.strategy", json!("tekton")),
+                (
+                    "podConfig.buildConfig.cache",
+                    json!({"type": "workspace", "ttl": "24h"}),
+                ),
+                ("podConfig.credentials", json!(["s3"])),
+                ("podConfig.resources", json!({"limits": {"memory": "1Gi"}})),
+            ],
+            expect!["sha256:a698a0307bff5584eca4f348649a5ef2e62e906fa763221e5ec4805db2d84c7e"],
+        );
     }
 }

@@ -258,16 +258,34 @@ fn decisions_have_no_client_and_nothing_asynchronous_in_their_tree() {
         "chrono",
         "nbvet-controller",
     ];
-    let tree = alone("nbvet-operator-decide");
-    assert!(
-        tree.iter().any(|name| name == "k8s-openapi"),
-        "the tree is there: {tree:?}"
-    );
-    let reached: Vec<_> = tree
-        .iter()
-        .filter(|name| clients.iter().any(|client| name.starts_with(client)))
+    for decides in ["nbvet-operator-api", "nbvet-operator-decide"] {
+        let tree = alone(decides);
+        assert!(
+            tree.iter().any(|name| name == "k8s-openapi"),
+            "the tree is there: {tree:?}"
+        );
+        let reached: Vec<_> = tree
+            .iter()
+            .filter(|name| clients.iter().any(|client| name.starts_with(client)))
+            .collect();
+        assert!(reached.is_empty(), "{decides}: {reached:?}");
+    }
+}
+
+#[test]
+fn the_operator_judges_nothing_and_makes_no_images() {
+    let metadata = metadata();
+    let of_operator: Vec<_> = members(&metadata)
+        .into_iter()
+        .filter(|(_, package)| {
+            let path = package.manifest_path.as_str();
+            path.contains("/operator/") && !path.contains("/operator/kubectl/")
+        })
+        .map(|(name, _)| name)
         .collect();
-    assert!(reached.is_empty(), "{reached:?}");
+    assert!(of_operator.contains(&"nbvet-operator-api"), "{of_operator:?}");
+    let judging = ["nbvet-engine", "nbvet-rules", "nbvet-deps", "nbvet-image"];
+    check_unreachable(&of_operator, &judging);
 }
 
 #[test]
