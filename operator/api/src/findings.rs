@@ -251,8 +251,8 @@ mod tests {
             "diagnostics": [],
             "end": {"kind": "completed"}
         });
-        for (name, part) in parts.as_object().unwrap() {
-            report[name] = part.clone();
+        if let Value::Object(parts) = parts {
+            report.as_object_mut().unwrap().extend(parts);
         }
         serde_json::from_value(report).unwrap()
     }

@@ -245,7 +245,7 @@ mod tests {
         assert_eq!(build.base_image.as_deref(), Some("python:3.12-slim"));
         assert_eq!(build.fallback, FallbackStrategy::Warn);
         assert_eq!(build.cache, Some(CacheType::Registry));
-        assert_eq!(build.lock_kept, Duration::from_secs(604_800));
+        assert_eq!(build.lock_kept, Duration::from_hours(168));
         let switches = [
             build.infers,
             build.prefer_dockerfile,

@@ -136,10 +136,9 @@ mod tests {
     use super::*;
 
     fn faults(notebook: Value, build: Value, insecure: bool) -> Vec<String> {
-        let spec = json!({
-            "notebook": notebook,
-            "podConfig": {"containerImage": "python:3.12", "buildConfig": build}
-        });
+        let mut spec = json!({"podConfig": {"containerImage": "python:3.12"}});
+        spec["notebook"] = notebook;
+        spec["podConfig"]["buildConfig"] = build;
         let spec = serde_json::from_value(spec).unwrap();
         let faults = refused(&spec, insecure);
         faults

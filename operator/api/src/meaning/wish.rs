@@ -331,9 +331,9 @@ mod tests {
         ];
         let mut seen = vec![of(&[])];
         for (path, value) in changes {
-            let changed = of(&[(path, value.clone())]);
-            assert!(!seen.contains(&changed), "{path}: {value}");
-            seen.push(changed);
+            let wish = of(&[(path, value.clone())]);
+            assert!(!seen.contains(&wish), "{path}: {value}");
+            seen.push(wish);
         }
     }
 

@@ -1,6 +1,12 @@
 //! What holds of the kind as users and clusters meet it: its committed definition and reference, manifests that are
 //! accepted or refused, and what a real API server makes of them.
 
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test stops at what it did not expect"
+)]
+
 mod definition;
 mod manifests;
 mod reference;
