@@ -352,7 +352,12 @@ fn split_registry(named: &str) -> (Option<&str>, &str) {
 fn registry_of(text: &str, registry: Option<&str>) -> Result<String, BadReference> {
     match registry {
         None | Some("index.docker.io" | "registry-1.docker.io") => Ok(DEFAULT_REGISTRY.to_owned()),
-        Some(registry) if is_registry(registry) => Ok(registry.to_ascii_lowercase()),
+        Some(registry) if is_registry(registry) => {
+            let lower = registry.to_ascii_lowercase();
+            // A capital alone can be what tells it from the first part of a path.
+            let is_told = lower.contains(['.', ':']) || lower == "localhost";
+            Ok(if is_told { lower } else { registry.to_owned() })
+        }
         Some(registry) => Err(BadReference::Registry {
             text: shown(text),
             registry: shown(registry),
@@ -497,6 +502,14 @@ mod tests {
     }
 
     #[test]
+    fn what_is_written_again_names_the_same_image() {
+        for text in ["Host/a", "LOCALHOST/a", "Host.example/a", "HOST:5000/a", "python"] {
+            let reference: ImageReference = text.parse().unwrap();
+            assert_eq!(reference.to_string().parse(), Ok(reference), "{text}");
+        }
+    }
+
+    #[test]
     fn short_names_get_the_defaults_that_docker_has() {
         check(
             &[
@@ -520,7 +533,7 @@ mod tests {
                 docker.io | library/python | latest
                 docker.io | library/python | 3
                 localhost | x | latest
-                host | x | latest
+                Host | x | latest
                 localhost:5000 | a/b__c/d-e.f | V1.0_x
                 [::1]:5000 | x | latest
                 quay.io | jupyter/minimal-notebook | 2025-01-01
