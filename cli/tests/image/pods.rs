@@ -211,7 +211,7 @@ impl Pod {
 }
 
 /// Two containers that share nothing but folders: no network, no rights, nothing to write to but the folders, under a user
-/// that the image does not know.
+/// that the image does not know; the trusted one is another user of the same group.
 pub(crate) struct Containers {
     pub(crate) pod: Pod,
     runtime: Runtime,
@@ -259,7 +259,7 @@ impl Containers {
         }
     }
 
-    fn container(&self, volumes: &[&str]) -> Command {
+    fn container(&self, user: &str, volumes: &[&str]) -> Command {
         let mut podman = self.runtime.podman();
         podman.args([
             "run",
@@ -270,7 +270,7 @@ impl Containers {
             "never",
             "--read-only",
         ]);
-        podman.args(["--user", "12345:12345", "--cap-drop", "all"]);
+        podman.args(["--user", user, "--cap-drop", "all"]);
         podman.args(["--security-opt", "no-new-privileges"]);
         podman.args(["--ulimit", "nofile=4096:4096", "--ulimit", "nproc=4096:4096"]);
         podman.args(["--env", "HOME=/tmp", "--entrypoint", "/nbvet/nbvet"]);
@@ -289,7 +289,7 @@ impl Containers {
 
     /// The user's container: their image, with the agent as its first process.
     pub(crate) fn start_user(&self) -> Child {
-        let mut podman = self.container(&["work"]);
+        let mut podman = self.container("12345:12345", &["work"]);
         podman.args(["--name", &self.name, "--env", "NBVET_ASSETS=/nbvet/assets"]);
         podman.args([&self.image, "agent", "--listen", "/agent/socket"]);
         podman.spawn().unwrap()
@@ -307,7 +307,7 @@ impl Containers {
 
     /// The trusted container, started beside it.
     pub(crate) fn start_host(&self) -> Child {
-        let mut podman = self.container(&["tree:ro", "input:ro", "end"]);
+        let mut podman = self.container("23456:12345", &["tree:ro", "input:ro", "end"]);
         podman.args([&self.image, "step", "validate", "--input", "/input/input.json"]);
         podman.args(["--termination-log", "/end/log"]);
         podman.spawn().unwrap()

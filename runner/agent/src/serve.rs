@@ -6,7 +6,7 @@ use std::{
     env, io,
     os::{
         fd::{AsFd, OwnedFd},
-        unix::net::UnixStream,
+        unix::{fs::PermissionsExt as _, net::UnixStream},
     },
     time::{Duration, Instant},
 };
@@ -440,10 +440,37 @@ fn seed() -> u64 {
     }
 }
 
-/// Waits for one host at a Unix socket, which is gone once it came. Nobody else can come after it.
+/// Waits for one host at a Unix socket, which is gone once it came. Nobody else can come after it. The host may be another
+/// user of the same group: in a pod, each container may run as its image says.
 pub fn accept(path: &std::path::Path) -> io::Result<OwnedFd> {
     let listener = std::os::unix::net::UnixListener::bind(path)?;
+    // Until then whoever may not connect tries again.
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660))?;
     let connection = listener.accept();
     std::fs::remove_file(path)?;
     connection.map(|(stream, _)| stream.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, thread};
+
+    use super::*;
+
+    #[test]
+    fn the_socket_is_for_the_user_and_their_group_and_goes_with_the_first_who_comes() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("socket");
+        let waiting = {
+            let path = path.clone();
+            thread::spawn(move || accept(&path).map(drop))
+        };
+        let mode = || fs::metadata(&path).map(|found| found.permissions().mode() & 0o777);
+        while !mode().is_ok_and(|mode| mode == 0o660) {
+            thread::sleep(Duration::from_millis(5));
+        }
+        UnixStream::connect(&path).expect("somebody listens");
+        waiting.join().expect("it ends").expect("it is accepted");
+        assert!(!path.exists());
+    }
 }
