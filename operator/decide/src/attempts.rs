@@ -206,6 +206,14 @@ fn said<'a>(
             };
             return again(draft, task, child, at, &fault);
         }
+        Body::None if end.outcome == Outcome::Passed && child.step != Step::Publish => {
+            let fault = Fault {
+                reason: Reason::ReportLost,
+                transient: true,
+                message: format!("{} passed and left no result", child.step),
+            };
+            return again(draft, task, child, at, &fault);
+        }
         Body::None => None,
         Body::Read(body) => Some(&**body),
     };

@@ -340,6 +340,15 @@ fn s8_a_result_that_cannot_be_read_is_never_a_pass() {
 }
 
 #[test]
+fn s8_a_pass_that_left_no_result_is_tried_again() {
+    for step in [Step::Prepare, Step::Validate] {
+        let mut world = before(step);
+        world.says("a", step, Outcome::Passed, Reason::Done, false);
+        after(world, step, Reason::ReportLost, Then::Again);
+    }
+}
+
+#[test]
 fn s8_a_node_that_cannot_start_a_pod_is_given_five_minutes() {
     for reason in [Reason::ImagePullFailed, Reason::NodeLost] {
         let mut world = before(Step::Validate);
