@@ -315,6 +315,7 @@ fn packages_that_are_nowhere_are_told() {
         &expect![[r#"
         exit 2
         --- stderr
+        index: GET http://127.0.0.1:9/simple/six/: Connection refused (os error 111); what it tells of versions was not looked at
         byte-code [way]
         error: GET http://127.0.0.1:9/simple/six/: Connection refused (os error 111)
     "#]],
