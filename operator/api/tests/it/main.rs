@@ -3,6 +3,7 @@
 
 #![expect(
     clippy::panic,
+    clippy::print_stdout,
     clippy::unwrap_used,
     reason = "a test stops at what it did not expect"
 )]
@@ -11,6 +12,7 @@ mod definition;
 mod manifests;
 mod reference;
 mod schema;
+mod server;
 
 use std::{
     env, fs,
