@@ -55,21 +55,48 @@ impl Base {
 
     /// The registry gets it as `bases/NAME:latest`; returns `HOST/bases/NAME@sha256:…`.
     pub fn push(self, registry: &Registry) -> Result<String> {
-        let from = format!("oci:{}:{}", layout()?.display(), self.name());
         let repository = format!("{}/bases/{}", registry.host(), self.name());
-        let mut skopeo = runtime::skopeo();
-        skopeo.args(["copy", "--quiet", "--all", "--preserve-digests"]);
-        skopeo.args([
-            "--dest-creds",
-            &format!("{}:{}", crate::USER, crate::PASSWORD),
-            "--dest-tls-verify=false",
-        ]);
-        child::run(
-            skopeo.args([from, format!("docker://{repository}:latest")]),
-            "skopeo",
-        )?;
+        copy(&self.in_layout()?, &repository, &["--all", "--preserve-digests"])?;
         Ok(format!("{repository}@{}", self.digest()?))
     }
+
+    /// The same image with layers compressed by zstd, as `bases/NAME-zstd:latest`; returns its name by digest.
+    pub fn push_with_zstd(self, registry: &Registry) -> Result<String> {
+        let folder = tempfile::tempdir().map_err(Error::file("a temporary folder"))?;
+        // Not into the registry at once: it would take the layers that it has, by whatever they are compressed.
+        let packed = format!("oci:{}:zstd", folder.path().join("layout").display());
+        let mut skopeo = runtime::skopeo();
+        skopeo.args(["copy", "--quiet", "--dest-compress-format", "zstd"]);
+        child::run(skopeo.args([&self.in_layout()?, &packed]), "skopeo")?;
+        let repository = format!("{}/bases/{}-zstd", registry.host(), self.name());
+        let file = folder.path().join("digest");
+        let told = file.display().to_string();
+        copy(
+            &packed,
+            &repository,
+            &["--preserve-digests", "--digestfile", &told],
+        )?;
+        let digest = fs::read_to_string(&file).map_err(Error::file(&file))?;
+        Ok(format!("{repository}@{}", digest.trim()))
+    }
+
+    /// Its place as skopeo names it.
+    fn in_layout(self) -> Result<String> {
+        Ok(format!("oci:{}:{}", layout()?.display(), self.name()))
+    }
+}
+
+/// An image of a layout goes into a registry.
+fn copy(from: &str, repository: &str, options: &[&str]) -> Result<()> {
+    let mut skopeo = runtime::skopeo();
+    skopeo.args(["copy", "--quiet"]).args(options);
+    skopeo.args([
+        "--dest-creds",
+        &format!("{}:{}", crate::USER, crate::PASSWORD),
+        "--dest-tls-verify=false",
+    ]);
+    let to = format!("docker://{repository}:latest");
+    child::run(skopeo.args([from, &to]), "skopeo").map(drop)
 }
 
 /// A lock of the testkit, by its file in `bases/locks`.

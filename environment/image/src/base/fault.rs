@@ -13,11 +13,6 @@ pub enum Fault {
     /// Its bytes are no archive.
     #[error("a layer is no proper tar archive: {}", said(.0))]
     Archive(#[source] io::Error),
-    /// A compression that nbvet does not read.
-    #[error(
-        "a layer is compressed by {0}, which nbvet does not read: give the image with gzip layers, for instance by `skopeo copy --dest-compress-format gzip`"
-    )]
-    Compression(&'static str),
     /// The configuration of the image.
     #[error("the image's configuration is not JSON as OCI has it: {}", said(.0))]
     Configuration(#[source] serde_json::Error),

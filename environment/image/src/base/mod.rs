@@ -12,6 +12,7 @@ mod probe;
 mod read;
 mod scan;
 mod tree;
+mod zstd;
 
 use std::io::{self, BufRead as _, BufReader, Read};
 
@@ -23,6 +24,7 @@ pub use fault::Fault;
 pub use probe::{Distribution, Interpreter, Kernelspec, NoTarget, Origin, Probe, Running};
 pub use read::{BaseError, probe};
 use tree::{Content, Node, Tree};
+use zstd::Zstd;
 
 /// Bytes of all layers, unpacked: ten times the largest images that notebooks use.
 const MOST_BYTES: u64 = 256 << 30;
@@ -62,7 +64,7 @@ impl Prober {
         self.tree.next_layer();
         match blob.fill_buf().map_err(Fault::Read)? {
             [0x1f, 0x8b, ..] => self.archive(MultiGzDecoder::new(&mut blob))?,
-            [0x28, 0xb5, 0x2f, 0xfd, ..] => return Err(Fault::Compression("zstd")),
+            begin if zstd::is_begin(begin) => self.archive(Zstd::new(&mut blob))?,
             _ => self.archive(&mut blob)?,
         }
         io::copy(&mut blob, &mut io::sink()).map_err(Fault::Read)?;
