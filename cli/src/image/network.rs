@@ -47,13 +47,14 @@ impl Network {
     /// The same of what somebody else has read.
     pub(crate) fn of(
         credentials: Credentials,
-        index: IndexConfig,
+        mut index: IndexConfig,
         ca_files: &[PathBuf],
         insecure_hosts: &[String],
         offline: bool,
     ) -> Result<Self, UsageError> {
+        // Whom registries are believed by, indexes are too, also when uv asks them.
+        index.ca_files.extend_from_slice(ca_files);
         let options = index.http_options(HttpOptions {
-            ca_files: ca_files.to_vec(),
             insecure_hosts: insecure_hosts.to_vec(),
             offline,
             ..HttpOptions::default()

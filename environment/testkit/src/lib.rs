@@ -6,6 +6,7 @@ mod child;
 mod crane;
 mod error;
 mod index;
+mod private_index;
 mod registry;
 mod runtime;
 
@@ -13,6 +14,7 @@ pub use bases::{Base, Lock, layout};
 pub use crane::Crane;
 pub use error::{Error, Result};
 pub use index::{Index, Release};
+pub use private_index::{INDEX_PASSWORD, PrivateIndex};
 pub use registry::{PASSWORD, Registry, RegistryOptions, Request, USER};
 pub use runtime::{Pulled, Run, Runtime, skopeo};
 

@@ -11,7 +11,11 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::{Error, Result, certificate, child::Service};
+use crate::{
+    Error, Result,
+    certificate::{self, Certificate},
+    child::Service,
+};
 
 /// Who may come in where a password is asked for.
 pub const USER: &str = "tester";
@@ -48,7 +52,7 @@ pub struct Registry {
     _service: Service,
     folder: TempDir,
     port: u16,
-    authority: Option<PathBuf>,
+    certificate: Option<Certificate>,
 }
 
 /// One answered request, from the registry's own log.
@@ -93,7 +97,7 @@ impl Registry {
         Ok(Self {
             _service: service,
             port,
-            authority: served.map(|served| served.authority),
+            certificate: served,
             folder,
         })
     }
@@ -110,13 +114,24 @@ impl Registry {
 
     /// `http://127.0.0.1:PORT` or the same with `https`.
     pub fn url(&self) -> String {
-        let scheme = if self.authority.is_some() { "https" } else { "http" };
+        let scheme = if self.certificate.is_some() {
+            "https"
+        } else {
+            "http"
+        };
         format!("{scheme}://{}", self.host())
     }
 
     /// The authority's certificate (PEM), where it speaks TLS.
     pub fn authority(&self) -> Option<&Path> {
-        self.authority.as_deref()
+        self.certificate
+            .as_ref()
+            .map(|certificate| &*certificate.authority)
+    }
+
+    /// What it shows to clients, where it speaks TLS.
+    pub(crate) const fn certificate(&self) -> Option<&Certificate> {
+        self.certificate.as_ref()
     }
 
     /// Where its files are: `docker/registry/v2/blobs/sha256/…`.
@@ -159,7 +174,7 @@ fn is_installed() -> Result<()> {
     crate::child::run(command.arg("--version"), "docker-registry").map(drop)
 }
 
-fn configuration(at: &Path, options: RegistryOptions, tls: Option<&certificate::Certificate>) -> String {
+fn configuration(at: &Path, options: RegistryOptions, tls: Option<&Certificate>) -> String {
     let mut text =
         String::from("version: 0.1\nlog:\n  level: info\n  accesslog: {disabled: false}\nstorage:\n");
     let _ = writeln!(

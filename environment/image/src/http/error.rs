@@ -34,7 +34,9 @@ pub enum HttpError {
         why: String,
     },
     /// Plain http to a host that nobody named for it.
-    #[error("{url}: plain http is refused; use https, or name `{host}` as an insecure host")]
+    #[error(
+        "{url}: plain http is refused; use https, or name it as an insecure host (`--insecure-host {host}`)"
+    )]
     Plain {
         /// Where.
         url: String,
@@ -122,11 +124,13 @@ pub enum Reason {
     TimedOut(String),
     /// The server's certificate is not believed.
     #[error(
-        "the server's certificate is not believed ({0}); give the file of its certificate authority, or set SSL_CERT_FILE"
+        "the server's certificate is not believed ({0}); give the file of its certificate authority (`--ca-file`), or set SSL_CERT_FILE"
     )]
     Untrusted(String),
     /// The server speaks no TLS.
-    #[error("the server does not speak TLS ({0}); if it speaks plain http, name it as an insecure host")]
+    #[error(
+        "the server does not speak TLS ({0}); if it speaks plain http, name it as an insecure host (`--insecure-host`)"
+    )]
     NoTls(String),
     /// The connection could not be made, or broke.
     #[error("{0}")]

@@ -125,7 +125,9 @@ pub enum ResolveError {
         explanation: String,
     },
     /// Credentials or names would be readable on the way.
-    #[error("{url}: plain http is refused; use https, or name its host in pip's trusted-host")]
+    #[error(
+        "{url}: plain http is refused; use https, or name its host (`--insecure-host`, pip's trusted-host)"
+    )]
     Plain {
         /// The index.
         url: String,
@@ -277,6 +279,8 @@ impl Resolver<'_> {
         let mut variables: Vec<(&'static str, OsString)> = kept.collect();
         // No credentials but those of the settings.
         variables.push(("NETRC", folder.join("no-netrc").into()));
+        // The system's certificates, by the name that uv has for them now and by that of before.
+        variables.push(("UV_SYSTEM_CERTS", "true".into()));
         variables.push(("UV_NATIVE_TLS", "true".into()));
         let authorities = folder.join(question::AUTHORITIES);
         if fs::exists(&authorities).unwrap_or(false) {

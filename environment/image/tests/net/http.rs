@@ -324,7 +324,7 @@ fn plain_http_is_for_loopback_and_named_hosts() {
     ];
     let texts = urls.map(|url| error(&http(), url));
     expect![[r#"
-        http://registry.invalid/v2/: plain http is refused; use https, or name `registry.invalid` as an insecure host
+        http://registry.invalid/v2/: plain http is refused; use https, or name it as an insecure host (`--insecure-host registry.invalid`)
         ftp://registry.invalid/: not a URL that can be asked: neither https nor http
         https://****@: not a URL that can be asked: empty host"#]].assert_eq(&texts.join("\n"));
     let named = |host: &str| {

@@ -263,7 +263,7 @@ fn tls_is_spoken_with_an_authority_that_is_named() {
     image.push(&trusted.repository(&name), "v1").unwrap();
     let strange = client(Credentials::none(), None).repository(&name);
     let error = image.push(&strange, "v2").unwrap_err().to_string();
-    expect!["SERVER/org/a: GET https://SERVER/v2/: the server's certificate is not believed (invalid peer certificate: UnknownIssuer); give the file of its certificate authority, or set SSL_CERT_FILE"].assert_eq(&error.replace(&registry.host(), "SERVER"));
+    expect!["SERVER/org/a: GET https://SERVER/v2/: the server's certificate is not believed (invalid peer certificate: UnknownIssuer); give the file of its certificate authority (`--ca-file`), or set SSL_CERT_FILE"].assert_eq(&error.replace(&registry.host(), "SERVER"));
 }
 
 #[test]

@@ -353,7 +353,7 @@ fn an_index_that_is_not_there_or_hangs_is_no_conflict() {
         "base\n",
         &expect![[r#"
         conflict: false
-        http://example.org/simple: plain http is refused; use https, or name its host in pip's trusted-host
+        http://example.org/simple: plain http is refused; use https, or name its host (`--insecure-host`, pip's trusted-host)
     "#]],
     );
 }
