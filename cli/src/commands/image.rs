@@ -4,7 +4,9 @@ use std::time::Instant;
 
 use nbvet_deps::{ImageReference, dockerfile::Recipe};
 use nbvet_image::{
-    assemble::{Built, Doing, Order, Shelf, Tools, build, choose, existing, groups, identity, interpreter},
+    assemble::{
+        Built, Doing, Order, Shelf, Tools, build, choose, existing, groups, identity, interpreter, kept,
+    },
     bytecode::Compilers,
 };
 use nbvet_report::ExitCode;
@@ -74,9 +76,9 @@ fn compilers(
 fn plan(args: &ImagePlanArgs) -> Result<ExitCode, Stop> {
     let network = Network::new(&args.source.registry, &args.source.index, args.offline)?;
     let into = args.repository.as_deref().map(repository).transpose()?;
-    let shelf = into.map(|into| Shelf::of(&network.registries, &into));
     // A plan keeps nothing in the registry.
-    let prepared = prepare(&args.source, &network, None)?;
+    let shelf = into.map(|into| Shelf::read_only(&network.registries, &into));
+    let prepared = prepare(&args.source, &network, shelf.as_ref())?;
     if args.print_dockerfile || args.write_context.is_some() {
         dockerfile(args, &prepared)?;
         return Ok(ExitCode::Passed);
@@ -95,13 +97,12 @@ fn plan(args: &ImagePlanArgs) -> Result<ExitCode, Stop> {
         let packages = network.packages()?;
         let chosen = choose(&order, &packages, &|_| ()).map_err(|error| failure(&error))?;
         let groups = groups(&chosen, prepared.kernel.lock(), prepared.known.layers, python);
-        for group in groups.map_err(|error| failure(&error))? {
-            let kept = shelf
-                .as_ref()
-                .map(|shelf| shelf.layer(&group.key))
-                .transpose()
-                .map_err(|error| failure(&error))?
-                .flatten();
+        let groups = groups.map_err(|error| failure(&error))?;
+        let kept = match &shelf {
+            Some(shelf) => kept(&groups, shelf).map_err(|error| failure(&error))?,
+            None => vec![None; groups.len()],
+        };
+        for (group, kept) in groups.into_iter().zip(kept) {
             let wheels = group.holds.iter().filter(|holding| holding.files);
             let unpacked: u64 = wheels.filter_map(|holding| chosen[holding.wheel].size).sum();
             told.layers.push(nbvet_image::assemble::Told {
@@ -111,6 +112,7 @@ fn plan(args: &ImagePlanArgs) -> Result<ExitCode, Stop> {
             });
         }
     }
+    shelf.iter().for_each(tell::unfit);
     output::print(&match args.format {
         ListFormat::Text => told.text(),
         ListFormat::Json => json(&told),
@@ -156,6 +158,7 @@ fn build_image(args: &ImageBuildArgs) -> Result<ExitCode, Stop> {
     } else {
         existing(&order, &shelf, &identity).map_err(failed)?
     };
+    tell::unfit(&shelf);
     let built = match there {
         Some(there) => Ok(there),
         None => assembled(&order, &network, &shelf, compilers.as_ref(), &bytecode),
@@ -192,6 +195,7 @@ fn assembled(
     };
     let built = build(order, &tools, compilers);
     progress.finish();
+    tell::unfit(shelf);
     built.map_err(|error| Stop::Usage(failure(&error)))
 }
 

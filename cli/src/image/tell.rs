@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use nbvet_deps::{Lock, identity::Identity, lock::Package};
 use nbvet_image::{
-    assemble::{Built, Came, Shadowed, Told},
+    assemble::{Built, Came, Shadowed, Shelf, Told},
     http::Traffic,
     kernel::{Kernel, Whose},
 };
@@ -12,6 +12,7 @@ use nbvet_render::bytes;
 use serde::Serialize;
 
 use super::Prepared;
+use crate::output;
 
 /// A plan, as `--format json` shows it.
 #[derive(Debug, Serialize)]
@@ -145,6 +146,13 @@ fn layers_text(layers: &[Told]) -> String {
         let _ = writeln!(out, "  {sign} {:>9}  {}", bytes(layer.size), layer.what);
     }
     out
+}
+
+/// What the repository keeps under names that it does not fit.
+pub(crate) fn unfit(shelf: &Shelf) {
+    for unfit in shelf.take_unfit() {
+        output::warning(&unfit.to_string());
+    }
 }
 
 /// What a build did, as people read it.

@@ -184,7 +184,7 @@ fn an_image_that_is_there_costs_one_question() {
         .map(|request| format!("{} {}", request.method, request.path))
         .collect();
     let identity = first["identity"].as_str().unwrap();
-    assert_eq!(asked, [format!("HEAD /v2/{TEAM}/manifests/nbvet-{identity}")]);
+    assert_eq!(asked, [format!("GET /v2/{TEAM}/manifests/nbvet-{identity}")]);
     // Built again on demand, it is the same, and what it is made of is taken.
     let again = ground.built(&["--no-reuse"]);
     assert_eq!(

@@ -100,10 +100,12 @@ pub fn known(
     let base = Base::open(registries, reference, &asked, platform)?;
     let digest = base.resolved.fetched.descriptor.digest.clone();
     let tag = format!("probe-{}", digest.hex());
-    let kept = shelf.map(|shelf| shelf.bytes(&tag)).transpose()?.flatten();
     let layers = base.resolved.manifest.layers.len();
-    let kept = kept.as_deref().and_then(Probe::from_json);
-    if let Some(probe) = kept.filter(|probe| probe.image == digest.as_str()) {
+    if let Some(probe) = shelf
+        .map(|shelf| kept(shelf, &tag, &digest))
+        .transpose()?
+        .flatten()
+    {
         // The word of whoever can push there counts there, and is not carried to other repositories.
         let known = Known {
             digest,
@@ -124,6 +126,20 @@ pub fn known(
     // A full disk costs the next command a look into the registry, and nothing else.
     let _ = probes.keep(&asked, platform, &known);
     Ok((known, asked))
+}
+
+/// What a repository keeps of a base image.
+fn kept(shelf: &Shelf, tag: &str, digest: &Digest) -> Result<Option<Probe>, Error> {
+    let Some(bytes) = shelf.bytes(tag, PROBE_TYPE)? else {
+        return Ok(None);
+    };
+    let why = match Probe::from_json(&bytes) {
+        Some(probe) if probe.image == digest.as_str() => return Ok(Some(probe)),
+        Some(_) => "it tells of another image",
+        None => "it is not what this version of nbvet tells of an image",
+    };
+    shelf.reject(tag, why);
+    Ok(None)
 }
 
 impl Base {

@@ -1,10 +1,13 @@
 //! The configuration and the manifest of an image that is a base image with layers of wheels on it. The base's own
 //! settings stay; only what finds the wheels is added. The same inputs give the same bytes.
 
+use std::collections::BTreeMap;
+
 use nbvet_deps::dockerfile::KERNEL_LABEL;
 use serde_json::{Map, Value, json};
 
 use crate::layer::Stored;
+use crate::registry::Descriptor;
 use crate::{layer, layout};
 
 /// Why a base image's configuration cannot be built upon.
@@ -26,12 +29,13 @@ pub(super) const CONFIG_TYPE: &str = "application/vnd.oci.image.config.v1+json";
 /// Media type of a manifest.
 pub(super) const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
 
-/// What is said about an image in its annotations and labels.
+/// What a base image was called; not said of ours, which would have another digest for each name of one base.
+const BASE_NAME: &str = "org.opencontainers.image.base.name";
+
+/// What is said about an image in its annotations and labels: digests, which are the same wherever it is built.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Labels {
-    /// The base image's name, without digest.
-    pub(super) base_name: String,
-    /// Its digest.
+    /// The base image's digest.
     pub(super) base_digest: String,
     /// The build's identity.
     pub(super) identity: String,
@@ -47,10 +51,26 @@ impl Labels {
             ("dev.nbvet.identity", &*self.identity),
             ("dev.nbvet.lock", &self.lock),
             ("org.opencontainers.image.base.digest", &self.base_digest),
-            ("org.opencontainers.image.base.name", &self.base_name),
         ];
         let kernel = self.kernel.as_deref().map(|kernel| (KERNEL_LABEL, kernel));
         always.into_iter().chain(kernel)
+    }
+
+    /// What annotations say otherwise; `None`: they are these.
+    pub(super) fn unlike(&self, annotations: &BTreeMap<String, String>) -> Option<String> {
+        self.all().find_map(|(name, value)| {
+            let found = annotations.get(name).map(String::as_str);
+            (found != Some(value)).then(|| differs(name, found, value))
+        })
+    }
+}
+
+/// An annotation that is not what it must be, in words.
+pub(super) fn differs(name: &str, found: Option<&str>, wanted: &str) -> String {
+    let shown = |text: &str| crate::http::cut(&crate::http::cleaned(text), 100);
+    match found {
+        Some(found) => format!("its `{name}` is {}, not {}", shown(found), shown(wanted)),
+        None => format!("it has no `{name}`"),
     }
 }
 
@@ -77,6 +97,8 @@ pub(super) fn config(
     prepend(env, "JUPYTER_PATH", layout::JUPYTER, None);
     prepend(env, "JUPYTER_CONFIG_PATH", layout::JUPYTER_CONFIG, None);
     let own = object(settings, "Labels")?;
+    // That of the base's own base, whose digest makes room for the base's.
+    own.remove(BASE_NAME);
     for (name, value) in labels.all() {
         own.insert(name.to_owned(), json!(value));
     }
@@ -93,7 +115,7 @@ pub(super) fn config(
 /// The manifest of an image: the base's layers, then further ones.
 pub(super) fn manifest(
     config: (&str, u64),
-    base_layers: &[Value],
+    base_layers: &[Descriptor],
     layers: &[(Stored, String)],
     labels: &Labels,
 ) -> Vec<u8> {
@@ -105,7 +127,7 @@ pub(super) fn manifest(
             "annotations": { "dev.nbvet.holds": what },
         })
     });
-    let all: Vec<Value> = base_layers.iter().cloned().chain(further).collect();
+    let all: Vec<Value> = base_layers.iter().map(as_oci).chain(further).collect();
     let annotations: Map<String, Value> = labels
         .all()
         .map(|(name, value)| (name.to_owned(), json!(value)))
@@ -117,6 +139,19 @@ pub(super) fn manifest(
         "layers": all,
         "annotations": annotations,
     }))
+}
+
+/// A layer of the base. OCI's manifests know OCI's names of what Docker calls by others.
+fn as_oci(layer: &Descriptor) -> Value {
+    let media_type = match layer.media_type.as_str() {
+        "application/vnd.docker.image.rootfs.diff.tar" => "application/vnd.oci.image.layer.v1.tar",
+        "application/vnd.docker.image.rootfs.diff.tar.gzip" => layer::MEDIA_TYPE,
+        "application/vnd.docker.image.rootfs.diff.tar.zstd" => "application/vnd.oci.image.layer.v1.tar+zstd",
+        own => own,
+    };
+    let mut value = json!(layer);
+    value["mediaType"] = json!(media_type);
+    value
 }
 
 fn bytes(value: &Value) -> Vec<u8> {
@@ -167,7 +202,6 @@ mod tests {
 
     fn labels() -> Labels {
         Labels {
-            base_name: "quay.io/team/base:1".to_owned(),
             base_digest: "sha256:bb".to_owned(),
             identity: "id".to_owned(),
             lock: "sha256:cc".to_owned(),
@@ -239,6 +273,54 @@ mod tests {
         assert_eq!(made["rootfs"]["diff_ids"], json!(["sha256:aa", "sha256:ee"]));
         assert_eq!(made["history"][0]["created_by"], "nbvet: six 1.17.0");
         assert_eq!(made["config"]["Labels"]["dev.nbvet.kernel"], "ipykernel==7.4.0");
+    }
+
+    #[test]
+    fn the_name_of_the_bases_own_base_does_not_stand_beside_the_bases_digest() {
+        let base = json!({"config": {"Labels": {"a": "b", BASE_NAME: "docker.io/library/debian:12"}}});
+        let bytes = config(base.to_string().as_bytes(), &[], &labels()).unwrap();
+        let made: Value = serde_json::from_slice(&bytes).unwrap();
+        let expected = json!({
+            "a": "b",
+            "dev.nbvet.identity": "id",
+            "dev.nbvet.kernel": "ipykernel==7.4.0",
+            "dev.nbvet.lock": "sha256:cc",
+            "org.opencontainers.image.base.digest": "sha256:bb",
+        });
+        assert_eq!(made["config"]["Labels"], expected);
+    }
+
+    #[test]
+    fn annotations_of_another_image_are_told() {
+        let own = labels()
+            .all()
+            .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let own: BTreeMap<_, _> = own.collect();
+        assert_eq!(labels().unlike(&own), None);
+        let mut moved = own.clone();
+        moved.insert("dev.nbvet.identity".to_owned(), "other".to_owned());
+        assert_eq!(
+            labels().unlike(&moved).unwrap(),
+            "its `dev.nbvet.identity` is other, not id"
+        );
+        assert_eq!(
+            labels().unlike(&BTreeMap::new()).unwrap(),
+            "it has no `dev.nbvet.identity`"
+        );
+    }
+
+    #[test]
+    fn layers_of_docker_are_named_as_oci_names_them() {
+        let digest = nbvet_deps::Digest::sha256(b"");
+        let named =
+            |media_type: &str| as_oci(&Descriptor::new(media_type, digest.clone(), 1))["mediaType"].clone();
+        for (docker, oci) in [("", ""), (".gzip", "+gzip"), (".zstd", "+zstd")] {
+            assert_eq!(
+                named(&format!("application/vnd.docker.image.rootfs.diff.tar{docker}")),
+                format!("application/vnd.oci.image.layer.v1.tar{oci}")
+            );
+        }
+        assert_eq!(named("application/x"), "application/x");
     }
 
     #[test]

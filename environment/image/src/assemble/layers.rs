@@ -17,7 +17,7 @@ use std::{
 use nbvet_deps::{Lock, target::Target};
 use serde::Serialize;
 
-use super::{Error, Order, Tools, interpreter};
+use super::{Error, Order, Shelf, Tools, interpreter};
 use crate::{
     base::Probe,
     bytecode::{Bytecode, Compiler, Compilers, Python},
@@ -171,6 +171,12 @@ fn chosen(
     Ok(chosen)
 }
 
+/// Those of some layers that a repository keeps, by their place.
+pub fn kept(groups: &[Group], shelf: &Shelf) -> Result<Vec<Option<Stored>>, Error> {
+    let found = crate::index::parallel::each(groups, 2 * JOBS, |group| shelf.layer(&group.key));
+    Ok(found?)
+}
+
 /// All layers of an order's lock.
 pub(super) fn ensure(
     order: &Order<'_>,
@@ -182,7 +188,7 @@ pub(super) fn ensure(
     let chosen = choose(order, tools.index, tools.doing)?;
     let python = compilers.map(Compilers::python);
     let groups = groups(&chosen, order.kernel.lock(), base_layers, python)?;
-    let found = crate::index::parallel::each(&groups, 2 * JOBS, |group| tools.shelf.layer(&group.key))?;
+    let found = kept(&groups, tools.shelf)?;
     let new: Vec<&Group> = groups
         .iter()
         .zip(&found)

@@ -40,15 +40,33 @@ pub struct Locks<'l> {
     pub folder: PathBuf,
     /// The shelf of a repository.
     pub shelf: Option<&'l Shelf>,
-    /// How long they are taken.
+    /// How long they are taken; zero: not at all.
     pub ttl: Duration,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Kept {
+    /// What it was found for.
+    key: String,
     /// Seconds since 1970.
     found: u64,
     lock: String,
+}
+
+/// What comes of looking at a kept lock.
+enum Look {
+    Taken(Lock),
+    /// It has had its time.
+    Old,
+    /// It is not what its name says.
+    Unfit(&'static str),
+}
+
+/// What a lock is asked for.
+struct Asked<'a> {
+    key: String,
+    declared: &'a Declared,
+    target: &'a Target,
 }
 
 impl Locks<'_> {
@@ -64,37 +82,63 @@ impl Locks<'_> {
         if let Ok(lock) = Lock::from_declared(declared, target) {
             return Ok((lock, Came::Complete));
         }
-        let key = key(declared, target, indexes);
-        if let Some(lock) = self.kept(&key)?.filter(|lock| fits(lock, declared, target)) {
+        let asked = Asked {
+            key: key(declared, target, indexes),
+            declared,
+            target,
+        };
+        if let Some(lock) = self.kept(&asked)? {
             return Ok((lock, Came::Kept));
         }
         let lock = find()?;
-        self.keep(&key, &lock)?;
+        self.keep(&asked.key, &lock)?;
         Ok((lock, Came::Resolved))
     }
 
-    fn kept(&self, key: &str) -> Result<Option<Lock>, Error> {
-        let here = fs::read(self.file(key)).ok().and_then(|bytes| self.fresh(&bytes));
-        if here.is_some() {
-            return Ok(here);
+    fn kept(&self, asked: &Asked<'_>) -> Result<Option<Lock>, Error> {
+        if let Ok(bytes) = fs::read(self.file(&asked.key))
+            && let Look::Taken(lock) = self.look(&bytes, asked)
+        {
+            return Ok(Some(lock));
         }
-        let there = self
-            .shelf
-            .map(|shelf| shelf.bytes(&tag(key)))
-            .transpose()?
-            .flatten();
-        Ok(there.and_then(|bytes| self.fresh(&bytes)))
+        let Some(there) = self.shelf else {
+            return Ok(None);
+        };
+        let tag = tag(&asked.key);
+        let Some(bytes) = there.bytes(&tag, LOCK_TYPE)? else {
+            return Ok(None);
+        };
+        match self.look(&bytes, asked) {
+            Look::Taken(lock) => return Ok(Some(lock)),
+            Look::Old => {}
+            Look::Unfit(why) => there.reject(&tag, why),
+        }
+        Ok(None)
     }
 
-    /// A lock that is not too old. What cannot be read is found anew.
-    fn fresh(&self, bytes: &[u8]) -> Option<Lock> {
-        let kept: Kept = serde_json::from_slice(bytes).ok()?;
-        let age = now().checked_sub(kept.found)?;
-        (Duration::from_secs(age) < self.ttl).then(|| kept.lock.parse().ok())?
+    /// Whether a kept lock is taken. Whatever is not, is found anew.
+    fn look(&self, bytes: &[u8], asked: &Asked<'_>) -> Look {
+        let Ok(kept) = serde_json::from_slice::<Kept>(bytes) else {
+            return Look::Unfit("it is not a lock as this version of nbvet keeps them");
+        };
+        if kept.key != asked.key {
+            return Look::Unfit("it was found for another dependency file, Python or index");
+        }
+        let Some(age) = now().checked_sub(kept.found) else {
+            return Look::Unfit("it was found in the future, by the clock of this machine");
+        };
+        if Duration::from_secs(age) >= self.ttl {
+            return Look::Old;
+        }
+        match kept.lock.parse::<Lock>() {
+            Ok(lock) if fits(&lock, asked.declared, asked.target) => Look::Taken(lock),
+            _ => Look::Unfit("it does not hold what the dependency file asks for"),
+        }
     }
 
     fn keep(&self, key: &str, lock: &Lock) -> Result<(), Error> {
         let kept = Kept {
+            key: key.to_owned(),
             found: now(),
             lock: lock.to_string(),
         };

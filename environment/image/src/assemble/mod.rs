@@ -22,9 +22,9 @@ pub use self::{
     base::{Base, Known, Probes, known},
     config::BadConfig,
     error::Error,
-    layers::{Doing, Group, Told, choose, groups},
+    layers::{Doing, Group, Told, choose, groups, kept},
     locking::{Came, Locks},
-    shelf::Shelf,
+    shelf::{Shelf, Unfit},
 };
 use crate::{
     base::Probe,
@@ -38,7 +38,7 @@ use crate::{
 use config::{CONFIG_TYPE, Labels, MANIFEST_TYPE};
 
 /// When the plan of layers or the configuration comes to be another one for the same input, so must this.
-const VERSION: &str = "2";
+const VERSION: &str = "3";
 
 /// What an image is to be made of.
 #[derive(Debug)]
@@ -132,12 +132,14 @@ pub fn identity(order: &Order<'_>, python: Option<&Python>) -> Identity {
     .identity()
 }
 
-/// The image of an order where the repository has it: one question.
+/// The image of an order where the repository has it: one question. What stands under its tag and says of itself that it
+/// is made of something else is left to [`Shelf::take_unfit`].
 pub fn existing(order: &Order<'_>, shelf: &Shelf, identity: &Identity) -> Result<Option<Built>, Error> {
-    let found = shelf.repository().head_manifest(&identity.tag())?;
-    Ok(found.map(|found| Built {
-        image: format!("{}@{}", shelf.repository().image(), found.digest),
-        digest: found.digest.to_string(),
+    let labels = labels(order, identity);
+    let found = shelf.image(&identity.tag(), |manifest| labels.unlike(&manifest.annotations))?;
+    Ok(found.map(|digest| Built {
+        image: format!("{}@{digest}", shelf.repository().image()),
+        digest: digest.to_string(),
         identity: identity.clone(),
         reused: true,
         kernel: order.kernel.clone(),
@@ -182,13 +184,7 @@ fn put_together(
     for layer in &base.resolved.manifest.layers {
         base.repository.copy_blob(layer, repository)?;
     }
-    let labels = Labels {
-        base_name: format!("{}/{}", order.base.registry(), order.base.repository()),
-        base_digest: order.known.digest.to_string(),
-        identity: identity.to_string(),
-        lock: order.lock.digest().to_string(),
-        kernel: order.kernel.lock().map(Lock::pins),
-    };
+    let labels = labels(order, identity);
     let layers: Vec<(Stored, String)> = layers
         .iter()
         .map(|(stored, told)| (stored.clone(), told.what.clone()))
@@ -196,12 +192,20 @@ fn put_together(
     let config = config::config(&base.config, &layers, &labels)?;
     let descriptor = Descriptor::of(CONFIG_TYPE, &config);
     repository.push_blob(&descriptor, None, &config)?;
-    let base_layers = base.resolved.manifest.layers.iter();
-    let base_layers: Vec<_> = base_layers.map(|layer| serde_json::json!(layer)).collect();
     let named = (descriptor.digest.as_str(), descriptor.size);
-    let manifest = config::manifest(named, &base_layers, &layers, &labels);
+    let manifest = config::manifest(named, &base.resolved.manifest.layers, &layers, &labels);
     let put = repository.push_manifest(&identity.tag(), MANIFEST_TYPE, &manifest)?;
     Ok(put.digest)
+}
+
+/// What an order's image says of itself.
+fn labels(order: &Order<'_>, identity: &Identity) -> Labels {
+    Labels {
+        base_digest: order.known.digest.to_string(),
+        identity: identity.to_string(),
+        lock: order.lock.digest().to_string(),
+        kernel: order.kernel.lock().map(Lock::pins),
+    }
 }
 
 /// The Python that compiles is of the version that the probe has found.

@@ -14,7 +14,10 @@ use crate::{
 
 /// Says what goes into a layer: two layers of one key have the same bytes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Key(String);
+pub struct Key {
+    tag: String,
+    wheels: String,
+}
 
 /// What a layer holds of one wheel.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,18 +51,29 @@ impl Key {
         }
         let has_files = contents.iter().any(|content| content.files);
         let kind = if has_files { "wheel" } else { "bytecode" };
-        Self(format!("{kind}-{}", hex(&hasher.finalize())))
+        let wheels: Vec<String> = (contents.iter())
+            .map(|content| format!("sha256:{}", content.sha256.to_ascii_lowercase()))
+            .collect();
+        Self {
+            tag: format!("{kind}-{}", hex(&hasher.finalize())),
+            wheels: wheels.join(" "),
+        }
     }
 
     /// The tag under which the layer is kept in a registry.
     pub fn tag(&self) -> &str {
-        &self.0
+        &self.tag
+    }
+
+    /// The digests of the wheels that it is made of, from the bottom, with spaces between.
+    pub fn wheels(&self) -> &str {
+        &self.wheels
     }
 }
 
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.tag)
     }
 }
 
@@ -81,6 +95,8 @@ pub struct Stored {
 const DIFF_ID: &str = "dev.nbvet.layer.diff-id";
 /// Of the layer's descriptor: its archive's bytes.
 const UNCOMPRESSED: &str = "dev.nbvet.layer.uncompressed";
+/// An archive is made of such.
+const BLOCK: u64 = 512;
 
 impl Stored {
     /// The annotations of its descriptor. Digest and size stand in the descriptor itself.
@@ -91,16 +107,21 @@ impl Stored {
         ]
     }
 
-    /// Reads a descriptor of a kept layer; `None` where it is none of ours. Who has no reason to trust the registry
-    /// compares `diff_id` with the blob.
+    /// Reads a descriptor of a kept layer; `None` where it is none of ours, or says what no layer can be. Who has no
+    /// reason to trust the registry compares `diff_id` with the blob.
     pub fn read<'a>(digest: &str, size: u64, annotation: impl Fn(&str) -> Option<&'a str>) -> Option<Self> {
         let diff_id = annotation(DIFF_ID)?;
         (is_digest(digest) && is_digest(diff_id)).then_some(())?;
-        Some(Self {
+        let uncompressed: u64 = annotation(UNCOMPRESSED)?.parse().ok()?;
+        // An archive ends with two empty blocks; what cannot be packed grows by some bytes for each 16 KiB.
+        let is_archive = uncompressed >= 2 * BLOCK && uncompressed.is_multiple_of(BLOCK);
+        let most = uncompressed.saturating_add(uncompressed / 1024 + 1024);
+        let is_packed = (1..=most).contains(&size);
+        (is_archive && is_packed).then(|| Self {
             digest: digest.to_owned(),
             diff_id: diff_id.to_owned(),
             size,
-            uncompressed: annotation(UNCOMPRESSED)?.parse().ok()?,
+            uncompressed,
         })
     }
 }

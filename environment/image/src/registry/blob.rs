@@ -52,7 +52,7 @@ impl Repository {
     }
 
     /// The same for a blob that should be there: looked for more than once, for the reason above.
-    pub(super) fn has_blob_at_last(&self, blob: &Descriptor) -> Result<bool, RegistryError> {
+    pub(crate) fn has_blob_at_last(&self, blob: &Descriptor) -> Result<bool, RegistryError> {
         let retry = *self.registries().http().retry();
         for attempt in 1..retry.attempts {
             if self.has_blob(blob)? {

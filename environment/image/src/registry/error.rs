@@ -187,10 +187,23 @@ impl RegistryError {
     }
 
     /// The message without the image, for one that names it already.
-    pub(super) fn bare(&self, image: &str) -> String {
+    pub(crate) fn bare(&self, image: &str) -> String {
         let text = self.to_string();
         let bare = text.strip_prefix(image).and_then(|text| text.strip_prefix(": "));
         bare.map_or(text.clone(), str::to_owned)
+    }
+
+    /// The registry answered, and what it holds is not what it should be.
+    pub(crate) const fn is_of_content(&self) -> bool {
+        matches!(
+            self,
+            Self::Missing { .. }
+                | Self::Digest { .. }
+                | Self::Size { .. }
+                | Self::MediaType { .. }
+                | Self::Manifest { .. }
+                | Self::Unusable { .. }
+        )
     }
 
     /// Whether another try may do better.

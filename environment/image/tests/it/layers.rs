@@ -261,6 +261,9 @@ fn annotations_of_a_kept_layer() {
     assert_eq!(read(&stored.digest, stored.size), Some(stored.clone()));
     assert_eq!(read("sha256:abc", stored.size), None);
     assert_eq!(layer::Stored::read(&stored.digest, 1, |_| None), None);
+    // No archive of this length can be packed into so many bytes, or none.
+    assert_eq!(read(&stored.digest, 0), None);
+    assert_eq!(read(&stored.digest, 2 * stored.uncompressed), None);
 }
 
 /// A wheel of one large file is never held: the room that the process takes stays far below its size.
