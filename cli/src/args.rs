@@ -411,6 +411,7 @@ impl DependencyArgs {
             allow_sdist: self.allow_sdist,
             allowed_indexes: (!self.allowed_indexes.is_empty()).then(|| self.allowed_indexes.clone()),
             allowed_hosts: (!self.allowed_hosts.is_empty()).then(|| self.allowed_hosts.clone()),
+            cache_ttl: None,
         }
     }
 }

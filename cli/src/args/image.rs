@@ -1,12 +1,13 @@
 //! The command line of `nbvet image`.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Subcommand};
 
 use nbvet_report::{Level, Severity};
 
 use super::{DependencyArgs, JudgeArgs, ListFormat};
+use crate::duration;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ImageCommand {
@@ -147,6 +148,9 @@ pub(crate) struct IndexArgs {
     /// `uv`, which resolves what is no complete lock [default: that on PATH]
     #[arg(long, value_name = "COMMAND")]
     pub(crate) uv: Option<PathBuf>,
+    /// How long versions that were found are taken again, such as 12h or 30d; 0: not at all [default: 7d]
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+    pub(crate) cache_ttl: Option<Duration>,
 }
 
 /// How byte-code is made.
@@ -177,7 +181,7 @@ pub(crate) struct RegistryArgs {
     /// Certificates of further authorities to trust; may be repeated
     #[arg(long = "ca-file", value_name = "FILE")]
     pub(crate) ca_files: Vec<PathBuf>,
-    /// A host that may be spoken to without encryption; may be repeated
+    /// A host that may be spoken to without encryption, beside this machine's own loopback; may be repeated
     #[arg(long = "insecure-host", value_name = "HOST[:PORT]")]
     pub(crate) insecure_hosts: Vec<String>,
 }

@@ -1,7 +1,7 @@
 //! `[dependencies]` of a settings file, and the options of the same names: where the dependencies of a notebook stand,
 //! and what may stand there. What is not set stays unset.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use nbvet_deps::detection::Fallback;
 use nbvet_engine::Flags;
@@ -26,6 +26,8 @@ pub(crate) struct DependencyConfig {
     pub(crate) allowed_indexes: Option<Vec<String>>,
     /// Hosts that dependency files may trust without TLS.
     pub(crate) allowed_hosts: Option<Vec<String>>,
+    /// How long versions that were found for an image are taken again; zero: not at all.
+    pub(crate) cache_ttl: Option<Duration>,
 }
 
 impl DependencyConfig {
@@ -49,6 +51,7 @@ impl DependencyConfig {
             allow_sdist: self.allow_sdist.or(weaker.allow_sdist),
             allowed_indexes: self.allowed_indexes.or(weaker.allowed_indexes),
             allowed_hosts: self.allowed_hosts.or(weaker.allowed_hosts),
+            cache_ttl: self.cache_ttl.or(weaker.cache_ttl),
         }
     }
 

@@ -34,7 +34,7 @@ use crate::{
     usage::{UsageError, shown},
 };
 
-/// How long versions that were found are taken: a week.
+/// How long versions that were found are taken, where nothing else is said: a week.
 const TTL: Duration = Duration::from_hours(168);
 
 /// What the notebook's imports are called in messages.
@@ -77,7 +77,7 @@ pub(crate) struct Source<'s> {
     pub(crate) judge: &'s JudgeArgs,
     /// The program that resolves; `None`: that on PATH.
     pub(crate) uv: Option<&'s Path>,
-    /// How long versions that were found are taken.
+    /// How long versions that were found are taken; `None`: as the settings say.
     pub(crate) lock_ttl: Option<Duration>,
 }
 
@@ -106,7 +106,7 @@ pub(crate) fn prepare(
         dependencies: args.dependencies.config(),
         judge: &judge,
         uv: args.index.uv.as_deref(),
-        lock_ttl: None,
+        lock_ttl: args.index.cache_ttl,
     };
     let found = find(&source, network, shelf)?;
     if let Some(why) = &found.gathered.index_failure {
@@ -207,7 +207,10 @@ pub(crate) fn lock(
     let locks = Locks {
         folder: network.folder("locks"),
         shelf,
-        ttl: source.lock_ttl.unwrap_or(TTL),
+        ttl: source
+            .lock_ttl
+            .or(found.settings.dependencies.cache_ttl)
+            .unwrap_or(TTL),
     };
     let resolve = || {
         let uv = match source.uv {

@@ -11,10 +11,11 @@ use toml::{
 use super::{Place, Word, offset};
 use crate::{
     config::dependencies::{DependencyConfig, fallback},
+    duration,
     usage::{UsageError, nearest},
 };
 
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 14] = [
     "requirements-file",
     "requirements-sources",
     "dockerfile",
@@ -28,6 +29,7 @@ const KEYS: [&str; 13] = [
     "allow-sdist",
     "allowed-indexes",
     "allowed-hosts",
+    "cache-ttl",
 ];
 
 /// The table's own form; its lists are read with their places.
@@ -44,6 +46,7 @@ struct Table {
     verify_hashes: Option<bool>,
     fail_on_conflict: Option<bool>,
     allow_sdist: Option<bool>,
+    cache_ttl: Option<String>,
 }
 
 impl Place<'_> {
@@ -70,6 +73,9 @@ impl Place<'_> {
         let fallback = own.fallback_strategy.map(|word| {
             fallback(&word).map_err(|message| self.error(offset(table, "fallback-strategy"), message))
         });
+        let cache_ttl = own.cache_ttl.map(|text| {
+            duration::parse(&text).map_err(|message| self.error(offset(table, "cache-ttl"), message))
+        });
         Ok(DependencyConfig {
             requirements_file: own.requirements_file.map(beside),
             requirements_sources: words("requirements-sources")?
@@ -87,6 +93,7 @@ impl Place<'_> {
                 .map(|words| words.into_iter().map(|word| word.text).collect()),
             allowed_hosts: words("allowed-hosts")?
                 .map(|words| words.into_iter().map(|word| word.text).collect()),
+            cache_ttl: cache_ttl.transpose()?,
         })
     }
 
