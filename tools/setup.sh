@@ -93,7 +93,7 @@ browser() {
 # A registry, runtimes and what makes base images. Nothing of them is left running, or set up outside of its package.
 image_tools() {
     local failed=.venv/.nbvet-no-image-tools missing=() name
-    for name in docker-registry mmdebstrap podman buildah runc skopeo fuse-overlayfs openssl curl; do
+    for name in docker-registry mmdebstrap podman buildah runc skopeo fuse-overlayfs openssl curl zstd faketime; do
         PATH=$PATH:/usr/sbin:/sbin command -v "$name" >/dev/null || missing+=("$name")
     done
     command -v newuidmap >/dev/null || missing+=(uidmap)

@@ -7,6 +7,11 @@ use std::{
     process::{Command, Output},
 };
 
+use nbvet_image::{
+    assemble::Shelf,
+    http::{Http, HttpOptions, Proxies},
+    registry::{Credentials, Registries},
+};
 use nbvet_testkit::{Base, Lock, Pulled, Registry, RegistryOptions, Runtime, or_skip};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -209,6 +214,27 @@ impl Ground {
             .replace(self.folder.path().to_str().unwrap(), "[folder]");
         masked(&text)
     }
+}
+
+/// The uv of `make setup`, or that of this machine.
+pub(crate) fn uv() -> Option<String> {
+    let ours = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../.venv/bin/uv");
+    let found = if ours.exists() { ours } else { PathBuf::from("uv") };
+    if Command::new(&found).arg("--version").output().is_err() {
+        println!("skipped: no uv (make setup)");
+        return None;
+    }
+    Some(found.to_str().unwrap().to_owned())
+}
+
+/// A repository of a registry that speaks plain http, asked as nbvet asks it.
+pub(crate) fn shelf(repository: &str) -> Shelf {
+    let http = Http::new(HttpOptions {
+        proxies: Proxies::none(),
+        ..HttpOptions::default()
+    });
+    let registries = Registries::new(http.unwrap(), Credentials::none());
+    Shelf::of(&registries, &repository.parse().unwrap())
 }
 
 fn binary() -> PathBuf {

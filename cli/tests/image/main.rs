@@ -10,11 +10,15 @@
 mod bases;
 mod bytecode;
 mod ground;
+mod kept;
 mod kernel;
+mod plain;
 mod pods;
+mod private;
 mod refused;
 mod same;
 mod sequence;
 mod steps;
 mod together;
 mod validated;
+mod zstd;
