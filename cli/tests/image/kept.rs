@@ -92,7 +92,8 @@ fn versions_that_were_found_are_taken_for_a_week_or_as_long_as_is_said() {
         exit 2
         --- stderr
         error: [folder]/work/nbvet.toml:2: `7` has no unit; write 7s for seconds or 7m for minutes
-    "#]].assert_eq(&ground.shown(&output));
+    "#]]
+    .assert_eq(&ground.shown(&output));
 }
 
 /// What a build says and does after a tag was moved.

@@ -4,7 +4,11 @@
     clippy::needless_raw_string_hashes,
     reason = "expect-test writes its snapshots with hashes"
 )]
-#![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test stops at what it did not expect"
+)]
 #![expect(clippy::print_stdout, reason = "a test that cannot run here says so")]
 
 mod bases;

@@ -395,17 +395,39 @@ fn broken_and_hostile_layers_of_zstd_are_refused_in_words() {
     let Some(packed) = zstd(&["-3"], &whole) else {
         return;
     };
-    refused(b"\x28\xb5\x2f\xfd rest", &expect![""]);
-    refused(&packed[..packed.len() / 2], &expect![""]);
-    refused(&[&packed[..], b"more"].concat(), &expect![""]);
-    refused(&skippable(b"")[..6], &expect![""]);
+    refused(
+        b"\x28\xb5\x2f\xfd rest",
+        &expect![
+            "a layer cannot be read: it is no proper zstd stream: Blocksize was bigger than the absolute maximum 131072 (128kb). Is: 953964"
+        ],
+    );
+    refused(
+        &packed[..packed.len() / 2],
+        &expect!["a layer cannot be read: it is no proper zstd stream: it ends early"],
+    );
+    refused(
+        &[&packed[..], b"more"].concat(),
+        &expect!["a layer cannot be read: it is no proper zstd stream: Read wrong magic number: 0x65726F6D"],
+    );
+    refused(
+        &skippable(b"")[..6],
+        &expect!["a layer cannot be read: it is no proper zstd stream: it ends early"],
+    );
     let mut cut = skippable(b"");
     cut[4] = 100;
-    refused(&cut, &expect![""]);
+    refused(&cut, &expect!["a layer cannot be read: a zstd frame ends early"]);
     // A window of 2 GiB, as `--long=31` asks for.
-    refused(b"\x28\xb5\x2f\xfd\x00\xa8\x01\x00\x00", &expect![""]);
+    refused(
+        b"\x28\xb5\x2f\xfd\x00\xa8\x01\x00\x00",
+        &expect![
+            "a layer cannot be read: a zstd frame asks for 2147483648 bytes of memory, and 134217728 are given: compress it without `--long`"
+        ],
+    );
     // A dictionary.
-    refused(b"\x28\xb5\x2f\xfd\x01\x58\x07\x01\x00\x00", &expect![""]);
+    refused(
+        b"\x28\xb5\x2f\xfd\x01\x58\x07\x01\x00\x00",
+        &expect!["a layer cannot be read: a zstd frame needs a dictionary"],
+    );
 }
 
 #[test]
