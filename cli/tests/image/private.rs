@@ -9,7 +9,7 @@ use std::{
 };
 
 use expect_test::{Expect, expect};
-use nbvet_testkit::{Base, INDEX_PASSWORD, PrivateIndex, PASSWORD, Registry, RegistryOptions, USER, or_skip};
+use nbvet_testkit::{Base, INDEX_PASSWORD, PASSWORD, PrivateIndex, Registry, RegistryOptions, USER, or_skip};
 use serde_json::Value;
 
 use crate::ground::{Ground, TEAM, TINY, json, requirements, succeeded, uv};

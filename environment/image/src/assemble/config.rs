@@ -292,19 +292,20 @@ mod tests {
 
     #[test]
     fn annotations_of_another_image_are_told() {
-        let own = labels()
+        let labels = labels();
+        let own: BTreeMap<_, _> = labels
             .all()
-            .map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let own: BTreeMap<_, _> = own.collect();
-        assert_eq!(labels().unlike(&own), None);
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        assert_eq!(labels.unlike(&own), None);
         let mut moved = own.clone();
         moved.insert("dev.nbvet.identity".to_owned(), "other".to_owned());
         assert_eq!(
-            labels().unlike(&moved).unwrap(),
+            labels.unlike(&moved).unwrap(),
             "its `dev.nbvet.identity` is other, not id"
         );
         assert_eq!(
-            labels().unlike(&BTreeMap::new()).unwrap(),
+            labels.unlike(&BTreeMap::new()).unwrap(),
             "it has no `dev.nbvet.identity`"
         );
     }
