@@ -369,8 +369,7 @@ pub(crate) struct DependencyArgs {
     /// Where there is no dependency file, take what the notebook imports
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
     auto_generate_requirements: Option<bool>,
-    /// Where there is nothing: `warn` and take the base image alone (the default), `fail`, or `auto`, what the notebook
-    /// imports
+    /// Where there is nothing: `warn` and take the base image alone (the default), `fail`, or `auto`: what is imported
     #[arg(long, value_name = "STRATEGY", value_parser = fallback)]
     fallback_strategy: Option<Fallback>,
     /// Lines that do not say exactly what is installed are notes; =false: refused [default: by level]
