@@ -6,6 +6,7 @@ use std::mem::discriminant;
 use nbvet_deps::{
     Digest, PinnedImage,
     dockerfile::{Installs, Pip, Recipe},
+    layout::Interpreter,
     target::Arch,
 };
 use parse_dockerfile::{Instruction, parse};
@@ -15,11 +16,13 @@ fn recipe(base: PinnedImage, choices: u8) -> String {
     let recipe = Recipe {
         base,
         arch: if is_set(0) { Arch::X86_64 } else { Arch::Aarch64 },
+        python: Interpreter::new("/usr/bin/python3").expect("a plain path"),
         installs: match choices >> 4 & 3 {
             0 => Installs::Nothing,
             1 => Installs::Sources,
             _ => Installs::Wheels,
         },
+        kernel: None,
         pip: if is_set(1) { Pip::OfBase } else { Pip::Beside },
         ca: is_set(2),
         pip_config: is_set(3),
