@@ -12,7 +12,7 @@ struct Generated {
     test: &'static str,
 }
 
-const GENERATED: [Generated; 3] = [
+const GENERATED: [Generated; 4] = [
     Generated {
         what: "the report's JSON Schema",
         package: "nbvet-report",
@@ -27,6 +27,11 @@ const GENERATED: [Generated; 3] = [
         what: "the custom resource's definition and reference",
         package: "nbvet-operator-api",
         test: "it",
+    },
+    Generated {
+        what: "the roles of the controller",
+        package: "nbvet-operator",
+        test: "deploy",
     },
 ];
 

@@ -33,6 +33,15 @@ const ARROWS: &[(&str, &[&str])] = &[
         "nbvet-operator-decide",
         &["nbvet-blob", "nbvet-operator-api", "nbvet-report"],
     ),
+    (
+        "nbvet-operator",
+        &[
+            "nbvet-blob",
+            "nbvet-operator-api",
+            "nbvet-operator-decide",
+            "nbvet-report",
+        ],
+    ),
     ("nbvet-operator-testkit", &["nbvet-testkit"]),
     ("nbvet-protocol", &["nbvet-report"]),
     ("nbvet-agent", &["nbvet-protocol", "nbvet-report"]),

@@ -1,0 +1,373 @@
+//! Does what a plan says, in its order. Everything can be done twice: a controller may die between any two writes.
+
+use k8s_openapi::{
+    api::{batch::v1::Job, core::v1::ConfigMap},
+    apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference},
+};
+use kube::{
+    Api, Resource as _, ResourceExt as _,
+    api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions},
+    core::GroupVersionKind,
+    runtime::events::{Event, EventType},
+};
+use nbvet_operator_api::NotebookValidationJob;
+use nbvet_operator_decide::{
+    Observed, Plan, Setting, names,
+    plan::{Announcement, Deletion, Intent, Join, Leave, Work},
+    render,
+    strategy::StrategyName,
+};
+use serde_json::{Value, json};
+
+use crate::{Error, error::is_code, memory::Remembered, scope::Scope};
+
+/// Leaves a function of [`Go`] where the writes do not go on.
+macro_rules! stop {
+    ($acted:expr) => {
+        if let again @ Acted::LookAgain(_) = $acted {
+            return Ok(again);
+        }
+    };
+}
+
+/// How acting went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Acted {
+    /// All of it was done.
+    All,
+    /// Something is not as it was seen; what was left is decided anew.
+    LookAgain(&'static str),
+}
+
+/// Whether the writes go on.
+type Go = Result<Acted, Error>;
+
+/// One pass over one job.
+pub(crate) struct Actor<'a> {
+    scope: &'a Scope,
+    observed: &'a Observed,
+    namespace: String,
+    uid: String,
+    remembered: &'a mut Remembered,
+}
+
+impl<'a> Actor<'a> {
+    pub(crate) fn new(scope: &'a Scope, observed: &'a Observed, remembered: &'a mut Remembered) -> Self {
+        Self {
+            namespace: observed.job.namespace().unwrap_or_default(),
+            uid: observed.job.uid().unwrap_or_default(),
+            scope,
+            observed,
+            remembered,
+        }
+    }
+
+    /// Does all that a plan says but its reading.
+    pub(crate) async fn act(&mut self, plan: &Plan) -> Go {
+        if plan.live && !self.is_as_seen().await? {
+            return Ok(Acted::LookAgain("the job has changed since it was seen"));
+        }
+        for intent in &plan.create {
+            stop!(self.create(intent).await?);
+        }
+        for join in &plan.join {
+            stop!(self.join(join).await?);
+        }
+        for leave in &plan.leave {
+            stop!(self.leave(leave).await?);
+        }
+        for deletion in &plan.delete {
+            stop!(self.delete(deletion).await?);
+        }
+        if let Some(status) = &plan.status {
+            let mut job =
+                NotebookValidationJob::new(&self.observed.job.name_any(), self.observed.job.spec.clone());
+            job.metadata = ObjectMeta {
+                managed_fields: None,
+                ..self.observed.job.metadata.clone()
+            };
+            job.status = Some((**status).clone());
+            stop!(self.write_status(&job).await?);
+        }
+        for event in &plan.events {
+            self.tell(event).await;
+        }
+        Ok(Acted::All)
+    }
+
+    /// Whether the job, read from the API server, is the one that was looked at.
+    async fn is_as_seen(&self) -> Result<bool, Error> {
+        let name = self.observed.job.name_any();
+        let found = self.jobs().get_metadata_opt(&name).await;
+        let found = found.map_err(Error::api(format!("read job {name}")))?;
+        Ok(found.is_some_and(|found| {
+            found.metadata.resource_version == self.observed.job.metadata.resource_version
+        }))
+    }
+
+    fn jobs(&self) -> Api<NotebookValidationJob> {
+        Api::namespaced(self.scope.client.clone(), &self.namespace)
+    }
+
+    async fn create(&mut self, intent: &Intent) -> Go {
+        let setting = Setting {
+            job: &self.observed.job,
+            config: &self.observed.config,
+            cluster: self.observed.cluster,
+        };
+        let is_build = matches!(intent.work, Work::Build(_));
+        let mut first: Option<OwnerReference> = None;
+        for value in render(intent, &setting) {
+            let mut object: DynamicObject = serde_json::from_value(value)
+                .map_err(|error| Error::Unusable(format!("{}: {error}", intent.name)))?;
+            if let (true, Some(owner)) = (is_build, &first) {
+                object.metadata.owner_references = Some(vec![owner.clone()]);
+            }
+            let Some(there) = self.create_once(&object, first.as_ref()).await? else {
+                self.remembered.taken.insert(intent.name.clone());
+                return Ok(Acted::LookAgain("an object of another owner has the name"));
+            };
+            first = first.or(Some(there));
+        }
+        if !matches!(intent.work, Work::Record(_)) {
+            self.remembered.created.entry(intent.name.clone()).or_insert(0);
+        }
+        Ok(Acted::All)
+    }
+
+    /// Creates an object, or finds it there; `None`: one that is not ours has its name.
+    async fn create_once(
+        &self,
+        object: &DynamicObject,
+        owner: Option<&OwnerReference>,
+    ) -> Result<Option<OwnerReference>, Error> {
+        let types = object.types.clone().unwrap_or_default();
+        let kind = GroupVersionKind::try_from(&types).map_err(|error| Error::Unusable(error.to_string()))?;
+        let resource = ApiResource::from_gvk(&kind);
+        let api =
+            Api::<DynamicObject>::namespaced_with(self.scope.client.clone(), &self.namespace, &resource);
+        let name = object.name_any();
+        let doing = format!("create {} {name}", types.kind);
+        let there = match api.create(&PostParams::default(), object).await {
+            Ok(made) => {
+                tracing::info!(namespace = self.namespace, kind = types.kind, name, "created");
+                made
+            }
+            Err(error) if is_code(&error, 409) => {
+                let found = api.get(&name).await.map_err(Error::api(doing))?;
+                if !self.is_ours(&found.metadata, &object.metadata, owner) {
+                    return Ok(None);
+                }
+                found
+            }
+            Err(error) => return Err(Error::api(doing)(error)),
+        };
+        Ok(Some(OwnerReference {
+            api_version: types.api_version,
+            kind: types.kind,
+            name,
+            uid: there.uid().unwrap_or_default(),
+            ..OwnerReference::default()
+        }))
+    }
+
+    /// A child is ours by its label and its owner, a label alone can be copied; a build, which many own, by its label and
+    /// by what it builds.
+    fn is_ours(&self, found: &ObjectMeta, wanted: &ObjectMeta, owner: Option<&OwnerReference>) -> bool {
+        let label =
+            |meta: &ObjectMeta, name: &str| meta.labels.as_ref().and_then(|all| all.get(name).cloned());
+        let text =
+            |meta: &ObjectMeta, name: &str| meta.annotations.as_ref().and_then(|all| all.get(name).cloned());
+        if label(found, names::MANAGED_BY.0).as_deref() != Some(names::MANAGED_BY.1) {
+            return false;
+        }
+        if text(wanted, names::WHOLE_IDENTITY).is_some() {
+            return [names::WHOLE_IDENTITY, names::DESTINATION]
+                .iter()
+                .all(|name| text(found, name) == text(wanted, name));
+        }
+        let of = owner.map_or(self.uid.as_str(), |owner| owner.uid.as_str());
+        let owners = found.owner_references.iter().flatten();
+        owners.into_iter().any(|one| one.uid == of || one.uid == self.uid)
+    }
+
+    /// Objects of builds of a strategy.
+    fn builds(&self, strategy: StrategyName) -> Api<DynamicObject> {
+        let kind = match strategy {
+            StrategyName::Job => GroupVersionKind::gvk("batch", "v1", "Job"),
+            StrategyName::Tekton => GroupVersionKind::gvk("tekton.dev", "v1", "PipelineRun"),
+        };
+        let resource = ApiResource::from_gvk(&kind);
+        Api::namespaced_with(self.scope.client.clone(), &self.namespace, &resource)
+    }
+
+    async fn join(&self, join: &Join) -> Go {
+        let job = &self.observed.job;
+        let mine = OwnerReference {
+            api_version: NotebookValidationJob::api_version(&()).into_owned(),
+            kind: NotebookValidationJob::kind(&()).into_owned(),
+            name: job.name_any(),
+            uid: self.uid.clone(),
+            ..OwnerReference::default()
+        };
+        let value = json!(names::joined_value(&join.run, join.at));
+        self.change_owners(
+            &join.build,
+            join.strategy,
+            &join.resource_version,
+            value,
+            Some(mine),
+        )
+        .await
+    }
+
+    async fn leave(&self, leave: &Leave) -> Go {
+        if !leave.last {
+            let (build, version) = (&leave.build, &leave.resource_version);
+            return self
+                .change_owners(build, leave.strategy, version, Value::Null, None)
+                .await;
+        }
+        let how = DeleteParams::foreground().preconditions(of_version(&leave.resource_version));
+        let done = self.builds(leave.strategy).delete(&leave.build, &how).await;
+        gone(done.map(drop), &format!("delete build {}", leave.build))
+    }
+
+    /// Puts this job among the owners of a build, or takes it away, where the build is as it was seen.
+    async fn change_owners(
+        &self,
+        build: &str,
+        strategy: StrategyName,
+        version: &str,
+        joined: Value,
+        mine: Option<OwnerReference>,
+    ) -> Go {
+        let api = self.builds(strategy);
+        let doing = format!("change the owners of build {build}");
+        let Some(found) = api.get_metadata_opt(build).await.map_err(Error::api(&doing))? else {
+            return Ok(Acted::LookAgain("the build is gone"));
+        };
+        if found.metadata.resource_version.as_deref() != Some(version) {
+            return Ok(Acted::LookAgain("the build has changed since it was seen"));
+        }
+        let others = found.metadata.owner_references.into_iter().flatten();
+        let others = others.filter(|owner| owner.uid != self.uid);
+        let owners: Vec<OwnerReference> = others.chain(mine).collect();
+        let patch = json!({"metadata": {
+            "resourceVersion": version,
+            "annotations": {(names::joined(&self.uid)): joined},
+            "ownerReferences": owners,
+        }});
+        match api
+            .patch(build, &PatchParams::default(), &Patch::Merge(&patch))
+            .await
+        {
+            Ok(_) => Ok(Acted::All),
+            Err(error) if is_code(&error, 409) || is_code(&error, 404) => {
+                Ok(Acted::LookAgain("the build has changed since it was seen"))
+            }
+            Err(error) => Err(Error::api(doing)(error)),
+        }
+    }
+
+    async fn delete(&self, deletion: &Deletion) -> Go {
+        let maps = || Api::<ConfigMap>::namespaced(self.scope.client.clone(), &self.namespace);
+        match deletion {
+            Deletion::Child {
+                name,
+                resource_version,
+            } => {
+                let jobs = Api::<Job>::namespaced(self.scope.client.clone(), &self.namespace);
+                // In the foreground: its pod is gone before its name is free.
+                let how = DeleteParams::foreground().preconditions(of_version(resource_version));
+                let done = jobs.delete(name, &how).await;
+                stop!(gone(done.map(drop), &format!("delete Job {name}"))?);
+                self.delete_own_map(&maps(), name).await
+            }
+            Deletion::Record { child } => self.delete_own_map(&maps(), &names::record(child)).await,
+            Deletion::Job => {
+                let job = &self.observed.job.metadata;
+                let how = DeleteParams::background().preconditions(Preconditions {
+                    uid: job.uid.clone(),
+                    resource_version: job.resource_version.clone(),
+                });
+                let name = self.observed.job.name_any();
+                let done = self.jobs().delete(&name, &how).await;
+                gone(done.map(drop), &format!("delete job {name}"))
+            }
+        }
+    }
+
+    /// Deletes a `ConfigMap` of this job; one of somebody else's that has its name stays.
+    async fn delete_own_map(&self, maps: &Api<ConfigMap>, name: &str) -> Go {
+        let doing = format!("delete ConfigMap {name}");
+        let Some(found) = maps.get_metadata_opt(name).await.map_err(Error::api(&doing))? else {
+            return Ok(Acted::All);
+        };
+        if !self.is_ours(&found.metadata, &ObjectMeta::default(), None) {
+            return Ok(Acted::All);
+        }
+        let how = DeleteParams::background().preconditions(Preconditions {
+            uid: found.metadata.uid,
+            resource_version: None,
+        });
+        gone(maps.delete(name, &how).await.map(drop), &doing)
+    }
+
+    async fn write_status(&self, job: &NotebookValidationJob) -> Go {
+        let name = job.name_any();
+        match self
+            .jobs()
+            .replace_status(&name, &PostParams::default(), job)
+            .await
+        {
+            Ok(_) => {
+                self.scope
+                    .metrics
+                    .status(self.observed.job.status.as_ref(), job.status.as_ref());
+                Ok(Acted::All)
+            }
+            Err(error) if is_code(&error, 409) => {
+                Ok(Acted::LookAgain("the job has changed since it was seen"))
+            }
+            Err(error) if is_code(&error, 404) => Ok(Acted::LookAgain("the job is gone")),
+            Err(error) => Err(Error::api(format!("write the status of {name}"))(error)),
+        }
+    }
+
+    /// Tells people; nothing depends on it.
+    async fn tell(&self, announcement: &Announcement) {
+        let event = Event {
+            type_: if announcement.warning {
+                EventType::Warning
+            } else {
+                EventType::Normal
+            },
+            reason: announcement.reason.as_str().to_owned(),
+            note: Some(announcement.note.chars().take(1000).collect()),
+            action: "Validate".to_owned(),
+            secondary: None,
+        };
+        let about = self.observed.job.object_ref(&());
+        if let Err(error) = self.scope.recorder.publish(&event, &about).await {
+            tracing::warn!(namespace = self.namespace, "event: {error}");
+        }
+    }
+}
+
+fn of_version(version: &str) -> Preconditions {
+    Preconditions {
+        uid: None,
+        resource_version: Some(version.to_owned()),
+    }
+}
+
+/// A deletion: that nothing is there is as good.
+fn gone(result: kube::Result<()>, doing: &str) -> Go {
+    match result {
+        Ok(()) => Ok(Acted::All),
+        Err(error) if is_code(&error, 404) => Ok(Acted::All),
+        Err(error) if is_code(&error, 409) => Ok(Acted::LookAgain("it has changed since it was seen")),
+        Err(error) => Err(Error::api(doing)(error)),
+    }
+}

@@ -1,0 +1,73 @@
+//! Which kinds the cluster serves: asked for again and again, since they come and go.
+
+use std::time::Duration;
+
+use kube::Client;
+use tokio::sync::watch;
+
+use crate::error::is_code;
+
+/// Between two looks.
+const EVERY: Duration = Duration::from_mins(1);
+/// The same while our own kind is not served.
+const SOON: Duration = Duration::from_secs(2);
+
+/// What is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Served {
+    /// Our own kind.
+    pub(crate) jobs: bool,
+    /// Tekton's runs.
+    pub(crate) tekton: bool,
+    /// Builds of OpenShift.
+    pub(crate) openshift_builds: bool,
+    /// The security context constraints of OpenShift.
+    pub(crate) openshift: bool,
+}
+
+/// Looks for ever, and tells changes.
+pub(crate) async fn look(client: Client, served: watch::Sender<Served>) {
+    loop {
+        let mut now = *served.borrow();
+        let kinds = [
+            (
+                "mlops.mlops.dev/v1alpha1",
+                "notebookvalidationjobs",
+                &mut now.jobs,
+            ),
+            ("tekton.dev/v1", "pipelineruns", &mut now.tekton),
+            ("build.openshift.io/v1", "builds", &mut now.openshift_builds),
+            (
+                "security.openshift.io/v1",
+                "securitycontextconstraints",
+                &mut now.openshift,
+            ),
+        ];
+        for (group, plural, is_served) in kinds {
+            // What cannot be known stays as it was.
+            if let Some(answer) = serves(&client, group, plural).await {
+                *is_served = answer;
+            }
+        }
+        served.send_if_modified(|before| {
+            let changed = *before != now;
+            if changed {
+                tracing::info!(?now, "kinds of the cluster");
+            }
+            *before = now;
+            changed
+        });
+        tokio::time::sleep(if now.jobs { EVERY } else { SOON }).await;
+    }
+}
+
+async fn serves(client: &Client, group: &str, plural: &str) -> Option<bool> {
+    match client.list_api_group_resources(group).await {
+        Ok(list) => Some(list.resources.iter().any(|one| one.name == plural)),
+        Err(error) if is_code(&error, 404) => Some(false),
+        Err(error) => {
+            tracing::warn!(group, "discovery: {error}");
+            None
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! What is seen of a job: the stores of a scope and what is remembered, as values to decide on.
+
+use std::collections::{BTreeSet, HashMap};
+
+use k8s_openapi::api::{
+    batch::v1::Job,
+    core::v1::{ConfigMap, Event, Pod},
+};
+use kube::{Api, ResourceExt as _};
+use nbvet_operator_api::NotebookValidationJob;
+use nbvet_operator_decide::{
+    Observed, names,
+    observed::{Body, Build, Child, ChildState, Load, Record},
+    read,
+    strategy::StrategyName,
+};
+
+use crate::{Error, memory::Remembered, scope::Scope};
+
+/// Sees a job.
+pub(crate) async fn observe(
+    scope: &Scope,
+    job: &NotebookValidationJob,
+    remembered: &mut Remembered,
+) -> Result<Observed, Error> {
+    let namespace = job.namespace().unwrap_or_default();
+    let uid = job.uid().unwrap_or_default();
+    let records = records(scope, job, &namespace, &uid, remembered).await?;
+    let cluster = scope.cluster(&namespace).await?;
+    let seen = Seen::of(scope, &namespace);
+    let mut children = seen.children(&uid);
+    for child in &mut children {
+        if let ChildState::Said { body, .. } = &mut child.state
+            && *body == Body::Unread
+            && let Some(read) = remembered.bodies.get(&child.name)
+        {
+            body.clone_from(read);
+        }
+    }
+    let written = |name: &String| records.iter().any(|record| record.child == *name);
+    remembered.bodies.retain(|name, _| !written(name));
+    let builds = seen.builds(scope, &namespace);
+    let served: BTreeSet<&str> = children
+        .iter()
+        .map(|child| child.name.as_str())
+        .chain(builds.iter().map(|build| build.name.as_str()))
+        .collect();
+    let unserved = remembered.unserved(&served);
+    Ok(Observed {
+        now: scope.clock.now(),
+        job: job.clone(),
+        load: seen.load(&builds, &uid),
+        children,
+        records,
+        builds,
+        unserved,
+        taken: remembered.taken.iter().cloned().collect(),
+        cluster,
+        config: scope.config.clone(),
+    })
+}
+
+/// The objects of a namespace.
+struct Seen {
+    jobs: Vec<std::sync::Arc<Job>>,
+    /// By the uid of the Job that owns them.
+    pods: HashMap<String, Vec<Pod>>,
+    events: Vec<Event>,
+}
+
+impl Seen {
+    fn of(scope: &Scope, namespace: &str) -> Self {
+        let mut jobs = scope.view.children.state();
+        jobs.retain(|job| job.metadata.namespace.as_deref() == Some(namespace));
+        let mut pods: HashMap<String, Vec<Pod>> = HashMap::new();
+        for pod in scope.view.pods.state() {
+            if pod.metadata.namespace.as_deref() != Some(namespace) {
+                continue;
+            }
+            for owner in pod.metadata.owner_references.iter().flatten() {
+                if owner.kind == "Job" {
+                    pods.entry(owner.uid.clone()).or_default().push((*pod).clone());
+                }
+            }
+        }
+        let events = scope.view.events.iter().flat_map(|store| store.state());
+        let events = events.filter(|event| event.involved_object.namespace.as_deref() == Some(namespace));
+        Self {
+            jobs,
+            pods,
+            events: events.map(|event| (*event).clone()).collect(),
+        }
+    }
+
+    fn pods(&self, job: &Job) -> &[Pod] {
+        let uid = job.metadata.uid.as_deref().unwrap_or_default();
+        self.pods.get(uid).map_or(&[], Vec::as_slice)
+    }
+
+    fn children(&self, uid: &str) -> Vec<Child> {
+        let read = |job: &std::sync::Arc<Job>| read::child(job, self.pods(job), &self.events, uid);
+        self.jobs.iter().filter_map(read).collect()
+    }
+
+    fn builds(&self, scope: &Scope, namespace: &str) -> Vec<Build> {
+        let inputs = scope.view.maps.state();
+        let inputs: BTreeSet<&str> = inputs
+            .iter()
+            .filter(|map| map.metadata.namespace.as_deref() == Some(namespace))
+            .filter_map(|map| map.metadata.name.as_deref())
+            .collect();
+        let has_input = |name: &str| inputs.contains(name);
+        let jobs = self.jobs.iter().filter(|job| is_build(job)).filter_map(|job| {
+            let value = serde_json::to_value(&**job).ok()?;
+            let has_input = has_input(&job.name_any());
+            read::build(&value, StrategyName::Job, has_input, self.pods(job), &self.events)
+        });
+        let runs = scope.view.runs();
+        let runs = runs.map(|runs| runs.state()).unwrap_or_default();
+        let runs = runs
+            .iter()
+            .filter(|run| run.metadata.namespace.as_deref() == Some(namespace))
+            .filter_map(|run| {
+                let value = serde_json::to_value(&**run).ok()?;
+                read::build(&value, StrategyName::Tekton, has_input(&run.name_any()), &[], &[])
+            });
+        jobs.chain(runs).collect()
+    }
+
+    /// What else runs here.
+    fn load(&self, builds: &[Build], uid: &str) -> Load {
+        let builds = builds
+            .iter()
+            .filter(|build| build.ours && !build.state.has_ended())
+            .filter(|build| build.owners.iter().all(|owner| owner != uid));
+        let validates = |job: &&std::sync::Arc<Job>| {
+            let labels = job.labels();
+            labels.get(names::STEP).is_some_and(|step| step == "validate")
+                && labels.get(names::JOB_UID).is_some_and(|of| of != uid)
+                && read::pod::is_alive(job, self.pods(job))
+        };
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        Load {
+            builds: count(builds.count()),
+            validations: count(self.jobs.iter().filter(validates).count()),
+        }
+    }
+}
+
+fn is_build(job: &Job) -> bool {
+    job.annotations().contains_key(names::WHOLE_IDENTITY)
+}
+
+/// The records of a job. Each is read once: it never changes.
+async fn records(
+    scope: &Scope,
+    job: &NotebookValidationJob,
+    namespace: &str,
+    uid: &str,
+    remembered: &mut Remembered,
+) -> Result<Vec<Record>, Error> {
+    let maps = scope.view.maps.state();
+    let is_record = |map: &&std::sync::Arc<_>| is_record(map, namespace, uid);
+    let maps: Vec<_> = maps.iter().filter(is_record).collect();
+    let there: BTreeSet<String> = maps.iter().filter_map(|map| map.uid()).collect();
+    remembered.records.retain(|of, _| there.contains(of));
+    let ended = ended_run(job);
+    if let Some(run) = ended {
+        remembered
+            .records
+            .retain(|_, record| record.as_ref().is_some_and(|record| record.run.id != run));
+    }
+    let api = Api::<ConfigMap>::namespaced(scope.client.clone(), namespace);
+    for map in maps {
+        let Some(of) = map.uid() else { continue };
+        let is_needed = ended.is_none() || map.labels().get(names::RUN).map(String::as_str) != ended;
+        if !is_needed || remembered.records.contains_key(&of) {
+            continue;
+        }
+        let name = map.name_any();
+        let found = api.get_opt(&name).await;
+        let Some(found) = found.map_err(Error::api(format!("read ConfigMap {name}")))? else {
+            continue;
+        };
+        let record = read::record(&found, uid);
+        if record.is_none() {
+            tracing::warn!(namespace, name, "a record that cannot be read is left alone");
+        }
+        remembered.records.insert(of, record);
+    }
+    Ok(remembered.records.values().flatten().cloned().collect())
+}
+
+fn is_record(map: &kube::api::PartialObjectMeta<ConfigMap>, namespace: &str, uid: &str) -> bool {
+    map.metadata.namespace.as_deref() == Some(namespace)
+        && map.labels().get(names::JOB_UID).is_some_and(|of| of == uid)
+        && map.annotations().contains_key(names::CHILD)
+}
+
+/// The run of a job that has ended: nothing is decided by its records any more.
+fn ended_run(job: &NotebookValidationJob) -> Option<&str> {
+    let status = job.status.as_ref()?;
+    let ended = status.phase.is_some_and(nbvet_operator_api::Phase::is_terminal);
+    status.run.as_ref().filter(|_| ended).map(|run| run.id.as_str())
+}

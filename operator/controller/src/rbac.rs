@@ -1,0 +1,47 @@
+//! What the controller may do in a cluster, as objects to apply. It reads no secret, runs nothing in pods, and nothing is
+//! granted by `*`; tests run under this role.
+
+use serde_json::{Value, json};
+
+/// The name of the role, of the account and of their binding.
+pub const NAME: &str = "nbvet-operator";
+
+/// The role for all that is done for jobs, in every namespace that is watched.
+pub fn cluster_role() -> Value {
+    let rule = |group: &str, resources: &[&str], verbs: &[&str]| json!({"apiGroups": [group], "resources": resources, "verbs": verbs});
+    json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRole",
+        "metadata": {"name": NAME},
+        "rules": [
+            rule("mlops.mlops.dev", &["notebookvalidationjobs"], &["get", "list", "watch", "delete"]),
+            rule("mlops.mlops.dev", &["notebookvalidationjobs/status"], &["update"]),
+            // Owners that stand in the way of their deletion, as children of a job have them.
+            rule("mlops.mlops.dev", &["notebookvalidationjobs/finalizers"], &["update"]),
+            rule("batch", &["jobs"], &["get", "list", "watch", "create", "patch", "delete"]),
+            rule("batch", &["jobs/finalizers"], &["update"]),
+            rule("", &["pods"], &["list", "watch"]),
+            rule("", &["pods/log"], &["get"]),
+            rule("", &["configmaps"], &["get", "list", "watch", "create", "delete"]),
+            rule("", &["events"], &["list", "watch"]),
+            rule("", &["namespaces"], &["get"]),
+            rule("events.k8s.io", &["events"], &["create", "patch"]),
+            rule("tekton.dev", &["pipelineruns"], &["get", "list", "watch", "create", "patch", "delete"]),
+            rule("tekton.dev", &["pipelineruns/finalizers"], &["update"]),
+        ],
+    })
+}
+
+/// The role for the lease, in the namespace of the controller alone.
+pub fn lease_role() -> Value {
+    json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "Role",
+        "metadata": {"name": NAME},
+        "rules": [{
+            "apiGroups": ["coordination.k8s.io"],
+            "resources": ["leases"],
+            "verbs": ["get", "create", "patch"],
+        }],
+    })
+}

@@ -1,0 +1,153 @@
+//! A pass over a job: observe, decide, act, again where something had to be read first; bounded in time, and followed by a
+//! wait of the job's own where it failed.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use kube::{ResourceExt as _, runtime::controller::Action};
+use nbvet_operator_api::NotebookValidationJob;
+use nbvet_operator_decide::{
+    Again, Observed, Plan, decide,
+    observed::{Body, Child, ChildState},
+};
+
+use crate::{
+    Error,
+    act::{Acted, Actor},
+    logs,
+    memory::Remembered,
+    observe::observe,
+    scope::Scope,
+};
+
+/// How long a pass may take.
+const PASS: Duration = Duration::from_mins(1);
+/// How soon to look again at what was not as it was seen, should no watch tell.
+const CHANGED: Duration = Duration::from_secs(1);
+/// The shortest wait, so that clocks that differ cannot make a busy loop.
+const SOONEST: Duration = Duration::from_millis(50);
+/// Rounds of one pass: reading results and deciding again with them.
+const ROUNDS: usize = 4;
+/// How often a log is asked for before its result is given up.
+const READS: u32 = 5;
+
+/// The name of a job among all.
+pub(crate) fn key(namespace: &str, name: &str) -> String {
+    format!("{namespace}/{name}")
+}
+
+/// Looks at a job.
+pub(crate) async fn reconcile(job: Arc<NotebookValidationJob>, scope: Arc<Scope>) -> Result<Action, Error> {
+    let (namespace, name) = (job.namespace().unwrap_or_default(), job.name_any());
+    let key = key(&namespace, &name);
+    if let Some(wait) = scope.memory.waits(&key, &job) {
+        return Ok(Action::requeue(wait));
+    }
+    let begin = Instant::now();
+    let mut remembered = scope.memory.take(&key, &job.uid().unwrap_or_default());
+    let done = tokio::time::timeout(PASS, pass(&job, &scope, &mut remembered)).await;
+    scope.memory.put(&key, remembered);
+    scope.metrics.pass(begin.elapsed());
+    let action = done.unwrap_or(Err(Error::TooLong(PASS)))?;
+    scope.memory.went_well(&key);
+    Ok(action)
+}
+
+/// What follows a pass that failed.
+pub(crate) fn failed(job: Arc<NotebookValidationJob>, error: &Error, scope: Arc<Scope>) -> Action {
+    let (namespace, name) = (job.namespace().unwrap_or_default(), job.name_any());
+    let wait = scope.memory.failed(&key(&namespace, &name), &job);
+    scope.metrics.failed(error.label());
+    tracing::warn!(namespace, name, again_in = ?wait, "{error}");
+    Action::requeue(wait)
+}
+
+async fn pass(
+    job: &NotebookValidationJob,
+    scope: &Scope,
+    remembered: &mut Remembered,
+) -> Result<Action, Error> {
+    if !scope.view.is_complete().await {
+        return Ok(Action::requeue(CHANGED));
+    }
+    for _ in 0..ROUNDS {
+        let observed = observe(scope, job, remembered).await?;
+        let plan = decide(&observed);
+        tell(&observed, &plan);
+        scope.metrics.plan(plan.label);
+        if plan.read.is_empty() {
+            let acted = Actor::new(scope, &observed, remembered).act(&plan).await?;
+            return Ok(after(&observed, &plan, acted));
+        }
+        for child in &plan.read {
+            read(scope, &observed, child, remembered).await?;
+        }
+    }
+    Ok(Action::requeue(CHANGED))
+}
+
+fn tell(observed: &Observed, plan: &Plan) {
+    let (namespace, name) = (
+        observed.job.namespace().unwrap_or_default(),
+        observed.job.name_any(),
+    );
+    if plan.is_idle() {
+        tracing::debug!(namespace, name, plan = plan.label, "{}", plan.why);
+    } else {
+        tracing::info!(namespace, name, plan = plan.label, "{}", plan.why);
+    }
+}
+
+fn after(observed: &Observed, plan: &Plan, acted: Acted) -> Action {
+    if let Acted::LookAgain(why) = acted {
+        tracing::debug!(name = observed.job.name_any(), "looks again: {why}");
+        return Action::requeue(CHANGED);
+    }
+    match plan.again {
+        Again::OnChange => Action::await_change(),
+        Again::After(wait) => Action::requeue(Duration::try_from(wait).unwrap_or_default().max(SOONEST)),
+    }
+}
+
+/// Reads the result of a child.
+async fn read(
+    scope: &Scope,
+    observed: &Observed,
+    name: &str,
+    remembered: &mut Remembered,
+) -> Result<(), Error> {
+    let child = observed.children.iter().find(|child| child.name == name);
+    let Some((pod, blob)) = child.and_then(of_end) else {
+        let lost = Body::Lost("the pod that wrote it is gone".to_owned());
+        remembered.bodies.insert(name.to_owned(), lost);
+        return Ok(());
+    };
+    let namespace = observed.job.namespace().unwrap_or_default();
+    let body = match logs::read(&scope.client, &namespace, pod, blob).await {
+        Ok(body) => body,
+        Err(error) => {
+            let unread = remembered.unread.entry(name.to_owned()).or_insert(0);
+            *unread += 1;
+            if *unread < READS {
+                return Err(error);
+            }
+            Body::Lost(format!("the log could not be read: {error}"))
+        }
+    };
+    if let Body::Lost(why) = &body {
+        tracing::warn!(namespace, child = name, "result lost: {why}");
+    }
+    remembered.unread.remove(name);
+    remembered.bodies.insert(name.to_owned(), body);
+    Ok(())
+}
+
+/// The pod of a child that said that it has a result, and which.
+fn of_end(child: &Child) -> Option<(&str, &nbvet_report::step::BlobRef)> {
+    let ChildState::Said { end, .. } = &child.state else {
+        return None;
+    };
+    Some((child.pod.as_deref()?, end.blob.as_ref()?))
+}

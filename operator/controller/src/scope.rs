@@ -1,0 +1,289 @@
+//! One namespace, or all of them: its watches, and the controller that is fed by them.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use futures::{Stream, StreamExt as _, channel::mpsc, future::ready, stream};
+use k8s_openapi::{
+    NamespaceResourceScope,
+    api::{
+        batch::v1::Job,
+        core::v1::{ConfigMap, Event, Namespace, Pod},
+    },
+};
+use kube::{
+    Api, Client, Resource, ResourceExt as _,
+    api::{ApiResource, DynamicObject, PartialObjectMeta},
+    core::GroupVersionKind,
+    runtime::{Controller, controller, events::Recorder, reflector, watcher},
+};
+use nbvet_operator_decide::{
+    Config, names,
+    observed::{Cluster, PodSecurity},
+};
+use tokio::sync::watch;
+
+use crate::{
+    Error,
+    client::Clock,
+    discovery::Served,
+    error::is_code,
+    memory::Memory,
+    metrics::Metrics,
+    reconcile::{failed, key, reconcile},
+    view::{JobRef, View, follow, of_meta},
+};
+
+/// How long the level of a namespace is believed.
+const LEVEL_HOLDS: Duration = Duration::from_mins(1);
+/// Objects of a list at once.
+const PAGE: u32 = 100;
+/// What is followed of events: reasons why a pod does not come or does not start.
+const WARNINGS: [(&str, &str); 4] = [
+    ("Job", "FailedCreate"),
+    ("Pod", "FailedMount"),
+    ("Pod", "FailedAttachVolume"),
+    ("Pod", "FailedCreatePodSandBox"),
+];
+
+/// What all passes of a scope share.
+pub(crate) struct Scope {
+    /// The namespace; `None`: all of them.
+    pub(crate) namespace: Option<String>,
+    pub(crate) client: Client,
+    pub(crate) clock: Clock,
+    pub(crate) config: Config,
+    pub(crate) metrics: Metrics,
+    pub(crate) memory: Memory,
+    pub(crate) view: Arc<View>,
+    pub(crate) recorder: Recorder,
+    pub(crate) served: watch::Receiver<Served>,
+    levels: Mutex<HashMap<String, (Instant, PodSecurity)>>,
+}
+
+/// What every scope is made from.
+#[derive(Clone)]
+pub(crate) struct Ground {
+    pub(crate) client: Client,
+    pub(crate) clock: Clock,
+    pub(crate) config: Config,
+    pub(crate) metrics: Metrics,
+    pub(crate) recorder: Recorder,
+    pub(crate) served: watch::Receiver<Served>,
+    pub(crate) concurrency: u16,
+}
+
+/// Triggers of a kind.
+type Triggers = stream::BoxStream<'static, JobRef>;
+
+/// A scope that has not begun.
+pub(crate) struct Prepared {
+    pub(crate) scope: Arc<Scope>,
+    jobs: stream::BoxStream<'static, nbvet_operator_api::NotebookValidationJob>,
+    triggers: Vec<Triggers>,
+    concurrency: u16,
+}
+
+fn api<K>(client: &Client, namespace: Option<&str>) -> Api<K>
+where
+    K: Resource<Scope = NamespaceResourceScope>,
+    K::DynamicType: Default,
+{
+    match namespace {
+        Some(namespace) => Api::namespaced(client.clone(), namespace),
+        None => Api::all(client.clone()),
+    }
+}
+
+/// Ours alone.
+fn ours() -> watcher::Config {
+    let (label, value) = names::MANAGED_BY;
+    watcher::Config::default()
+        .page_size(PAGE)
+        .labels(&format!("{label}={value}"))
+}
+
+fn triggers<K>(
+    objects: impl Stream<Item = K> + Send + 'static,
+    jobs: impl Fn(&K) -> Vec<JobRef> + Send + 'static,
+) -> Triggers
+where
+    K: Send + 'static,
+{
+    objects
+        .flat_map(move |object| stream::iter(jobs(&object)))
+        .boxed()
+}
+
+impl Prepared {
+    /// Sets up the watches of a scope.
+    pub(crate) fn new(ground: &Ground, namespace: Option<String>) -> Self {
+        let Ground { client, metrics, .. } = ground;
+        let within = namespace.as_deref();
+        let (jobs_store, jobs_writer) = reflector::store();
+        let (children, children_writer) = reflector::store::<Job>();
+        let (pods, pods_writer) = reflector::store::<Pod>();
+        let (maps, maps_writer) = reflector::store::<PartialObjectMeta<ConfigMap>>();
+        let (events, event_writers): (Vec<_>, Vec<_>) =
+            WARNINGS.iter().map(|_| reflector::store::<Event>()).unzip();
+        let view = Arc::new(View {
+            jobs: jobs_store,
+            children,
+            pods,
+            maps,
+            events,
+            runs: Mutex::new(None),
+        });
+        let all = watcher::Config::default().page_size(PAGE);
+        let jobs = follow(
+            api(client, within),
+            all.clone(),
+            jobs_writer,
+            "notebookvalidationjobs",
+            metrics,
+        );
+        let of = |view: &Arc<View>| Arc::clone(view);
+        let jobs_of = follow(api(client, within), ours(), children_writer, "jobs", metrics);
+        let pods_of = follow(api(client, within), ours(), pods_writer, "pods", metrics);
+        let maps_of = follow(api(client, within), ours(), maps_writer, "configmaps", metrics);
+        let (for_pods, for_maps) = (of(&view), of(&view));
+        let mut all_triggers = vec![
+            triggers(jobs_of, |job: &Job| of_meta(&job.metadata)),
+            triggers(pods_of, move |pod| for_pods.of_pod(pod)),
+            triggers(maps_of, move |map| for_maps.of_map(map)),
+        ];
+        for ((kind, reason), writer) in WARNINGS.into_iter().zip(event_writers) {
+            let fields = format!("involvedObject.kind={kind},reason={reason}");
+            let events = follow(
+                api(client, within),
+                all.clone().fields(&fields),
+                writer,
+                "events",
+                metrics,
+            );
+            let view = of(&view);
+            all_triggers.push(triggers(events, move |event| view.of_event(event)));
+        }
+        Self {
+            scope: Arc::new(Scope {
+                namespace,
+                client: client.clone(),
+                clock: ground.clock.clone(),
+                config: ground.config.clone(),
+                metrics: metrics.clone(),
+                memory: Memory::default(),
+                view,
+                recorder: ground.recorder.clone(),
+                served: ground.served.clone(),
+                levels: Mutex::default(),
+            }),
+            jobs: jobs.boxed(),
+            triggers: all_triggers,
+            concurrency: ground.concurrency,
+        }
+    }
+
+    /// Works until told to end, and to the end of the passes that have begun.
+    pub(crate) async fn run(self, end: impl Future<Output = ()> + Send + Sync + 'static) {
+        let scope = self.scope;
+        let (sender, of_runs) = mpsc::channel(1024);
+        let follows = tokio::spawn(follow_runs(Arc::clone(&scope), sender));
+        let config = controller::Config::default().concurrency(self.concurrency);
+        let mut controller =
+            Controller::for_stream(self.jobs.map(Ok), scope.view.jobs.clone()).with_config(config);
+        for trigger in self.triggers {
+            controller = controller.reconcile_on(trigger);
+        }
+        controller
+            .reconcile_on(of_runs)
+            .graceful_shutdown_on(end)
+            .run(reconcile, failed, Arc::clone(&scope))
+            .for_each(|result| {
+                if let Err(controller::Error::ObjectNotFound(gone)) = &result {
+                    scope
+                        .memory
+                        .forget(&key(gone.namespace.as_deref().unwrap_or_default(), &gone.name));
+                }
+                ready(())
+            })
+            .await;
+        follows.abort();
+    }
+}
+
+impl Scope {
+    /// For people.
+    pub(crate) fn name(&self) -> String {
+        self.namespace
+            .clone()
+            .unwrap_or_else(|| "all namespaces".to_owned())
+    }
+
+    /// What the cluster has for a job of this namespace.
+    pub(crate) async fn cluster(&self, namespace: &str) -> Result<Cluster, Error> {
+        let served = *self.served.borrow();
+        Ok(Cluster {
+            tekton: served.tekton,
+            openshift_builds: served.openshift_builds,
+            openshift: served.openshift,
+            pod_security: self.level(namespace).await?,
+        })
+    }
+
+    async fn level(&self, namespace: &str) -> Result<PodSecurity, Error> {
+        let known = self
+            .levels
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(namespace)
+            .copied();
+        if let Some((at, level)) = known
+            && at.elapsed() < LEVEL_HOLDS
+        {
+            return Ok(level);
+        }
+        let api = Api::<Namespace>::all(self.client.clone());
+        let found = match api.get_metadata_opt(namespace).await {
+            Ok(found) => found,
+            // Watching some namespaces alone, a controller may have no right to read them: then builds find out.
+            Err(error) if is_code(&error, 403) => None,
+            Err(error) => return Err(Error::api(format!("read namespace {namespace}"))(error)),
+        };
+        let label = found.and_then(|found| found.labels().get("pod-security.kubernetes.io/enforce").cloned());
+        let level = match label.as_deref() {
+            Some("restricted") => PodSecurity::Restricted,
+            Some("baseline") => PodSecurity::Baseline,
+            _ => PodSecurity::Privileged,
+        };
+        let mut levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
+        levels.insert(namespace.to_owned(), (Instant::now(), level));
+        Ok(level)
+    }
+}
+
+/// Follows runs of Tekton as long as the cluster serves them, and begins again when it does again.
+async fn follow_runs(scope: Arc<Scope>, sender: mpsc::Sender<JobRef>) {
+    let mut served = scope.served.clone();
+    let kind = ApiResource::from_gvk(&GroupVersionKind::gvk("tekton.dev", "v1", "PipelineRun"));
+    loop {
+        if served.wait_for(|served| served.tekton).await.is_err() {
+            return;
+        }
+        let api = match &scope.namespace {
+            Some(namespace) => Api::<DynamicObject>::namespaced_with(scope.client.clone(), namespace, &kind),
+            None => Api::all_with(scope.client.clone(), &kind),
+        };
+        let writer = reflector::store::Writer::<DynamicObject>::new(kind.clone());
+        scope.view.set_runs(Some(writer.as_reader()));
+        let runs = follow(api, ours(), writer, "pipelineruns", &scope.metrics);
+        let refs = runs.flat_map(|run| stream::iter(of_meta(&run.metadata))).map(Ok);
+        tokio::select! {
+            _ = refs.forward(sender.clone()) => {}
+            _ = served.wait_for(|served| !served.tekton) => {}
+        }
+        scope.view.set_runs(None);
+    }
+}

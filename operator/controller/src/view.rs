@@ -1,0 +1,162 @@
+//! What a cluster has, as watches keep it in memory, and which jobs each change is of. Every watch has a back-off of its
+//! own; its errors are counted here and go no further: one that fails must not hold the others.
+
+use std::{
+    fmt::Debug,
+    future::ready,
+    hash::Hash,
+    sync::{Mutex, PoisonError},
+};
+
+use futures::{Stream, StreamExt as _};
+use k8s_openapi::{
+    api::{
+        batch::v1::Job,
+        core::v1::{ConfigMap, Event, Pod},
+    },
+    apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference},
+};
+use kube::{
+    Api, Resource,
+    api::{DynamicObject, PartialObjectMeta},
+    runtime::{
+        WatchStreamExt as _,
+        reflector::{ObjectRef, Store, store::Writer},
+        watcher,
+    },
+};
+use nbvet_operator_api::NotebookValidationJob;
+use serde::de::DeserializeOwned;
+
+use crate::metrics::Metrics;
+
+/// What is kept of the namespaces of a scope.
+pub(crate) struct View {
+    /// The jobs.
+    pub(crate) jobs: Store<NotebookValidationJob>,
+    /// Jobs of Kubernetes: steps and builds.
+    pub(crate) children: Store<Job>,
+    /// Their pods.
+    pub(crate) pods: Store<Pod>,
+    /// Inputs and records, without what is in them.
+    pub(crate) maps: Store<PartialObjectMeta<ConfigMap>>,
+    /// Warnings of controllers and kubelets.
+    pub(crate) events: Vec<Store<Event>>,
+    /// Runs of Tekton, while the cluster has it.
+    pub(crate) runs: Mutex<Option<Store<DynamicObject>>>,
+}
+
+/// A job, to be looked at.
+pub(crate) type JobRef = ObjectRef<NotebookValidationJob>;
+
+/// Follows a kind, keeps it in its store, and tells each object that changed, went, or was there.
+pub(crate) fn follow<K>(
+    api: Api<K>,
+    config: watcher::Config,
+    writer: Writer<K>,
+    kind: &'static str,
+    metrics: &Metrics,
+) -> impl Stream<Item = K> + Send + 'static
+where
+    K: Resource + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
+    K::DynamicType: Eq + Hash + Clone + Send + Sync,
+{
+    let metrics = metrics.clone();
+    watcher(api, config)
+        .default_backoff()
+        .modify(|object| object.meta_mut().managed_fields = None)
+        .reflect(writer)
+        .touched_objects()
+        .filter_map(move |item| {
+            ready(match item {
+                Ok(object) => {
+                    metrics.watch_event(kind);
+                    Some(object)
+                }
+                Err(error) => {
+                    metrics.watch_error(kind);
+                    tracing::warn!(kind, "watch: {error}");
+                    None
+                }
+            })
+        })
+}
+
+impl View {
+    /// Waits until everything that is there has been seen.
+    pub(crate) async fn is_complete(&self) -> bool {
+        let events = futures::future::join_all(self.events.iter().map(Store::wait_until_ready));
+        let (jobs, children, pods, maps, events) = tokio::join!(
+            self.jobs.wait_until_ready(),
+            self.children.wait_until_ready(),
+            self.pods.wait_until_ready(),
+            self.maps.wait_until_ready(),
+            events,
+        );
+        jobs.is_ok() && children.is_ok() && pods.is_ok() && maps.is_ok() && events.iter().all(Result::is_ok)
+    }
+
+    /// The runs of Tekton, where there are any.
+    pub(crate) fn runs(&self) -> Option<Store<DynamicObject>> {
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Begins or ends to have runs.
+    pub(crate) fn set_runs(&self, runs: Option<Store<DynamicObject>>) {
+        *self.runs.lock().unwrap_or_else(PoisonError::into_inner) = runs;
+    }
+
+    /// The jobs that a pod works for.
+    pub(crate) fn of_pod(&self, pod: &Pod) -> Vec<JobRef> {
+        self.through_child(&pod.metadata)
+    }
+
+    /// The jobs that a `ConfigMap` is of.
+    pub(crate) fn of_map(&self, map: &PartialObjectMeta<ConfigMap>) -> Vec<JobRef> {
+        let mut jobs = of_meta(&map.metadata);
+        jobs.extend(self.through_child(&map.metadata));
+        jobs
+    }
+
+    /// The jobs whose child or pod an event is about.
+    pub(crate) fn of_event(&self, event: &Event) -> Vec<JobRef> {
+        let about = &event.involved_object;
+        let (Some(name), Some(namespace)) = (&about.name, &about.namespace) else {
+            return Vec::new();
+        };
+        match about.kind.as_deref() {
+            Some("Job") => self.of_child_named(name, namespace),
+            Some("Pod") => {
+                let pod = self.pods.get(&ObjectRef::new(name).within(namespace));
+                pod.map_or_else(Vec::new, |pod| self.of_pod(&pod))
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn through_child(&self, meta: &ObjectMeta) -> Vec<JobRef> {
+        let namespace = meta.namespace.as_deref().unwrap_or_default();
+        let owners = meta.owner_references.iter().flatten();
+        owners
+            .filter(|owner| owner.kind == "Job")
+            .flat_map(|owner| self.of_child_named(&owner.name, namespace))
+            .collect()
+    }
+
+    fn of_child_named(&self, name: &str, namespace: &str) -> Vec<JobRef> {
+        let child = self.children.get(&ObjectRef::new(name).within(namespace));
+        child.map_or_else(Vec::new, |child| of_meta(&child.metadata))
+    }
+}
+
+/// The jobs that own an object.
+pub(crate) fn of_meta(meta: &ObjectMeta) -> Vec<JobRef> {
+    let namespace = meta.namespace.as_deref().unwrap_or_default();
+    let is_job = |owner: &&OwnerReference| {
+        owner.kind == "NotebookValidationJob" && owner.api_version.starts_with("mlops.mlops.dev/")
+    };
+    let owners = meta.owner_references.iter().flatten().filter(is_job);
+    owners
+        .map(|owner| ObjectRef::new(&owner.name).within(namespace))
+        .collect()
+}

@@ -1,0 +1,14 @@
+//! The controller against a real API server: what it creates, what it makes of ends, and what it leaves alone. Pods run
+//! nothing; their ends and logs are those that a test tells.
+
+#![expect(
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test stops at what it did not expect, and says why it is skipped"
+)]
+
+mod ground;
+mod jobs;
+mod kubelet;
+mod program;

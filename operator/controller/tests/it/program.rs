@@ -1,0 +1,114 @@
+//! The program itself, as a process that can be told to end and killed.
+
+use std::{
+    fs::{self, File},
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    time::{Duration, Instant},
+};
+
+use nbvet_operator_testkit::Cluster;
+
+use crate::ground::{IMAGE, LIMIT, USER};
+
+/// A running controller; killed with the value.
+pub(crate) struct Program {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Program {
+    /// Starts one as the user that has the shipped role and no other.
+    pub(crate) fn start(cluster: &Cluster, folder: &Path, name: &str, options: &[&str]) -> Self {
+        let log = folder.join(format!("{name}.log"));
+        let file = File::create(&log).unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_nbvet-operator"))
+            .args(["--image", IMAGE, "--registry", "registry.test"])
+            .args(["--health-address", "127.0.0.1:0", "--identity", name])
+            .args(options)
+            .env("KUBECONFIG", cluster.kubeconfig(USER, None).unwrap())
+            .env("NBVET_LOG", "info,nbvet_operator=debug,kube_runtime=warn")
+            .stderr(Stdio::from(file))
+            .stdout(Stdio::null())
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
+        Self { child, log }
+    }
+
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// What a path of its health address answers: status and text.
+    pub(crate) fn get(&self, path: &str) -> Option<(u16, String)> {
+        let log = self.log();
+        let at = log.split("at=").nth(1)?.split_whitespace().next()?.to_owned();
+        let mut stream = TcpStream::connect(at).ok()?;
+        stream.set_read_timeout(Some(Duration::from_secs(30))).ok()?;
+        let request = format!("GET {path} HTTP/1.1\r\nHost: controller\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        let status = answer.split(' ').nth(1)?.parse().ok()?;
+        let (_, text) = answer.split_once("\r\n\r\n")?;
+        Some((status, text.to_owned()))
+    }
+
+    /// Waits until `/readyz` answers this.
+    pub(crate) fn is(&self, status: u16, begins: &str) {
+        let begin = Instant::now();
+        loop {
+            let answer = self.get("/readyz");
+            if answer
+                .as_ref()
+                .is_some_and(|(code, text)| *code == status && text.starts_with(begins))
+            {
+                return;
+            }
+            assert!(begin.elapsed() < LIMIT, "{answer:?}\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Tells it to end as a kubelet does, and waits.
+    pub(crate) fn terminate(&mut self) -> ExitStatus {
+        let id = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+        self.wait()
+    }
+
+    /// Waits for its end.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        let begin = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(begin.elapsed() < LIMIT, "does not end:\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Kills it, as a node that fails.
+    pub(crate) fn kill(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        // One that has ended cannot be killed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        self.end();
+        if std::thread::panicking() {
+            println!("{}:\n{}", self.log.display(), self.log());
+        }
+    }
+}
