@@ -13,6 +13,10 @@ const EVERY: Duration = Duration::from_mins(1);
 const SOON: Duration = Duration::from_secs(2);
 
 /// What is served.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says of one kind whether it is served"
+)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Served {
     /// Our own kind.

@@ -6,7 +6,7 @@ use k8s_openapi::api::{
     batch::v1::Job,
     core::v1::{ConfigMap, Event, Pod},
 };
-use kube::{Api, ResourceExt as _};
+use kube::{Api, ResourceExt as _, runtime::reflector::Store};
 use nbvet_operator_api::NotebookValidationJob;
 use nbvet_operator_decide::{
     Observed, names,
@@ -83,7 +83,7 @@ impl Seen {
                 }
             }
         }
-        let events = scope.view.events.iter().flat_map(|store| store.state());
+        let events = scope.view.events.iter().flat_map(Store::state);
         let events = events.filter(|event| event.involved_object.namespace.as_deref() == Some(namespace));
         Self {
             jobs,

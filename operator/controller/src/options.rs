@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use clap::Parser;
 use nbvet_operator_decide::Config;
 
-/// Validates notebooks in a cluster: follows NotebookValidationJobs and does what they ask for.
+/// Validates notebooks in a cluster: follows `NotebookValidationJob`s and does what they ask for.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "nbvet-operator", version)]
 pub struct Options {

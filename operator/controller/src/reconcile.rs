@@ -56,6 +56,7 @@ pub(crate) async fn reconcile(job: Arc<NotebookValidationJob>, scope: Arc<Scope>
 }
 
 /// What follows a pass that failed.
+#[expect(clippy::needless_pass_by_value, reason = "the controller of kube calls it so")]
 pub(crate) fn failed(job: Arc<NotebookValidationJob>, error: &Error, scope: Arc<Scope>) -> Action {
     let (namespace, name) = (job.namespace().unwrap_or_default(), job.name_any());
     let wait = scope.memory.failed(&key(&namespace, &name), &job);

@@ -65,7 +65,7 @@ async fn terminated(tell: watch::Sender<bool>) {
     tracing::info!("told to end");
     let _ = tell.send(true);
     // Who is told looks at it until the end.
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 async fn work(

@@ -33,7 +33,7 @@ use serde_json::{Value, json};
 use crate::kubelet;
 
 /// More than anything here needs on a loaded machine.
-pub(crate) const LIMIT: Duration = Duration::from_mins(3);
+pub(crate) const LIMIT: Duration = Duration::from_mins(8);
 /// How long a build runs.
 const BUILDS: Duration = Duration::from_secs(2);
 /// The user that the controller is.

@@ -49,7 +49,7 @@ pub(crate) fn serve(logs: impl Fn(&str) -> String + Send + Sync + 'static) -> u1
 
 /// Answers one request: `GET /containerLogs/NAMESPACE/POD/CONTAINER?…`. An API server that goes away is none of it.
 fn answer(stream: TcpStream, config: Arc<ServerConfig>, logs: &Logs) -> Option<()> {
-    stream.set_read_timeout(Some(Duration::from_secs(60))).ok()?;
+    stream.set_read_timeout(Some(Duration::from_mins(1))).ok()?;
     let mut stream = StreamOwned::new(ServerConnection::new(config).ok()?, stream);
     let mut request = Vec::new();
     let mut piece = [0; 1024];

@@ -2,7 +2,6 @@
 //! nothing; their ends and logs are those that a test tells.
 
 #![expect(
-    clippy::panic,
     clippy::print_stdout,
     clippy::unwrap_used,
     reason = "a test stops at what it did not expect, and says why it is skipped"
