@@ -28,6 +28,11 @@ const DRAIN: Duration = Duration::from_secs(25);
 struct Ending(watch::Receiver<bool>);
 
 impl Ending {
+    /// Whether it is.
+    fn is_told(&self) -> bool {
+        *self.0.borrow()
+    }
+
     /// Waits until it is.
     async fn told(&mut self) {
         // Whoever would tell lives as long as the program.
@@ -170,10 +175,20 @@ async fn select_or_end<F>(mut runs: Vec<F>, ending: &mut Ending) -> Result<Vec<F
 where
     F: Future<Output = String> + Unpin,
 {
-    tokio::select! {
-        biased;
-        () = ending.told() => {}
-        (name, ..) = select_all(runs.iter_mut()) => return Err(Error::Ended(name)),
+    let first = async {
+        let (name, index, _) = select_all(runs.iter_mut()).await;
+        (name, index)
+    };
+    let ended = tokio::select! {
+        () = ending.told() => None,
+        ended = first => Some(ended),
+    };
+    if let Some((name, index)) = ended {
+        // A scope may hear of the end before this does.
+        if !ending.is_told() {
+            return Err(Error::Ended(name));
+        }
+        drop(runs.swap_remove(index));
     }
     Ok(runs)
 }
@@ -204,4 +219,28 @@ async fn of_scope(prepared: Prepared, readiness: Readiness, mut ending: Ending) 
         () = signal => {}
     }
     scope.name()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_scope_that_hears_of_the_end_first_has_not_ended_by_itself() {
+        let (tell, ending) = watch::channel(false);
+        let run = Box::pin(async move {
+            tell.send(true).unwrap();
+            "team".to_owned()
+        });
+        let left = select_or_end(vec![run], &mut Ending(ending)).await;
+        assert!(left.is_ok_and(|left| left.is_empty()));
+    }
+
+    #[tokio::test]
+    async fn a_scope_that_ends_by_itself_is_an_error() {
+        let (_tell, ending) = watch::channel(false);
+        let run = Box::pin(async { "team".to_owned() });
+        let left = select_or_end(vec![run], &mut Ending(ending)).await;
+        assert!(matches!(left, Err(Error::Ended(name)) if name == "team"));
+    }
 }
