@@ -21,6 +21,9 @@ use crate::{
     program::Program,
 };
 
+/// Between two looks.
+const LOOK: std::time::Duration = std::time::Duration::from_millis(50);
+
 fn phase(job: &NotebookValidationJob) -> Phase {
     job.status.as_ref().unwrap().phase.unwrap()
 }
@@ -108,12 +111,17 @@ async fn jobs_go_to_their_ends_under_the_shipped_role_and_what_is_foreign_is_lef
     assert_eq!(phase(&refused), Phase::Failed);
     assert_eq!(condition(&refused, "Stalled"), "True NotebookNotFound");
     assert!(ground.children("team", "refused-validate").await.is_empty());
-    let told = events(&ground.admin, "team").await.unwrap();
-    assert!(
-        told.iter()
-            .any(|event| event.contains("refused: NotebookNotFound")),
-        "{told:?}"
-    );
+    // Told after the status was taken.
+    let begin = std::time::Instant::now();
+    while !events(&ground.admin, "team")
+        .await
+        .unwrap()
+        .iter()
+        .any(|event| event.contains("refused: NotebookNotFound"))
+    {
+        assert!(begin.elapsed() < LIMIT, "not told");
+        tokio::time::sleep(LOOK).await;
+    }
 
     let foreign = ground.ended("team", "foreign").await;
     assert_eq!(phase(&foreign), Phase::Failed);
@@ -133,7 +141,6 @@ async fn jobs_go_to_their_ends_under_the_shipped_role_and_what_is_foreign_is_lef
     assert!(pods.iter().all(|pod| !pod.name_any().starts_with("foreign-")));
 
     assert_eq!(ground.refused(), Vec::<String>::new());
-    let (_, metrics) = program.get("/metrics").unwrap();
     for line in [
         "notebook_validation_jobs_total{status=\"succeeded\"} 1",
         "notebook_validation_jobs_total{status=\"failed\"} 2",
@@ -141,7 +148,10 @@ async fn jobs_go_to_their_ends_under_the_shipped_role_and_what_is_foreign_is_lef
         "notebook_validation_leader 1",
         "notebook_validation_crd_missing 0",
     ] {
-        assert!(metrics.contains(line), "{line}\n{metrics}");
+        while !program.get("/metrics").unwrap().1.contains(line) {
+            assert!(begin.elapsed() < LIMIT, "not told");
+            tokio::time::sleep(LOOK).await;
+        }
     }
     assert_eq!(program.terminate().code(), Some(0));
 }
