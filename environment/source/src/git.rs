@@ -343,7 +343,8 @@ impl<'g> Git<'g> {
             listing.take(piece);
             listing.bytes <= limits.bytes && listing.files <= limits.files
         };
-        let mut command = self.command(&["ls-tree", "-r", "-l", "-z", "--full-tree", commit]);
+        // Folders count as well: those without a file in them would be walked through unseen.
+        let mut command = self.command(&["ls-tree", "-r", "-t", "-l", "-z", "--full-tree", commit]);
         let ended = run(&mut command, self.bounds(), &mut take);
         if listing.files > limits.files {
             return Err(self.too_large(format!("{} files", limits.files)));
@@ -510,7 +511,7 @@ fn hint_short(revision: &Revision, what: String) -> String {
     }
 }
 
-/// What `git ls-tree -r -l -z` lists, counted as it comes.
+/// What `git ls-tree -r -t -l -z` lists, counted as it comes.
 #[derive(Debug, Default)]
 struct Listing {
     files: u64,
@@ -536,7 +537,7 @@ impl Listing {
                         .split_ascii_whitespace()
                         .last()
                         .and_then(|word| word.parse().ok());
-                    // A submodule has none.
+                    // A submodule and a folder have none.
                     self.bytes = self.bytes.saturating_add(size.unwrap_or(0));
                 }
                 other if !self.is_in_name && self.head.len() < 200 => self.head.push(*other),

@@ -63,7 +63,7 @@ pub fn fetch(input: &SourceInput, allowed: Allowed) -> Result<Fetched, SourceErr
     for other in others {
         copy::copy(first, Path::new(other), &input.limits, deadline)?;
     }
-    copy::cut_symlinks(first)?;
+    copy::cut_symlinks(first, &input.limits, deadline)?;
     let notebook = locate(first, &input.path)?;
     Ok(Fetched { commit, notebook })
 }

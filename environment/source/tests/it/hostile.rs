@@ -103,9 +103,20 @@ fn a_tree_that_is_too_large_is_refused_before_it_is_written() {
 fn a_bomb_of_trees_is_neither_listed_to_its_end_nor_written() {
     let ground = Ground::new();
     let blob = ground.git(&["hash-object", "-w", "data.csv"]);
-    let mut below = tree_of(&ground, "100644 blob", &blob);
+    refused_as_bomb(&ground, tree_of(&ground, "100644 blob", &blob));
+}
+
+/// The same with folders alone, of which git shows none by itself.
+#[test]
+fn a_bomb_of_trees_without_a_file_is_not_walked_to_its_end() {
+    let ground = Ground::new();
+    let empty = ground.git(&["hash-object", "-w", "-t", "tree", "/dev/null"]);
+    refused_as_bomb(&ground, tree_of(&ground, "040000 tree", &empty));
+}
+
+fn refused_as_bomb(ground: &Ground, mut below: String) {
     for _ in 0..9 {
-        below = tree_of(&ground, "040000 tree", &below);
+        below = tree_of(ground, "040000 tree", &below);
     }
     let commit = ground.git(&["commit-tree", "-m", "bomb", &below]);
     ground.git(&["update-ref", "refs/heads/bomb", &commit]);
