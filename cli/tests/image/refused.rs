@@ -146,7 +146,7 @@ with tarfile.open('simple-1.0.tar.gz', 'w:gz') as tar:
             exit 2
             --- stderr
             byte-code [way]
-            error: `simple==1.0` has only source: assembling installs wheels and runs no code of packages. Pin a version that has a wheel for cpython-3.11.2-linux-x86_64-glibc2.36, or build what `nbvet image plan --write-context FOLDER` writes
+            error: `simple==1.0` has only source: assembling installs wheels and runs no code of packages. Pin a version that has a wheel for cpython-3.11.2-linux-x86_64-glibc2.36, or make one where its code may run (`pip wheel --no-deps --wheel-dir wheels simple==1.0`), put its digest (`pip hash FILE`) into the lock and name its folder: `--find-links wheels`
         "#]],
     );
 }

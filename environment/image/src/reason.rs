@@ -70,7 +70,7 @@ pub fn of_registry(error: &RegistryError, into: &str) -> Cause {
 pub fn of_resolution(error: &ResolveError) -> Cause {
     match error {
         error if error.is_conflict() => (Reason::DependencyConflict, false),
-        ResolveError::TimedOut { .. } => (Reason::DependencyConflict, false),
+        ResolveError::TimedOut { .. } | ResolveError::Status { .. } => (Reason::DependencyConflict, false),
         ResolveError::Network { .. } => (Reason::Unreachable, true),
         ResolveError::Credentials { .. } => (Reason::AuthenticationFailed, false),
         ResolveError::Plain { .. } => (Reason::PolicyRefused, false),

@@ -68,11 +68,14 @@ impl fmt::Display for Why {
             Self::NotPreferred { winner } => {
                 write!(
                     f,
-                    "not used: {winner} comes before a Dockerfile without preferDockerfile"
+                    "not used: {winner} comes before a Dockerfile without `--prefer-dockerfile` (preferDockerfile)"
                 )
             }
             Self::DockerfilePreferred { winner } => {
-                write!(f, "not used: preferDockerfile is set, and there is {winner}")
+                write!(
+                    f,
+                    "not used: `--prefer-dockerfile` (preferDockerfile) is set, and there is {winner}"
+                )
             }
             Self::OnlyTools => f.write_str("not used: it names no dependencies, only settings of tools"),
             Self::Missing => f.write_str("not there"),

@@ -279,9 +279,9 @@ fn without_file(asked: &Asked, places: &[Place], notes: &mut Vec<Note>) -> Resul
     if asked.auto_generate_requirements || asked.fallback == Fallback::Auto {
         notes.push(Note::Inferred {
             asked_by: if asked.auto_generate_requirements {
-                "autoGenerateRequirements"
+                "`--auto-generate-requirements` (autoGenerateRequirements)"
             } else {
-                "fallbackStrategy: auto"
+                "`--fallback-strategy auto` (fallbackStrategy)"
             },
         });
         return Ok(Decision::Inferred);

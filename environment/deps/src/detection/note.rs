@@ -103,15 +103,15 @@ impl fmt::Display for Note {
                 prefer_dockerfile: true,
             } => write!(
                 f,
-                "{winner} is used and {loser} is not: preferDockerfile is set"
+                "{winner} is used and {loser} is not: `--prefer-dockerfile` (preferDockerfile) is set"
             ),
             Self::Both { winner, loser, .. } => write!(
                 f,
-                "{winner} is used and {loser} is not; set preferDockerfile to build from {loser}"
+                "{winner} is used and {loser} is not; set `--prefer-dockerfile` (preferDockerfile) to build from {loser}"
             ),
             Self::SeveralLocks { winner, others } => write!(
                 f,
-                "{winner} is used, of several locks in its folder (not {}); name the one that is meant as requirementsFile, or delete what is stale",
+                "{winner} is used, of several locks in its folder (not {}); name the one that is meant with `--requirements-file` (requirementsFile), or delete what is stale",
                 others.join(", ")
             ),
             Self::Empty { file } => write!(
@@ -127,7 +127,7 @@ impl fmt::Display for Note {
                 "{}: repo2docker would heed it too; nbvet takes packages of Python alone",
                 files.join(", ")
             ),
-            Self::NoSource => f.write_str("nothing that requirementsSources names is there"),
+            Self::NoSource => f.write_str("nothing that `--requirements-source` (requirementsSources) names is there"),
             Self::TargetUnused { target } => {
                 write!(f, "target `{}` has no effect: no Dockerfile is used", target.escape_debug())
             }

@@ -6,7 +6,11 @@ use crate::tree::Fault;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// A file that was named is not there.
-    #[error("{field} names `{file}`, which is not there{}", alike_told(alike, there))]
+    #[error(
+        "{} names `{file}`, which is not there{}",
+        option(field),
+        alike_told(alike, there)
+    )]
     Missing {
         /// `requirementsFile` or `dockerfile`.
         field: &'static str,
@@ -19,7 +23,8 @@ pub enum Refused {
     },
     /// The name tells no format.
     #[error(
-        "{field} names `{file}`, whose name tells no format: dependency files are pylock.toml, uv.lock, poetry.lock, Pipfile.lock, pyproject.toml, Pipfile, environment.yml, setup.py, and any other name but .toml, .json, .py and .cfg for pip's requirements; a Dockerfile is named as dockerfile"
+        "{} names `{file}`, whose name tells no format: dependency files are pylock.toml, uv.lock, poetry.lock, Pipfile.lock, pyproject.toml, Pipfile, environment.yml, setup.py, and any other name but .toml, .json, .py and .cfg for pip's requirements; a Dockerfile is named as dockerfile",
+        option(field)
     )]
     UnknownFormat {
         /// `requirementsFile` or `requirementsSources`.
@@ -53,7 +58,11 @@ pub enum Refused {
     },
     /// Nothing was found, and `fallbackStrategy: fail`.
     #[error(
-        "no dependency file was found in the {places} places that were looked at, and fallbackStrategy is `fail`; write a requirements.txt beside the notebook, or name a file as requirementsFile"
+        "no dependency file was found in the {} looked at, and `--fallback-strategy` (fallbackStrategy) is `fail`; write a requirements.txt beside the notebook, or name a file with `--requirements-file` (requirementsFile)",
+        match places {
+            1 => "1 place that was".to_owned(),
+            places => format!("{places} places that were"),
+        }
     )]
     Nothing {
         /// How many places were looked at.
@@ -95,6 +104,16 @@ impl Refused {
             }
             other => other.to_string(),
         }
+    }
+}
+
+/// The option of the command line, and the field where they have other names.
+fn option(field: &str) -> &str {
+    match field {
+        "requirementsFile" => "`--requirements-file` (requirementsFile)",
+        "requirementsSources" => "`--requirements-source` (requirementsSources)",
+        "dockerfile" => "`--dockerfile`",
+        field => field,
     }
 }
 

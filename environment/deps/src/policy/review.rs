@@ -76,6 +76,8 @@ pub type Releases = BTreeMap<(PackageName, Version), Release>;
 pub struct Release {
     /// The index does not have it.
     pub absent: bool,
+    /// Where it does not: the newest that it has. `None`: it does not know the project.
+    pub newest: Option<Version>,
     /// It was withdrawn, and why (may be empty).
     pub yanked: Option<String>,
     /// What it needs (`Requires-Dist`).

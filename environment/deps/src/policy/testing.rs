@@ -192,6 +192,11 @@ fn releases() -> Releases {
     };
     let absent = Release {
         absent: true,
+        newest: Some(Version::new([2, 2, 3])),
+        ..Release::default()
+    };
+    let unknown = Release {
+        absent: true,
         ..Release::default()
     };
     let new = Release {
@@ -234,6 +239,7 @@ fn releases() -> Releases {
             release(&[], &["attrs-24.2.0-py3-none-any.whl"]),
         ),
         ("pandas", "2.2.99", absent),
+        ("nowhere", "1.0", unknown),
         ("scipy", "1.99.0", new),
         ("docopt", "0.6.2", release(&[], &["docopt-0.6.2.tar.gz"])),
     ]

@@ -45,7 +45,7 @@ rule! {
     /// ## How to mend it
     ///
     /// Pin a version that has a wheel for the image (`pip download --only-binary :all:` tells), or build a wheel once,
-    /// keep it in the repository and name it with its hash:
+    /// where its code may run, and name its folder with `--find-links wheels`:
     ///
     /// ```sh
     /// pip wheel --no-deps --wheel-dir wheels docopt==0.6.2
@@ -175,20 +175,28 @@ fn finding(cx: &Review<'_>, hit: &Hit<'_>) -> Finding {
         }
         Kind::Foreign | Kind::Nothing => "It cannot be installed there.",
     };
-    let name = hit
-        .entry
-        .name
-        .as_ref()
-        .map_or_else(|| "URL".to_owned(), ToString::to_string);
-    let vendor = format!("`pip wheel --no-deps --wheel-dir wheels {name}`");
     let help = match hit.kind {
-        Kind::Source | Kind::OnlySource => format!("pin a version that has a wheel, or vendor one: {vendor}"),
+        Kind::Source => "name a wheel; `pip wheel --no-deps --wheel-dir wheels URL` makes one".to_owned(),
+        Kind::OnlySource => format!(
+            "pin a version that has a wheel, or make one where its code may run: \
+             `pip wheel --no-deps --wheel-dir wheels {}`, and name its folder: `--find-links wheels`",
+            pin(hit.entry)
+        ),
         Kind::Foreign => format!("name the wheel for {image}"),
         Kind::Nothing => "pin a version that has a wheel for it, or take another base image".to_owned(),
     };
     Finding::new(&RULE, &hit.entry.place, message)
         .because(because)
         .help(help)
+}
+
+/// `docopt==0.6.2`, as a word of a command.
+fn pin(entry: &Dependency) -> String {
+    let name = entry.name.as_ref().map_or("NAME", AsRef::as_ref);
+    match entry.pin() {
+        Some(version) => format!("{name}=={version}"),
+        None => name.to_owned(),
+    }
 }
 
 fn is_source(file: &str) -> bool {

@@ -245,7 +245,7 @@ fn without_a_hash_anywhere_nothing_is_said_unless_hashes_are_to_be_verified() {
     assert_eq!(case.told(), "");
     case.verify_hashes = true;
     expect![[r#"
-        NB908 requirements.txt:1: 1 of 1 requirement has no hash, and `verifyHashes` asks for them: `six==1.17.0`
+        NB908 requirements.txt:1: 1 of 1 requirement has no hash, and `--verify-hashes` (`verifyHashes`) asks for them: `six==1.17.0`
           why: Without a hash, a file that was replaced on the index is installed without a word.
           help: keep what you ask for in `requirements.in` and lock it: `mv requirements.txt requirements.in && uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`
     "#]].assert_eq(&case.told());
@@ -586,7 +586,7 @@ fn of_a_lock_only_what_is_odd_is_told() {
           help: change it, take it out of the URL, and give the build a secret with it (`~/.netrc`)
         NB916 uv.lock:14: `old==2.0rc1` has no wheel for Python 3.11.9 on linux-x86_64-glibc2.28
           why: A source distribution is built: code of its authors runs, and what comes out may differ each time.
-          help: pin a version that has a wheel, or vendor one: `pip wheel --no-deps --wheel-dir wheels old`
+          help: pin a version that has a wheel, or make one where its code may run: `pip wheel --no-deps --wheel-dir wheels old==2.0rc1`, and name its folder: `--find-links wheels`
         NB917 uv.lock:14: `old==2.0rc1` is not a final version
           why: Such versions change without notice, and are often deleted once the final one is out.
           help: pin the final version, and validate the notebook with it
@@ -599,7 +599,7 @@ fn of_a_lock_only_what_is_odd_is_told() {
     assert_eq!(case.told(), "");
     case.verify_hashes = true;
     expect![[r#"
-        NB908 Pipfile.lock:2: 1 of 1 requirement has no hash, and `verifyHashes` asks for them: `six==1.17.0`
+        NB908 Pipfile.lock:2: 1 of 1 requirement has no hash, and `--verify-hashes` (`verifyHashes`) asks for them: `six==1.17.0`
           why: Without a hash, a file that was replaced on the index is installed without a word.
           help: lock again: `pipenv lock`
     "#]]
@@ -608,8 +608,9 @@ fn of_a_lock_only_what_is_odd_is_told() {
 
 #[test]
 fn what_the_index_knows() {
-    let mut case =
-        Case::new("requests[socks]==2.32.3\nurllib3==3.0.0\nattrs==21.1.0\ndocopt==0.6.2\nscipy==1.99.0\n");
+    let mut case = Case::new(
+        "requests[socks]==2.32.3\nurllib3==3.0.0\nattrs==21.1.0\ndocopt==0.6.2\nscipy==1.99.0\npandas==2.2.99\nnowhere==1.0\n",
+    );
     case.with_releases = true;
     expect![[r#"
         NB913 requirements.txt:1: `requests[socks]==2.32.3` needs `urllib3>=1.21.1,<3`, but `urllib3` 3.0.0 is pinned
@@ -624,12 +625,22 @@ fn what_the_index_knows() {
         NB914 requirements.txt:3: the authors withdrew `attrs==21.1.0`
           why: They say: `breaks the build`. A pin still installs it.
           help: pin another version (`pip index versions attrs` lists them) and validate with it, or keep what you ask for in `requirements.in` and lock it: `mv requirements.txt requirements.in && uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`
+        NB914 requirements.txt:6: the index has no `pandas==2.2.99`
+          why: It was deleted, or the number is a typing error: nothing can be installed.
+          help: pin a version that it has, such as pandas==2.2.3, its newest, and validate with it
+        NB914 requirements.txt:7: the index has no `nowhere==1.0`, and knows no project `nowhere`
+          why: The name is a typing error, or the project is on another index: nothing can be installed.
+          help: write the name as its authors do, or name the index that has it with `--index-url`
         NB915 requirements.txt:5: `scipy==1.99.0` is for Python `>=3.12`, and the image has 3.11.9
           why: pip and uv refuse to install it there.
           help: take a base image with such a Python, or keep what you ask for in `requirements.in` and lock it: `mv requirements.txt requirements.in && uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`
         NB916 requirements.txt:4: `docopt==0.6.2` has no wheel for Python 3.11.9 on linux-x86_64-glibc2.28
           why: A source distribution is built: code of its authors runs, and what comes out may differ each time.
-          help: pin a version that has a wheel, or vendor one: `pip wheel --no-deps --wheel-dir wheels docopt`
+          help: pin a version that has a wheel, or make one where its code may run: `pip wheel --no-deps --wheel-dir wheels docopt==0.6.2`, and name its folder: `--find-links wheels`
+        NB918 requirements.txt:6: `pandas==2.2.99` hides 2.2.3 of the base image
+          why: Packages of the base image that were built against the hidden version may not work with this one.
+          help: pin the version of the base image where there is no reason for another, or take a base image without it
+          requirements.txt:6: `pandas==2.2.99`; the base image has 2.2.3
     "#]].assert_eq(&case.told());
 }
 

@@ -59,11 +59,25 @@ fn check(cx: &Review<'_>) -> Vec<Finding> {
 fn finding(cx: &Review<'_>, entry: &Dependency, release: &Release) -> Finding {
     let text = code(&entry.text);
     let name = entry.name.as_ref().map(ToString::to_string).unwrap_or_default();
-    let help = format!(
-        "pin another version (`pip index versions {name}` lists them) and validate with it, or {}",
-        cx.lock_command()
-    );
+    let help = match &release.newest {
+        // A resolution would take the pin along, and fail.
+        Some(newest) => {
+            format!("pin a version that it has, such as {name}=={newest}, its newest, and validate with it")
+        }
+        None if release.absent => {
+            "write the name as its authors do, or name the index that has it with `--index-url`".to_owned()
+        }
+        None => format!(
+            "pin another version (`pip index versions {name}` lists them) and validate with it, or {}",
+            cx.lock_command()
+        ),
+    };
     let (message, why) = match &release.yanked {
+        _ if release.absent && release.newest.is_none() => (
+            format!("the index has no {text}, and knows no project `{name}`"),
+            "The name is a typing error, or the project is on another index: nothing can be installed."
+                .to_owned(),
+        ),
         _ if release.absent => (
             format!("the index has no {text}"),
             "It was deleted, or the number is a typing error: nothing can be installed.".to_owned(),

@@ -60,8 +60,9 @@ pub enum Error {
     Kernel(Box<Error>),
     /// Something must be built from source.
     #[error(
-        "{} only source: assembling installs wheels and runs no code of packages. Pin a version that has a wheel for {target}, or build what `nbvet image plan --write-context FOLDER` writes",
-        many(packages)
+        "{} only source: assembling installs wheels and runs no code of packages. Pin a version that has a wheel for {target}, or make one where its code may run (`pip wheel --no-deps --wheel-dir wheels {}`), put its digest (`pip hash FILE`) into the lock and name its folder: `--find-links wheels`",
+        many(packages),
+        packages.join(" ")
     )]
     NeedsBuild {
         /// Which.

@@ -33,6 +33,7 @@ impl Told {
     pub(super) fn release(self) -> Release {
         Release {
             absent: false,
+            newest: None,
             yanked: self.yanked,
             requires: self
                 .requires

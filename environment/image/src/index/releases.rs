@@ -31,6 +31,13 @@ const MAX_REQUIRES: usize = 2000;
 /// Distributions that are asked about, at most.
 pub const MAX_ASKED: usize = 2000;
 
+/// The newest version of a project's files that its authors stand by; pre-releases where there is nothing else.
+fn newest(files: &[Offered]) -> Option<Version> {
+    let stands = files.iter().filter(|file| file.yanked.is_none());
+    let versions = stands.filter_map(|file| named(&file.filename).map(|(_, version)| version));
+    versions.max_by_key(|version| (!version.any_prerelease(), version.clone()))
+}
+
 /// One version, and what is known of it.
 type Known = ((PackageName, Version), Release);
 
@@ -103,6 +110,7 @@ impl PackageIndex {
                 // It may be there tomorrow: not kept.
                 None => Release {
                     absent: true,
+                    newest: newest(&files),
                     ..Release::default()
                 },
             };

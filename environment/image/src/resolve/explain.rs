@@ -2,7 +2,7 @@
 
 use nbvet_deps::{Declared, masked, target::Target};
 
-use super::{ResolveError, release};
+use super::ResolveError;
 use crate::http::{cleaned, cut};
 
 /// Of uv's explanation, at most.
@@ -23,8 +23,6 @@ pub(super) fn error(said: &str, declared: &Declared, target: &Target) -> Resolve
             file,
             package: source_only(said),
             target: target.to_string(),
-            python: release(target),
-            platform: target.uv_platform(),
         };
     }
     if has(&["401", "403"]) && has(&["Unauthorized", "Forbidden", "credentials"]) {
@@ -32,6 +30,9 @@ pub(super) fn error(said: &str, declared: &Declared, target: &Target) -> Resolve
     }
     if has(&["No solution found"]) {
         return ResolveError::Conflict { file, explanation };
+    }
+    if let Some((url, status)) = refused(&explanation) {
+        return ResolveError::Status { url, status };
     }
     if has(&[
         "error sending request",
@@ -54,6 +55,19 @@ fn source_only(said: &str) -> Option<String> {
     let words: Vec<&str> = before.rsplit(' ').take(1).collect();
     let package = words.first()?.trim_matches('`').replace("==", " ");
     (!package.is_empty()).then(|| cut(&package, 80))
+}
+
+/// The URL and the status of `HTTP status client error (404 Not Found) for url (https://…)`; servers that fail are as
+/// good as unreachable.
+fn refused(explanation: &str) -> Option<(String, String)> {
+    let (_, after) = explanation.split_once("HTTP status client error (")?;
+    let (status, after) = after.split_once(") for url (")?;
+    let (url, _) = after.split_once(')')?;
+    // Those ask for another try.
+    if ["408", "429"].iter().any(|again| status.starts_with(again)) {
+        return None;
+    }
+    Some((url.to_owned(), status.to_owned()))
 }
 
 /// The lines that say why, one below the other, without uv's frame and hints on its options.
@@ -120,5 +134,23 @@ mod tests {
     fn the_package_that_is_source_alone_is_named() {
         let said = "cause: Because docopt==0.6.2 has no usable wheels and you require docopt==0.6.2, we";
         assert_eq!(source_only(said).as_deref(), Some("docopt 0.6.2"));
+    }
+
+    #[test]
+    fn a_status_is_told_with_its_url_and_without_credentials() {
+        let said = "error: Failed to download `x @ https://u:secret@h/x.whl`\n  Caused by: Failed to fetch: \
+                    `https://u:secret@h/x.whl`\n  Caused by: HTTP status client error (404 Not Found) for url \
+                    (https://u:secret@h/x.whl)\n";
+        let told = refused(&shortened(said)).unwrap();
+        assert_eq!(
+            told,
+            ("https://****@h/x.whl".to_owned(), "404 Not Found".to_owned())
+        );
+        let busy = "HTTP status client error (429 Too Many Requests) for url (https://h/x.whl)";
+        assert_eq!(refused(busy), None);
+        assert_eq!(
+            refused(&shortened("error: error sending request for url (https://h/)")),
+            None
+        );
     }
 }

@@ -46,7 +46,8 @@ pub struct Resolver<'r> {
 pub enum ResolveError {
     /// Nothing that resolves is here.
     #[error(
-        "versions are to be found, and uv is not here; install it (`pip install uv`), or lock the file where uv is: `uv pip compile --generate-hashes {file} -o requirements.lock`"
+        "versions are to be found, and uv is not here; install it (`pip install uv`), or lock the file where uv is: `{}`",
+        locks(file)
     )]
     NoUv {
         /// The dependency file.
@@ -54,7 +55,8 @@ pub enum ResolveError {
     },
     /// Nobody is to be asked.
     #[error(
-        "versions for {file} are to be found, which `--offline` forbids: none were found before; lock it: `uv pip compile --generate-hashes {file} -o requirements.lock`"
+        "versions for {file} are to be found, which `--offline` forbids: none were found before; lock it: `{}`",
+        locks(file)
     )]
     Offline {
         /// The dependency file.
@@ -81,8 +83,9 @@ pub enum ResolveError {
     },
     /// Only source is there, and nbvet runs no code of packages to read what it needs.
     #[error(
-        "{file}: {} has no wheel for {target}, only source; choose a version that has one, or lock it where code of packages may run (`uv pip compile --generate-hashes --python-version {python} --python-platform {platform} {file} -o requirements.lock`) and use that lock",
-        package.as_deref().unwrap_or("a package")
+        "{file}: {} has no wheel for {target}, only source; choose a version that has one, or make one where its code may run: `pip wheel --no-deps --wheel-dir wheels {}`, and name its folder: `--find-links wheels`",
+        package.as_deref().unwrap_or("a package"),
+        package.as_deref().map_or_else(|| "NAME==VERSION".to_owned(), |package| package.replace(' ', "=="))
     )]
     NeedsBuild {
         /// The dependency file.
@@ -91,10 +94,6 @@ pub enum ResolveError {
         package: Option<String>,
         /// What a wheel is lacking for.
         target: String,
-        /// For the command.
-        python: String,
-        /// For the command.
-        platform: String,
     },
     /// The index has files, but none with a digest that the file demands.
     #[error(
@@ -115,6 +114,14 @@ pub enum ResolveError {
     Network {
         /// What uv says, shortened.
         explanation: String,
+    },
+    /// A server has an answer, and it is no.
+    #[error("no versions could be looked up: {url} answers {status}")]
+    Status {
+        /// What was asked for, without credentials.
+        url: String,
+        /// The status, in its words.
+        status: String,
     },
     /// An index wants credentials.
     #[error(
@@ -299,6 +306,23 @@ impl Resolver<'_> {
     }
 }
 
+/// The command that makes a lock where nbvet finds it.
+fn locks(file: &str) -> String {
+    let compile = |from: &str, to: &str| format!("uv pip compile {from} --generate-hashes -o {to}");
+    if let Some(stem) = file.strip_suffix(".in") {
+        return compile(file, &format!("{stem}.txt"));
+    }
+    if let Some(stem) = file.strip_suffix(".txt") {
+        // What is asked for stands in the file that is to be the lock.
+        let from = format!("{stem}.in");
+        return format!("mv {file} {from} && {}", compile(&from, file));
+    }
+    let folder = file
+        .rsplit_once('/')
+        .map_or_else(String::new, |(folder, _)| format!("{folder}/"));
+    compile(file, &format!("{folder}requirements.txt"))
+}
+
 /// The version of a Python without what marks it as not final, which uv does not take.
 fn release(target: &Target) -> String {
     let release: Vec<String> = target.python().release().iter().map(u64::to_string).collect();
@@ -329,4 +353,35 @@ fn bound(lock: &Lock, asked: &[&Dependency]) -> Result<Lock, ResolveError> {
         }
     }
     Ok(Lock::new(packages))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_is_proposed_under_a_name_that_is_found() {
+        for (file, expected) in [
+            (
+                "requirements.txt",
+                "mv requirements.txt requirements.in && uv pip compile requirements.in --generate-hashes -o requirements.txt",
+            ),
+            (
+                "n/requirements.in",
+                "uv pip compile n/requirements.in --generate-hashes -o n/requirements.txt",
+            ),
+            (
+                "n/pyproject.toml",
+                "uv pip compile n/pyproject.toml --generate-hashes -o n/requirements.txt",
+            ),
+        ] {
+            assert_eq!(locks(file), expected);
+        }
+        let file = "n/requirements.txt".to_owned();
+        assert!(
+            ResolveError::NoUv { file }
+                .to_string()
+                .contains("-o n/requirements.txt")
+        );
+    }
 }

@@ -238,13 +238,44 @@ fn what_cannot_be_had_is_said_in_a_few_words() {
     "#]]);
     bench.check("source\n", &expect![[r#"
         conflict: true
-        requirements.txt: source 1 has no wheel for cpython-3.11.2-linux-x86_64-glibc2.36, only source; choose a version that has one, or lock it where code of packages may run (`uv pip compile --generate-hashes --python-version 3.11.2 --python-platform x86_64-manylinux_2_36 requirements.txt -o requirements.lock`) and use that lock
+        requirements.txt: source 1 has no wheel for cpython-3.11.2-linux-x86_64-glibc2.36, only source; choose a version that has one, or make one where its code may run: `pip wheel --no-deps --wheel-dir wheels source==1`, and name its folder: `--find-links wheels`
     "#]]);
     bench.check("base\n./here\ngit+https://h/x\n", &expect![[r#"
         conflict: true
         requirements.txt:2: `./here` installs a file or folder of the repository; images are made of wheels from an index or a URL
         requirements.txt:3: `git+https://h/x` installs a repository, which has no digest; make a wheel of it and name its URL and digest
     "#]]);
+}
+
+/// What is proposed for a package that is source alone.
+#[test]
+fn a_wheel_in_a_folder_is_found_for_what_the_index_has_as_source_alone() {
+    let Some(served) = index() else { return };
+    let Some(mut bench) = Bench::new(&[served.url("/simple")]) else {
+        return;
+    };
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("source-1-py3-none-any.whl");
+    std::fs::write(file, wheel("source", "1", &[])).unwrap();
+    bench.config.folders.push(folder.path().to_owned());
+    bench.check(
+        "source==1\n",
+        &expect![[r#"
+        source==1 1
+    "#]],
+    );
+}
+
+#[test]
+fn a_file_that_is_not_there_is_told_with_its_url_and_status() {
+    let Some(served) = index() else { return };
+    let Some(bench) = Bench::new(&[served.url("/simple")]) else {
+        return;
+    };
+    let url = served.url("/none/base-1-py3-none-any.whl");
+    let error = bench.resolve(&format!("base @ {url}\n")).unwrap_err();
+    let expected = format!("no versions could be looked up: {url} answers 404 ");
+    assert!(error.to_string().starts_with(&expected), "{error}");
 }
 
 #[test]

@@ -133,9 +133,9 @@ fn in_one_folder_locks_come_before_loose_files() {
               environment.yml: not used: pylock.toml comes before it
               environment.yaml: not used: pylock.toml comes before it
               setup.py: not used: pylock.toml comes before it
-              Dockerfile: not used: pylock.toml comes before a Dockerfile without preferDockerfile
-              warning: pylock.toml is used and Dockerfile is not; set preferDockerfile to build from Dockerfile
-              warning: pylock.toml is used, of several locks in its folder (not pylock.gpu.toml, uv.lock, poetry.lock, Pipfile.lock); name the one that is meant as requirementsFile, or delete what is stale
+              Dockerfile: not used: pylock.toml comes before a Dockerfile without `--prefer-dockerfile` (preferDockerfile)
+              warning: pylock.toml is used and Dockerfile is not; set `--prefer-dockerfile` (preferDockerfile) to build from Dockerfile
+              warning: pylock.toml is used, of several locks in its folder (not pylock.gpu.toml, uv.lock, poetry.lock, Pipfile.lock); name the one that is meant with `--requirements-file` (requirementsFile), or delete what is stale
         "#]],
     );
 }
@@ -279,21 +279,21 @@ fn named_files_are_used_whatever_else_is_there() {
         &files,
         &with(both.0, both.1, false),
         &expect![[r#"
-        deps/prod.txt as requirements
-          deps/prod.txt: used
-          docker/nb.Dockerfile: not used: deps/prod.txt comes before a Dockerfile without preferDockerfile
-          warning: deps/prod.txt is used and docker/nb.Dockerfile is not; set preferDockerfile to build from docker/nb.Dockerfile
-    "#]],
+            deps/prod.txt as requirements
+              deps/prod.txt: used
+              docker/nb.Dockerfile: not used: deps/prod.txt comes before a Dockerfile without `--prefer-dockerfile` (preferDockerfile)
+              warning: deps/prod.txt is used and docker/nb.Dockerfile is not; set `--prefer-dockerfile` (preferDockerfile) to build from docker/nb.Dockerfile
+        "#]],
     );
     check(
         &files,
         &with(both.0, both.1, true),
         &expect![[r#"
-        docker/nb.Dockerfile as a Dockerfile, stage None; needs buildah: a Dockerfile is a list of commands to run
-          deps/prod.txt: not used: preferDockerfile is set, and there is docker/nb.Dockerfile
-          docker/nb.Dockerfile: used
-          warning: docker/nb.Dockerfile is used and deps/prod.txt is not: preferDockerfile is set
-    "#]],
+            docker/nb.Dockerfile as a Dockerfile, stage None; needs buildah: a Dockerfile is a list of commands to run
+              deps/prod.txt: not used: `--prefer-dockerfile` (preferDockerfile) is set, and there is docker/nb.Dockerfile
+              docker/nb.Dockerfile: used
+              warning: docker/nb.Dockerfile is used and deps/prod.txt is not: `--prefer-dockerfile` (preferDockerfile) is set
+        "#]],
     );
 }
 
@@ -318,21 +318,21 @@ fn requirements_sources_come_before_the_notebooks_folder() {
               deps/ci.txt: used
               locks/uv.lock: not used: deps/ci.txt comes before it
               n/requirements.txt: not used: deps/ci.txt comes before it
-              Dockerfile: not used: deps/ci.txt comes before a Dockerfile without preferDockerfile
-              warning: deps/ci.txt is used and Dockerfile is not; set preferDockerfile to build from Dockerfile
+              Dockerfile: not used: deps/ci.txt comes before a Dockerfile without `--prefer-dockerfile` (preferDockerfile)
+              warning: deps/ci.txt is used and Dockerfile is not; set `--prefer-dockerfile` (preferDockerfile) to build from Dockerfile
         "#]],
     );
     check(
         &files,
         &with(&["locks", "deps/ci.txt"]),
         &expect![[r#"
-        locks/uv.lock as uv-lock
-          locks/uv.lock: used
-          deps/ci.txt: not used: locks/uv.lock comes before it
-          n/requirements.txt: not used: locks/uv.lock comes before it
-          Dockerfile: not used: locks/uv.lock comes before a Dockerfile without preferDockerfile
-          warning: locks/uv.lock is used and Dockerfile is not; set preferDockerfile to build from Dockerfile
-    "#]],
+            locks/uv.lock as uv-lock
+              locks/uv.lock: used
+              deps/ci.txt: not used: locks/uv.lock comes before it
+              n/requirements.txt: not used: locks/uv.lock comes before it
+              Dockerfile: not used: locks/uv.lock comes before a Dockerfile without `--prefer-dockerfile` (preferDockerfile)
+              warning: locks/uv.lock is used and Dockerfile is not; set `--prefer-dockerfile` (preferDockerfile) to build from Dockerfile
+        "#]],
     );
     check(
         &files,
@@ -342,17 +342,17 @@ fn requirements_sources_come_before_the_notebooks_folder() {
               none.txt: not there
               no/folder: not there
               n/requirements.txt: used
-              Dockerfile: not used: n/requirements.txt comes before a Dockerfile without preferDockerfile
-              warning: nothing that requirementsSources names is there
-              warning: n/requirements.txt is used and Dockerfile is not; set preferDockerfile to build from Dockerfile
+              Dockerfile: not used: n/requirements.txt comes before a Dockerfile without `--prefer-dockerfile` (preferDockerfile)
+              warning: nothing that `--requirements-source` (requirementsSources) names is there
+              warning: n/requirements.txt is used and Dockerfile is not; set `--prefer-dockerfile` (preferDockerfile) to build from Dockerfile
         "#]],
     );
     check(
         &files,
         &with(&["Dockerfile"]),
         &expect![[r#"
-        refused: requirementsSources names `Dockerfile`, whose name tells no format: dependency files are pylock.toml, uv.lock, poetry.lock, Pipfile.lock, pyproject.toml, Pipfile, environment.yml, setup.py, and any other name but .toml, .json, .py and .cfg for pip's requirements; a Dockerfile is named as dockerfile
-    "#]],
+            refused: `--requirements-source` (requirementsSources) names `Dockerfile`, whose name tells no format: dependency files are pylock.toml, uv.lock, poetry.lock, Pipfile.lock, pyproject.toml, Pipfile, environment.yml, setup.py, and any other name but .toml, .json, .py and .cfg for pip's requirements; a Dockerfile is named as dockerfile
+        "#]],
     );
     check(
         &files,
@@ -374,12 +374,12 @@ fn with_both_kinds_prefer_dockerfile_decides_and_the_winner_is_named() {
         &files,
         &asked("n/x.ipynb"),
         &expect![[r#"
-        requirements.txt as requirements
-          n/Dockerfile: not used: requirements.txt comes before a Dockerfile without preferDockerfile
-          requirements.txt: used
-          Dockerfile: not used: requirements.txt comes before a Dockerfile without preferDockerfile
-          warning: requirements.txt is used and n/Dockerfile is not; set preferDockerfile to build from n/Dockerfile
-    "#]],
+            requirements.txt as requirements
+              n/Dockerfile: not used: requirements.txt comes before a Dockerfile without `--prefer-dockerfile` (preferDockerfile)
+              requirements.txt: used
+              Dockerfile: not used: requirements.txt comes before a Dockerfile without `--prefer-dockerfile` (preferDockerfile)
+              warning: requirements.txt is used and n/Dockerfile is not; set `--prefer-dockerfile` (preferDockerfile) to build from n/Dockerfile
+        "#]],
     );
     let prefer = Asked {
         prefer_dockerfile: true,
@@ -389,12 +389,12 @@ fn with_both_kinds_prefer_dockerfile_decides_and_the_winner_is_named() {
         &files,
         &prefer,
         &expect![[r#"
-        n/Dockerfile as a Dockerfile, stage None; needs buildah: a Dockerfile is a list of commands to run
-          n/Dockerfile: used
-          requirements.txt: not used: preferDockerfile is set, and there is n/Dockerfile
-          Dockerfile: not used: n/Dockerfile comes before it
-          warning: n/Dockerfile is used and requirements.txt is not: preferDockerfile is set
-    "#]],
+            n/Dockerfile as a Dockerfile, stage None; needs buildah: a Dockerfile is a list of commands to run
+              n/Dockerfile: used
+              requirements.txt: not used: `--prefer-dockerfile` (preferDockerfile) is set, and there is n/Dockerfile
+              Dockerfile: not used: n/Dockerfile comes before it
+              warning: n/Dockerfile is used and requirements.txt is not: `--prefer-dockerfile` (preferDockerfile) is set
+        "#]],
     );
 }
 
@@ -420,28 +420,28 @@ fn where_nothing_is_found_the_fallback_decides() {
         &files,
         &with(Fallback::Fail, false),
         &expect![[r#"
-        refused: no dependency file was found in the 2 places that were looked at, and fallbackStrategy is `fail`; write a requirements.txt beside the notebook, or name a file as requirementsFile
-    "#]],
+            refused: no dependency file was found in the 2 places that were looked at, and `--fallback-strategy` (fallbackStrategy) is `fail`; write a requirements.txt beside the notebook, or name a file with `--requirements-file` (requirementsFile)
+        "#]],
     );
     check(
         &files,
         &with(Fallback::Auto, false),
         &expect![[r#"
-        the imports
-          n/: no dependency file in it
-          ./: no dependency file in it
-          note: no dependency file was found; fallbackStrategy: auto: the imports tell what is needed, without versions
-    "#]],
+            the imports
+              n/: no dependency file in it
+              ./: no dependency file in it
+              note: no dependency file was found; `--fallback-strategy auto` (fallbackStrategy): the imports tell what is needed, without versions
+        "#]],
     );
     check(
         &files,
         &with(Fallback::Fail, true),
         &expect![[r#"
-        the imports
-          n/: no dependency file in it
-          ./: no dependency file in it
-          note: no dependency file was found; autoGenerateRequirements: the imports tell what is needed, without versions
-    "#]],
+            the imports
+              n/: no dependency file in it
+              ./: no dependency file in it
+              note: no dependency file was found; `--auto-generate-requirements` (autoGenerateRequirements): the imports tell what is needed, without versions
+        "#]],
     );
 }
 
@@ -565,7 +565,7 @@ fn a_decision_has_a_form_for_machines() {
                 "result": "not-preferred",
                 "winner": "requirements.txt"
               },
-              "message": "not used: requirements.txt comes before a Dockerfile without preferDockerfile"
+              "message": "not used: requirements.txt comes before a Dockerfile without `--prefer-dockerfile` (preferDockerfile)"
             },
             {
               "file": "requirements.in",
@@ -580,7 +580,7 @@ fn a_decision_has_a_form_for_machines() {
             {
               "note": "both",
               "warning": true,
-              "message": "requirements.txt is used and Dockerfile is not; set preferDockerfile to build from Dockerfile"
+              "message": "requirements.txt is used and Dockerfile is not; set `--prefer-dockerfile` (preferDockerfile) to build from Dockerfile"
             },
             {
               "note": "resolved-from",

@@ -41,19 +41,19 @@ fn a_named_file_that_is_not_there_is_refused_with_what_looks_alike() {
         refused(Some("Dockerfile"), None),
     ];
     expect![[r#"
-        refused: requirementsFile names `deps/requirements.txt`, which is not there; what looks alike: `deps/Requirements.txt`, `n/requirements.txt`, `n/requirements-dev.txt`
-        refused: requirementsFile names `requirement.txt`, which is not there; what looks alike: `n/requirements.txt`, `n/requirements-dev.txt`
-        refused: requirementsFile names `other/pins`, which is not there; what is there: `other/uv.lock`, `n/requirements.txt`
-        refused: requirementsFile names `none/at/all.lock`, which is not there; what is there: `n/requirements.txt`
-        refused: dockerfile names `docker/Dockerfile`, which is not there; what looks alike: `docker/dockerfile`
-        refused: dockerfile names `Dockerfile.gpu`, which is not there; no dependency file is in its folder or around the notebook
-        refused: dockerfile names `Dockerfile.gpu`, which is not there; no dependency file is in its folder or around the notebook
+        refused: `--requirements-file` (requirementsFile) names `deps/requirements.txt`, which is not there; what looks alike: `deps/Requirements.txt`, `n/requirements.txt`, `n/requirements-dev.txt`
+        refused: `--requirements-file` (requirementsFile) names `requirement.txt`, which is not there; what looks alike: `n/requirements.txt`, `n/requirements-dev.txt`
+        refused: `--requirements-file` (requirementsFile) names `other/pins`, which is not there; what is there: `other/uv.lock`, `n/requirements.txt`
+        refused: `--requirements-file` (requirementsFile) names `none/at/all.lock`, which is not there; what is there: `n/requirements.txt`
+        refused: `--dockerfile` names `docker/Dockerfile`, which is not there; what looks alike: `docker/dockerfile`
+        refused: `--dockerfile` names `Dockerfile.gpu`, which is not there; no dependency file is in its folder or around the notebook
+        refused: `--dockerfile` names `Dockerfile.gpu`, which is not there; no dependency file is in its folder or around the notebook
         refused: /etc/passwd would be used, but cannot: it is absolute; write it as seen from the root of the tree
         refused: ../requirements.txt would be used, but cannot: `..` or a symlink leads out of the tree; only files inside it are read (a symlink with an absolute target counts as outside)
         refused: n/requirements.txt\nRUN x would be used, but cannot: it holds a line break or another control character
         refused: n would be used, but cannot: it is a folder, not a file
-        refused: requirementsFile names `conf.toml`, whose name tells no format: dependency files are pylock.toml, uv.lock, poetry.lock, Pipfile.lock, pyproject.toml, Pipfile, environment.yml, setup.py, and any other name but .toml, .json, .py and .cfg for pip's requirements; a Dockerfile is named as dockerfile
-        refused: requirementsFile names `Dockerfile`, whose name tells no format: dependency files are pylock.toml, uv.lock, poetry.lock, Pipfile.lock, pyproject.toml, Pipfile, environment.yml, setup.py, and any other name but .toml, .json, .py and .cfg for pip's requirements; a Dockerfile is named as dockerfile
+        refused: `--requirements-file` (requirementsFile) names `conf.toml`, whose name tells no format: dependency files are pylock.toml, uv.lock, poetry.lock, Pipfile.lock, pyproject.toml, Pipfile, environment.yml, setup.py, and any other name but .toml, .json, .py and .cfg for pip's requirements; a Dockerfile is named as dockerfile
+        refused: `--requirements-file` (requirementsFile) names `Dockerfile`, whose name tells no format: dependency files are pylock.toml, uv.lock, poetry.lock, Pipfile.lock, pyproject.toml, Pipfile, environment.yml, setup.py, and any other name but .toml, .json, .py and .cfg for pip's requirements; a Dockerfile is named as dockerfile
     "#]].assert_eq(&all.concat());
 }
 
