@@ -131,8 +131,7 @@ fn dockerfile(args: &ImagePlanArgs, prepared: &Prepared) -> Result<(), UsageErro
         output::note("kernel", &kernel);
     }
     if let Some(folder) = &args.write_context {
-        let written = std::fs::create_dir_all(folder).and_then(|()| context.write(folder));
-        written.map_err(|error| UsageError::Image {
+        context.write(folder).map_err(|error| UsageError::Image {
             message: format!("{} cannot be written: {error}", shown(folder)),
             hint: None,
         })?;

@@ -9,8 +9,9 @@ mod tests;
 use std::{
     collections::BTreeMap,
     fmt::{self, Write as _},
-    fs, io,
-    path::Path,
+    fs,
+    io::{self, Write as _},
+    path::{Path, PathBuf},
 };
 
 use sha2::{Digest as _, Sha256};
@@ -269,10 +270,38 @@ impl Context {
         Digest::of_sha256(hasher.finalize().into())
     }
 
-    /// Writes it into an empty folder.
+    /// Writes it into a folder, which is made where it is not there. No link is followed: what has the name of a file
+    /// is replaced, and a folder that is a link, or that a relative path names through one, is an error.
     pub fn write(&self, folder: &Path) -> io::Result<()> {
-        fs::write(folder.join("Dockerfile"), &self.dockerfile)?;
+        refuse_links(folder)?;
+        fs::create_dir_all(folder)?;
+        write_new(&folder.join("Dockerfile"), &self.dockerfile)?;
         let mut files = self.files.iter();
-        files.try_for_each(|(name, text)| fs::write(folder.join(name), text))
+        files.try_for_each(|(name, text)| write_new(&folder.join(name), text))
     }
+}
+
+/// A repository may hold links to anywhere; what stands before a whole path is the machine's own.
+fn refuse_links(folder: &Path) -> io::Result<()> {
+    let parts: PathBuf = folder.components().collect();
+    let several = if folder.is_absolute() { 1 } else { usize::MAX };
+    for path in parts.ancestors().take(several) {
+        if path.symlink_metadata().is_ok_and(|found| found.is_symlink()) {
+            return Err(io::Error::other(format!(
+                "{} is a link; name the folder that it leads to",
+                path.display().to_string().escape_debug()
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Writes a file that is new: one that was there goes, be it a link.
+fn write_new(path: &Path, text: &str) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    fs::File::create_new(path)?.write_all(text.as_bytes())
 }

@@ -252,6 +252,49 @@ fn the_context_is_the_dockerfile_and_the_lock() {
 }
 
 #[test]
+fn what_is_written_follows_no_link() {
+    use std::os::unix::fs::symlink;
+    let lock = lock("six==1.17.0 --hash=DIGEST\n");
+    let context = Recipe::new(recipe("python").base, Arch::X86_64, python(), &lock, None).context(&lock);
+    let there = tempfile::tempdir().unwrap();
+    let (folder, outside) = (there.path().join("ctx"), there.path().join("outside"));
+    fs::create_dir(&folder).unwrap();
+    fs::write(&outside, "mine").unwrap();
+    symlink(&outside, folder.join(LOCK)).unwrap();
+    symlink(there.path().join("nothing"), folder.join("Dockerfile")).unwrap();
+    fs::write(folder.join(ARRANGE), "older").unwrap();
+    context.write(&folder).unwrap();
+    assert_eq!(fs::read_to_string(&outside).unwrap(), "mine");
+    assert!(!there.path().join("nothing").exists());
+    assert_eq!(fs::read_to_string(folder.join(LOCK)).unwrap(), lock.to_string());
+    assert!(!folder.join("Dockerfile").is_symlink());
+    let link = there.path().join("link");
+    for target in [there.path().join("nothing"), folder] {
+        let _ = fs::remove_file(&link);
+        symlink(&target, &link).unwrap();
+        for name in ["link", "link/", "link/."] {
+            let error = context.write(&there.path().join(name)).unwrap_err().to_string();
+            assert!(
+                error.contains("link is a link; name the folder"),
+                "{name}: {error}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_relative_folder_is_not_written_through_a_link_above_it() {
+    use std::os::unix::fs::symlink;
+    let here = tempfile::tempdir_in(".").unwrap();
+    let name = Path::new(here.path().file_name().unwrap());
+    let outside = tempfile::tempdir().unwrap();
+    symlink(outside.path(), name.join("a")).unwrap();
+    let error = refuse_links(&name.join("a/ctx")).unwrap_err().to_string();
+    assert!(error.contains("/a is a link"), "{error}");
+    refuse_links(&name.join("b/ctx")).unwrap();
+}
+
+#[test]
 fn a_lock_without_packages_leaves_the_base_as_it_is() {
     let recipe = Recipe::new(
         recipe("python").base,
