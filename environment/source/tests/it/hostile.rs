@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::Write as _,
+    os::unix::fs::PermissionsExt as _,
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
@@ -47,7 +48,6 @@ fn no_hook_filter_submodule_or_configuration_of_a_repository_is_run() {
         let path = ground.repository().join(".git/hooks").join(hook);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, format!("#!/bin/sh\n{touch}\n")).unwrap();
-        use std::os::unix::fs::PermissionsExt as _;
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     }
     ground.fetched(None, "tree").unwrap();

@@ -66,20 +66,21 @@ impl Sshd {
             .stderr(fs::File::create(ground.path("sshd.log")).unwrap())
             .spawn()
             .unwrap();
+        let started = Self {
+            process,
+            port,
+            ground,
+        };
         let since = Instant::now();
         while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
             if since.elapsed() > Duration::from_secs(20) {
-                let log = fs::read_to_string(ground.path("sshd.log")).unwrap_or_default();
+                let log = fs::read_to_string(started.ground.path("sshd.log")).unwrap_or_default();
                 println!("skipped: sshd does not start here: {}", log.trim());
                 return None;
             }
             std::thread::sleep(Duration::from_millis(50));
         }
-        Some(Self {
-            process,
-            port,
-            ground,
-        })
+        Some(started)
     }
 
     /// With a key, and what is known of the host.
