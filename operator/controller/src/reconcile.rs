@@ -70,9 +70,7 @@ async fn pass(
     scope: &Scope,
     remembered: &mut Remembered,
 ) -> Result<Action, Error> {
-    if !scope.view.is_complete().await {
-        return Ok(Action::requeue(CHANGED));
-    }
+    scope.seen_all().await;
     for _ in 0..ROUNDS {
         let observed = observe(scope, job, remembered).await?;
         let plan = decide(&observed);

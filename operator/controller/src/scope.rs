@@ -34,7 +34,7 @@ use crate::{
     memory::Memory,
     metrics::Metrics,
     reconcile::{failed, key, reconcile},
-    view::{JobRef, View, follow, of_meta},
+    view::{JobRef, Seen, View, Watch, follow, of_meta},
 };
 
 /// How long the level of a namespace is believed.
@@ -61,6 +61,7 @@ pub(crate) struct Scope {
     pub(crate) view: Arc<View>,
     pub(crate) recorder: Recorder,
     pub(crate) served: watch::Receiver<Served>,
+    seen: Seen,
     levels: Mutex<HashMap<String, (Instant, PodSecurity)>>,
 }
 
@@ -138,32 +139,29 @@ impl Prepared {
             runs: Mutex::new(None),
         });
         let all = watcher::Config::default().page_size(PAGE);
-        let jobs = follow(
-            api(client, within),
-            all.clone(),
-            jobs_writer,
-            "notebookvalidationjobs",
+        let seen = Seen::new();
+        let watch = |kind, number| Watch {
+            kind,
+            number,
+            seen: &seen,
             metrics,
-        );
+        };
+        let main = watch("notebookvalidationjobs", 0);
+        let jobs = follow(api(client, within), all.clone(), jobs_writer, &main);
         let of = |view: &Arc<View>| Arc::clone(view);
-        let jobs_of = follow(api(client, within), ours(), children_writer, "jobs", metrics);
-        let pods_of = follow(api(client, within), ours(), pods_writer, "pods", metrics);
-        let maps_of = follow(api(client, within), ours(), maps_writer, "configmaps", metrics);
+        let jobs_of = follow(api(client, within), ours(), children_writer, &watch("jobs", 1));
+        let pods_of = follow(api(client, within), ours(), pods_writer, &watch("pods", 2));
+        let maps_of = follow(api(client, within), ours(), maps_writer, &watch("configmaps", 3));
         let (for_pods, for_maps) = (of(&view), of(&view));
         let mut all_triggers = vec![
             triggers(jobs_of, |job: &Job| of_meta(&job.metadata)),
             triggers(pods_of, move |pod| for_pods.of_pod(pod)),
             triggers(maps_of, move |map| for_maps.of_map(map)),
         ];
-        for ((kind, reason), writer) in WARNINGS.into_iter().zip(event_writers) {
+        for (number, ((kind, reason), writer)) in (4..).zip(WARNINGS.into_iter().zip(event_writers)) {
             let fields = format!("involvedObject.kind={kind},reason={reason}");
-            let events = follow(
-                api(client, within),
-                all.clone().fields(&fields),
-                writer,
-                "events",
-                metrics,
-            );
+            let config = all.clone().fields(&fields);
+            let events = follow(api(client, within), config, writer, &watch("events", number));
             let view = of(&view);
             all_triggers.push(triggers(events, move |event| view.of_event(event)));
         }
@@ -178,6 +176,7 @@ impl Prepared {
                 view,
                 recorder: ground.recorder.clone(),
                 served: ground.served.clone(),
+                seen,
                 levels: Mutex::default(),
             }),
             jobs: jobs.boxed(),
@@ -220,6 +219,12 @@ impl Scope {
         self.namespace
             .clone()
             .unwrap_or_else(|| "all namespaces".to_owned())
+    }
+
+    /// Waits until everything that is there has been seen.
+    pub(crate) async fn seen_all(&self) {
+        // The jobs, their children, pods and maps, and the warnings.
+        self.seen.all(4 + WARNINGS.len()).await;
     }
 
     /// What the cluster has for a job of this namespace.
@@ -278,7 +283,14 @@ async fn follow_runs(scope: Arc<Scope>, sender: mpsc::Sender<JobRef>) {
         };
         let writer = reflector::store::Writer::<DynamicObject>::new(kind.clone());
         scope.view.set_runs(Some(writer.as_reader()));
-        let runs = follow(api, ours(), writer, "pipelineruns", &scope.metrics);
+        let seen = Seen::new();
+        let watch = Watch {
+            kind: "pipelineruns",
+            number: 0,
+            seen: &seen,
+            metrics: &scope.metrics,
+        };
+        let runs = follow(api, ours(), writer, &watch);
         let refs = runs.flat_map(|run| stream::iter(of_meta(&run.metadata))).map(Ok);
         tokio::select! {
             _ = refs.forward(sender.clone()) => {}

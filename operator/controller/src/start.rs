@@ -197,10 +197,9 @@ where
 async fn of_scope(prepared: Prepared, readiness: Readiness, mut ending: Ending) -> String {
     let scope = prepared.scope.clone();
     let seen = async {
-        if scope.view.is_complete().await {
-            readiness.complete(&scope.name());
-            tracing::info!(scope = scope.name(), "works");
-        }
+        scope.seen_all().await;
+        readiness.complete(&scope.name());
+        tracing::info!(scope = scope.name(), "works");
         std::future::pending::<()>().await;
     };
     let (tell, told) = oneshot::channel::<()>();

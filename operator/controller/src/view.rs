@@ -2,13 +2,14 @@
 //! own; its errors are counted here and go no further: one that fails must not hold the others.
 
 use std::{
+    collections::HashSet,
     fmt::Debug,
     future::ready,
     hash::Hash,
     sync::{Mutex, PoisonError},
 };
 
-use futures::{Stream, StreamExt as _};
+use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use k8s_openapi::{
     api::{
         batch::v1::Job,
@@ -27,6 +28,7 @@ use kube::{
 };
 use nbvet_operator_api::NotebookValidationJob;
 use serde::de::DeserializeOwned;
+use tokio::sync::watch;
 
 use crate::metrics::Metrics;
 
@@ -46,6 +48,36 @@ pub(crate) struct View {
     pub(crate) runs: Mutex<Option<Store<DynamicObject>>>,
 }
 
+/// Whether every watch of a scope has told all that was there. Stores of kube can be waited for by one task alone: of two
+/// only the last is woken.
+#[derive(Debug, Clone)]
+pub(crate) struct Seen(watch::Sender<HashSet<usize>>);
+
+impl Seen {
+    pub(crate) fn new() -> Self {
+        Self(watch::Sender::new(HashSet::new()))
+    }
+
+    /// A watch, by its number, has told all.
+    fn all_of(&self, number: usize) {
+        self.0.send_if_modified(|seen| seen.insert(number));
+    }
+
+    /// Waits until so many watches have.
+    pub(crate) async fn all(&self, watches: usize) {
+        // The sender lives as long as this does.
+        let _ = self.0.subscribe().wait_for(|seen| seen.len() >= watches).await;
+    }
+}
+
+/// A watch to begin: what it is called, its number in its scope, and who wants to know of it.
+pub(crate) struct Watch<'a> {
+    pub(crate) kind: &'static str,
+    pub(crate) number: usize,
+    pub(crate) seen: &'a Seen,
+    pub(crate) metrics: &'a Metrics,
+}
+
 /// A job, to be looked at.
 pub(crate) type JobRef = ObjectRef<NotebookValidationJob>;
 
@@ -54,18 +86,23 @@ pub(crate) fn follow<K>(
     api: Api<K>,
     config: watcher::Config,
     writer: Writer<K>,
-    kind: &'static str,
-    metrics: &Metrics,
+    watch: &Watch<'_>,
 ) -> impl Stream<Item = K> + Send + 'static
 where
     K: Resource + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
     K::DynamicType: Eq + Hash + Clone + Send + Sync,
 {
-    let metrics = metrics.clone();
+    let Watch { kind, number, .. } = *watch;
+    let (metrics, seen) = (watch.metrics.clone(), watch.seen.clone());
     watcher(api, config)
         .default_backoff()
         .modify(|object| object.meta_mut().managed_fields = None)
         .reflect(writer)
+        .inspect_ok(move |event| {
+            if matches!(event, watcher::Event::InitDone) {
+                seen.all_of(number);
+            }
+        })
         .touched_objects()
         .filter_map(move |item| {
             ready(match item {
@@ -83,19 +120,6 @@ where
 }
 
 impl View {
-    /// Waits until everything that is there has been seen.
-    pub(crate) async fn is_complete(&self) -> bool {
-        let events = futures::future::join_all(self.events.iter().map(Store::wait_until_ready));
-        let (jobs, children, pods, maps, events) = tokio::join!(
-            self.jobs.wait_until_ready(),
-            self.children.wait_until_ready(),
-            self.pods.wait_until_ready(),
-            self.maps.wait_until_ready(),
-            events,
-        );
-        jobs.is_ok() && children.is_ok() && pods.is_ok() && maps.is_ok() && events.iter().all(Result::is_ok)
-    }
-
     /// The runs of Tekton, where there are any.
     pub(crate) fn runs(&self) -> Option<Store<DynamicObject>> {
         self.runs.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -159,4 +183,31 @@ pub(crate) fn of_meta(meta: &ObjectMeta) -> Vec<JobRef> {
     owners
         .map(|owner| ObjectRef::new(&owner.name).within(namespace))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn everybody_who_waits_for_the_watches_is_told() {
+        let seen = Seen::new();
+        let wait = || {
+            let seen = seen.clone();
+            tokio::spawn(async move { seen.all(2).await })
+        };
+        let waiting = [wait(), wait(), wait()];
+        tokio::task::yield_now().await;
+        // One that begins anew does not count twice.
+        seen.all_of(0);
+        seen.all_of(0);
+        assert!(!waiting.iter().any(tokio::task::JoinHandle::is_finished));
+        seen.all_of(1);
+        for one in waiting {
+            let told = tokio::time::timeout(Duration::from_mins(1), one).await;
+            told.unwrap().unwrap();
+        }
+    }
 }

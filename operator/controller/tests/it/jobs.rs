@@ -186,7 +186,7 @@ async fn two_jobs_of_one_identity_share_a_build_and_a_controller_that_is_killed_
         .await
         .unwrap();
     program.kill();
-    let _program = Program::start(&ground.cluster, ground.folder.path(), "third", &[]);
+    let program = Program::start(&ground.cluster, ground.folder.path(), "third", &[]);
     for name in ["built-one", "built-two"] {
         let job = ground.ended("team", name).await;
         assert_eq!(phase(&job), Phase::Succeeded, "{:?}", job.status);
@@ -225,6 +225,12 @@ async fn two_jobs_of_one_identity_share_a_build_and_a_controller_that_is_killed_
             "{notebook:?}"
         );
     }
+    // What was there before the start is looked at as soon as all is seen.
+    assert!(
+        !program.log().contains("a pass took more than"),
+        "{}",
+        program.log()
+    );
     assert_eq!(ground.refused(), Vec::<String>::new());
 }
 
