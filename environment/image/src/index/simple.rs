@@ -16,7 +16,7 @@ pub(super) const ACCEPT: &str =
     "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1";
 
 /// Bytes of the names and URLs of all files, at most. A page is short, and what it makes of its base may not be.
-const MOST: usize = 128 << 20;
+const MOST: usize = 32 << 20;
 /// What a file takes beside its texts.
 const FILE: usize = 256;
 /// The tokenizer compares each attribute of a tag with all others, so that long tags take long.
@@ -395,7 +395,7 @@ mod tests {
             "text/html",
             &format!("<base href='/{base}/'>{links}"),
             &expect![[r#"
-                refused: its files have names and URLs of more than 128 MiB in all, which no index has
+                refused: its files have names and URLs of more than 32 MiB in all, which no index has
             "#]],
         );
     }
