@@ -1,13 +1,15 @@
 //! The Python that compiles packages: one of the base's version on this machine, or the base's own in a container. It is
 //! started when there is something to compile; which one it is, is known before.
 
-use std::{path::PathBuf, process::Command, time::Duration};
+use std::{process::Command, time::Duration};
 
 use nbvet_deps::{PinnedImage, target::Target};
 use nbvet_image::{
     base::Probe,
     bytecode::{ARGUMENTS, Compilers, Python, QUESTION},
+    programs::program,
 };
+use nbvet_render::harmless;
 
 use super::failure;
 use crate::{args::BytecodeArgs, usage::UsageError};
@@ -37,7 +39,7 @@ pub(crate) fn compilers(
             Ok((Some(of(python, words)), told))
         }
         python => {
-            let words = vec![python.to_owned()];
+            let words = vec![started(python)?];
             let found = asked(&words)?;
             let told = format!("by {python}, {}", found.version);
             Ok((Some(of(found, words)), told))
@@ -72,7 +74,7 @@ fn auto(target: &Target) -> (Option<Compilers>, String) {
         "python3".to_owned(),
         "python".to_owned(),
     ] {
-        let Some(path) = on_path(&name).and_then(|path| path.into_os_string().into_string().ok()) else {
+        let Some(path) = program(&name).and_then(|path| path.into_os_string().into_string().ok()) else {
             continue;
         };
         let words = vec![path];
@@ -91,25 +93,28 @@ fn auto(target: &Target) -> (Option<Compilers>, String) {
     (None, told)
 }
 
-/// A program by its name, in the absolute folders of PATH: what lies in the folder that the user stands in may be
-/// anybody's.
-fn on_path(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    let mut files = std::env::split_paths(&path)
-        .filter(|folder| folder.is_absolute())
-        .map(|folder| folder.join(name));
-    files.find(|file| file.is_file())
+/// The program of a word of the user, as it is to be started.
+fn started(word: &str) -> Result<String, UsageError> {
+    let found = program(word).and_then(|path| path.into_os_string().into_string().ok());
+    found.ok_or_else(|| UsageError::Image {
+        message: format!(
+            "`{}` cannot be started: no folder of PATH that begins with `/` holds it",
+            harmless(word)
+        ),
+        hint: Some("install it, or write its whole path".to_owned()),
+    })
 }
 
 /// The words that start the base image's Python, without network and as nobody in particular.
 fn in_container(run: &str, probe: &Probe, base: &PinnedImage) -> Result<Vec<String>, UsageError> {
     let mut words: Vec<String> = run.split_whitespace().map(str::to_owned).collect();
-    if words.is_empty() {
+    let Some(first) = words.first_mut() else {
         return Err(UsageError::Image {
             message: "`--container-run` is empty".to_owned(),
             hint: Some("write what starts a container, such as `podman run`".to_owned()),
         });
-    }
+    };
+    *first = started(first)?;
     let python = probe.python().map_or("python3", |python| python.path.as_str());
     words.extend(["--rm", "--interactive", "--network=none", "--entrypoint", python].map(str::to_owned));
     words.push(base.to_string());

@@ -8,7 +8,7 @@ use nbvet_image::{
     http::Traffic,
     kernel::{Kernel, Whose},
 };
-use nbvet_render::bytes;
+use nbvet_render::{bytes, harmless};
 use serde::Serialize;
 
 use super::Prepared;
@@ -65,7 +65,7 @@ impl Plan {
     pub(crate) fn text(&self) -> String {
         let mut out = String::new();
         let mut line = |name: &str, value: &str| {
-            let _ = writeln!(out, "{name:<10} {value}");
+            let _ = writeln!(out, "{name:<10} {}", harmless(value));
         };
         line("notebook", &self.notebook);
         line("from", &format!("{} ({})", self.from, came(self.locked)));
@@ -130,10 +130,12 @@ fn came(came: Came) -> &'static str {
 fn shadowed_text(shadowed: &[Shadowed]) -> String {
     let mut out = String::new();
     for one in shadowed {
+        // The version of the base is what a file in it says.
+        let base = harmless(&one.base);
         let _ = writeln!(
             out,
-            "shadows    {} {} of the base; {} is imported",
-            one.name, one.base, one.image
+            "shadows    {} {base} of the base; {} is imported",
+            one.name, one.image
         );
     }
     out
@@ -159,12 +161,12 @@ pub(crate) fn unfit(shelf: &Shelf) {
 pub(crate) fn built(built: &Built, seconds: f64, traffic: Traffic) -> String {
     let mut out = String::new();
     if let Some(kernel) = of_kernel(&built.kernel) {
-        let _ = writeln!(out, "kernel     {kernel}");
+        let _ = writeln!(out, "kernel     {}", harmless(&kernel));
     }
     if !built.reused {
         out += &shadowed_text(&built.shadowed);
         for warning in &built.warnings {
-            let _ = writeln!(out, "note       {warning}");
+            let _ = writeln!(out, "note       {}", harmless(warning));
         }
         out += &layers_text(&built.layers);
     }
@@ -181,4 +183,23 @@ pub(crate) fn built(built: &Built, seconds: f64, traffic: Traffic) -> String {
         bytes(traffic.bytes_sent),
     );
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_of_the_base_neither_turns_the_line_nor_begins_one() {
+        let text = shadowed_text(&[Shadowed {
+            name: "six".to_owned(),
+            base: "1\u{202e}\u{2028}\u{1b}[2J\nimage      x".to_owned(),
+            image: "1.17.0".to_owned(),
+        }]);
+        let sign = char::REPLACEMENT_CHARACTER;
+        assert_eq!(
+            text,
+            format!("shadows    six 1{sign}{sign}␛[2J␊image      x of the base; 1.17.0 is imported\n")
+        );
+    }
 }

@@ -11,6 +11,7 @@ pub mod index;
 pub mod kernel;
 pub mod layer;
 pub mod layout;
+pub mod programs;
 pub mod reason;
 pub mod registry;
 pub mod resolve;

@@ -74,7 +74,9 @@ pub(super) fn get(name: &str, registry: &str) -> Result<Option<Kept>, Failure> {
 
 /// Runs the program with a line on its input; whether it ended well, and what it printed.
 fn run(program: &str, input: &str) -> Result<(bool, Vec<u8>), String> {
-    let mut child = Command::new(program)
+    let found = crate::programs::program(program)
+        .ok_or("it cannot be started: no folder of PATH that begins with `/` holds it")?;
+    let mut child = Command::new(found)
         .arg("get")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

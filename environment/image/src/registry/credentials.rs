@@ -432,7 +432,7 @@ mod tests {
             (
                 r#"{"credsStore":"nbvet-is-not-installed"}"#,
                 expect![
-                    "`docker-credential-nbvet-is-not-installed`, which /config.json names for a.io: it cannot be started: No such file or directory (os error 2)"
+                    "`docker-credential-nbvet-is-not-installed`, which /config.json names for a.io: it cannot be started: no folder of PATH that begins with `/` holds it"
                 ],
             ),
         ] {

@@ -95,11 +95,6 @@ impl fmt::Display for Uv {
     }
 }
 
-/// The first program of a name in the absolute folders of PATH.
 fn on_path(surroundings: &dyn Surroundings, name: &str) -> Option<PathBuf> {
-    let path = surroundings.variable("PATH")?;
-    let folders = std::env::split_paths(&path).filter(|folder| folder.is_absolute());
-    folders
-        .map(|folder| folder.join(name))
-        .find(|file| file.is_file())
+    crate::programs::on_path(surroundings.variable("PATH")?.as_ref(), name)
 }
