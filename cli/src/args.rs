@@ -496,8 +496,9 @@ pub(crate) struct DepsArgs {
     pub(crate) paths: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) print: PrintArgs,
-    /// Write what the notebooks import, and no dependency file asks for, to a new `requirements.in` for review, and a
-    /// `requirements.txt` with versions and hashes made from it
+    /// Where there is no dependency file: write what the notebook imports to a new `requirements.in` for review, and a
+    /// `requirements.txt` with versions and hashes made from it. A file that is there is left as it is; NB932 tells the
+    /// line that it lacks
     #[arg(long)]
     pub(crate) write: bool,
     /// For this Python, such as 3.11 [default: the one that ran the notebook last, as its file says]
@@ -534,7 +535,7 @@ pub(crate) struct RulesArgs {
 pub(crate) enum ListFormat {
     /// A table
     Text,
-    /// An array of objects
+    /// JSON
     Json,
 }
 

@@ -84,6 +84,14 @@ pub(crate) fn usage_error(error: &UsageError) {
     }
 }
 
+/// Writes on stderr what is for people, where stdout is for programs.
+pub(crate) fn told(text: &str) {
+    if !SILENT.load(Ordering::Relaxed) {
+        // Nobody can be told that stderr is closed.
+        let _ = anstream::stderr().write_all(text.as_bytes());
+    }
+}
+
 /// Says on stderr that nbvet itself is at fault.
 pub(crate) fn internal_error(message: &str) {
     stderr(RED, "error", &format!("this is a fault of nbvet: {message}"));

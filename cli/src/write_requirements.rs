@@ -2,12 +2,13 @@
 //! Files of others are never overwritten.
 
 use std::{
+    collections::{BTreeMap, btree_map::Entry},
     fs,
     io::{ErrorKind, Write as _},
     path::{Path, PathBuf},
 };
 
-use nbvet_deps::{Lock, target::Target};
+use nbvet_deps::{Lock, inference::Inference, target::Target};
 use nbvet_image::{index::Process, resolve::Uv};
 use nbvet_report::ExitCode;
 
@@ -26,43 +27,72 @@ const INPUT: &str = "requirements.in";
 
 /// Writes the files of each folder that has a notebook without a dependency file.
 pub(crate) fn write(items: &[Item], args: &DepsArgs, minor: Option<u8>) -> Result<ExitCode, UsageError> {
-    let mut code = ExitCode::Passed;
+    let mut folders: BTreeMap<&Path, Wanted> = BTreeMap::new();
     for item in items {
-        code = code.max(one(item, args, minor)?);
+        let Some(wanted) = wanted(item, minor) else {
+            continue;
+        };
+        match folders.entry(item.path.parent().unwrap_or(Path::new(""))) {
+            Entry::Vacant(place) => {
+                place.insert(wanted);
+            }
+            Entry::Occupied(mut place) => place.get_mut().join(wanted),
+        }
+    }
+    let mut code = ExitCode::Passed;
+    for (folder, wanted) in folders {
+        code = code.max(one(folder, &wanted, args)?);
     }
     Ok(code)
 }
 
-fn one(item: &Item, args: &DepsArgs, minor: Option<u8>) -> Result<ExitCode, UsageError> {
-    let Ok(opened) = Opened::new(&item.path, None) else {
-        return Ok(ExitCode::Passed);
-    };
+/// What the notebooks of one folder need.
+struct Wanted {
+    /// Their names.
+    names: Vec<String>,
+    inference: Inference,
+    /// Python 3, this version: of the first.
+    minor: u8,
+}
+
+impl Wanted {
+    fn join(&mut self, other: Self) {
+        self.inference
+            .take(&self.names[0], other.inference, &other.names[0]);
+        self.names.extend(other.names);
+    }
+}
+
+/// What is to be written for a notebook; `None`: nothing.
+fn wanted(item: &Item, minor: Option<u8>) -> Option<Wanted> {
+    let opened = Opened::new(&item.path, None).ok()?;
     let place = Place {
         minor,
         ..Place::default()
     };
-    let Ok(gathered) = dependencies::gather(&item.path, &opened.reading, &item.settings, place) else {
-        return Ok(ExitCode::Passed);
-    };
+    let gathered = dependencies::gather(&item.path, &opened.reading, &item.settings, place).ok()?;
     if let Some(file) = &gathered.told.source.file {
         output::note(
             "write",
             &format!("{} has {file}: nothing is written", shown(&item.path)),
         );
-        return Ok(ExitCode::Passed);
+        return None;
     }
-    let folder = item.path.parent().unwrap_or(Path::new(""));
+    let name = item.path.file_name().map(|name| shown(Path::new(name)));
+    Some(Wanted {
+        names: vec![name.unwrap_or_default()],
+        inference: gathered.inference,
+        minor: minor.unwrap_or_else(|| dependencies::minor_of(&opened.reading)),
+    })
+}
+
+fn one(folder: &Path, wanted: &Wanted, args: &DepsArgs) -> Result<ExitCode, UsageError> {
     let input = folder.join(INPUT);
-    let name = item
-        .path
-        .file_name()
-        .map(|name| shown(Path::new(name)))
-        .unwrap_or_default();
-    let proposal = gathered.inference.proposal(&name);
+    let proposal = wanted.inference.proposal(&subject(&wanted.names));
     create(&input, &proposal)?;
     output::note("write", &format!("{}: look at it", shown(&input)));
     let output = folder.join("requirements.txt");
-    let minor = minor.unwrap_or_else(|| dependencies::minor_of(&opened.reading));
+    let minor = wanted.minor;
     match locked(proposal, args, minor) {
         Ok(lock) => {
             let head = format!("# Made by `nbvet deps --write` from {INPUT}, for Python 3.{minor}.\n");
@@ -74,6 +104,16 @@ fn one(item: &Item, args: &DepsArgs, minor: Option<u8>) -> Result<ExitCode, Usag
             output::usage_error(&error);
             Ok(ExitCode::Error)
         }
+    }
+}
+
+/// The notebooks, the first of many by their names.
+fn subject(names: &[String]) -> String {
+    const MOST: usize = 5;
+    let shown = names.iter().take(MOST).cloned().collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(MOST) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
     }
 }
 
@@ -99,6 +139,8 @@ fn create(path: &PathBuf, text: &str) -> Result<(), UsageError> {
     let made = fs::OpenOptions::new().write(true).create_new(true).open(path);
     match made.and_then(|mut file| file.write_all(text.as_bytes())) {
         Ok(()) => Ok(()),
+        // What an earlier try left, as it was.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && holds(path, text) => Ok(()),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             Err(UsageError::WouldOverwrite { path: shown(path) })
         }
@@ -107,4 +149,10 @@ fn create(path: &PathBuf, text: &str) -> Result<(), UsageError> {
             source,
         }),
     }
+}
+
+fn holds(path: &Path, text: &str) -> bool {
+    let is_as_long =
+        fs::metadata(path).is_ok_and(|found| found.is_file() && found.len() == text.len() as u64);
+    is_as_long && fs::read(path).is_ok_and(|found| found == text.as_bytes())
 }

@@ -78,7 +78,7 @@ fn plan(args: &ImagePlanArgs) -> Result<ExitCode, Stop> {
     let into = args.repository.as_deref().map(repository).transpose()?;
     // A plan keeps nothing in the registry.
     let shelf = into.map(|into| Shelf::read_only(&network.registries, &into));
-    let prepared = prepare(&args.source, &network, shelf.as_ref())?;
+    let prepared = prepare(&args.source, args.format, &network, shelf.as_ref())?;
     if args.print_dockerfile || args.write_context.is_some() {
         dockerfile(args, &prepared)?;
         return Ok(ExitCode::Passed);
@@ -147,7 +147,7 @@ fn build_image(args: &ImageBuildArgs) -> Result<ExitCode, Stop> {
     let begun = Instant::now();
     let network = Network::new(&args.source.registry, &args.source.index, false)?;
     let shelf = Shelf::of(&network.registries, &repository(&args.repository)?);
-    let prepared = prepare(&args.source, &network, Some(&shelf))?;
+    let prepared = prepare(&args.source, args.format, &network, Some(&shelf))?;
     let (compilers, bytecode) = compilers(&args.source, &prepared)?;
     let order = order(&prepared);
     let failed = |error: nbvet_image::assemble::Error| Stop::Usage(failure(&error));

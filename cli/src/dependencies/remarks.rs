@@ -37,11 +37,11 @@ fn needs_commands(known: &Known<'_>, names: &Names) -> Option<String> {
     };
     let file = names.of(detection.file()?);
     let instead = match detection.decision {
-        Decision::Dockerfile { .. } => "build it with `podman build`",
-        _ => "list what it needs in a requirements.txt, or write a Dockerfile",
+        Decision::Dockerfile { .. } => "build it yourself with `podman build`",
+        _ => "for `nbvet image`, list what it needs in a requirements.txt",
     };
     Some(format!(
-        "no image can be assembled from {file}: {because}. {BY_COMMANDS}; {instead} for `nbvet image`"
+        "no image can be assembled from {file}: {because}. {BY_COMMANDS}. Here, {instead}"
     ))
 }
 

@@ -25,7 +25,7 @@ use nbvet_report::{ExitCode, Need, NeedStatus, NotebookReport, Reason};
 
 use super::{failure, network::Network};
 use crate::{
-    args::{ImageSourceArgs, JudgeArgs, KernelWay, RunArgs},
+    args::{ImageSourceArgs, JudgeArgs, KernelWay, ListFormat, RunArgs},
     config::dependencies::DependencyConfig,
     dependencies::{self, Gathered, Place},
     output, paths,
@@ -95,6 +95,7 @@ pub(crate) struct Found {
 /// Finds, judges and locks what a notebook needs.
 pub(crate) fn prepare(
     args: &ImageSourceArgs,
+    format: ListFormat,
     network: &Network,
     shelf: Option<&Shelf>,
 ) -> Result<Prepared, Stop> {
@@ -115,7 +116,7 @@ pub(crate) fn prepare(
             &format!("{why}; what it tells of versions was not looked at"),
         );
     }
-    judged(&found)?;
+    judged(&found, format)?;
     tell_missing(&found.gathered);
     let (lock, came, from) = lock(&source, &found, network, shelf)?;
     let kernel = match args.kernel {
@@ -264,8 +265,8 @@ impl Found {
     }
 }
 
-/// Tells what was found, and stops where it is refused.
-fn judged(found: &Found) -> Result<(), Stop> {
+/// Tells what was found, and stops where it is refused. stdout gets it for people alone: what reads JSON finds nothing.
+fn judged(found: &Found, format: ListFormat) -> Result<(), Stop> {
     let (report, gathered) = (found.report(), &found.gathered);
     if report.verdict.exit_code == ExitCode::Passed {
         return Ok(());
@@ -278,7 +279,13 @@ fn judged(found: &Found) -> Result<(), Stop> {
         width: output::width(),
         ..TextOptions::default()
     };
-    output::print(&notebook_text(&report, Some(&source), &options));
+    let told = notebook_text(&report, Some(&source), &options);
+    match format {
+        ListFormat::Text => {
+            output::print(&told);
+        }
+        ListFormat::Json => output::told(&told),
+    }
     output::note("image", "refused before anything was built");
     Err(Stop::Refused(report.verdict.exit_code))
 }
@@ -360,7 +367,7 @@ fn declared(
         let file = detection.file().unwrap_or_default();
         return Err(refused(
             format!("{file} cannot be assembled: {because}"),
-            "build it with `podman build` or `buildah bud`, or write what the notebook needs as requirements of pip",
+            "build it yourself with `podman build` or `buildah bud`, or write what the notebook needs as requirements of pip",
         ));
     }
     match (&detection.decision, &gathered.declared) {

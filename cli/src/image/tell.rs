@@ -83,6 +83,9 @@ impl Plan {
         }
         out += &shadowed_text(&self.shadowed);
         out += &layers_text(&self.layers);
+        if !self.layers.is_empty() {
+            out += "  (=: the repository has it; +: new, its size before it is packed)\n";
+        }
         out
     }
 }
@@ -145,7 +148,12 @@ fn layers_text(layers: &[Told]) -> String {
     let mut out = String::new();
     for layer in layers {
         let sign = if layer.known { "=" } else { "+" };
-        let _ = writeln!(out, "  {sign} {:>9}  {}", bytes(layer.size), layer.what);
+        // Nothing is known yet of the size of byte-code that is not made.
+        let size = match layer.size {
+            0 => "?".to_owned(),
+            size => bytes(size),
+        };
+        let _ = writeln!(out, "  {sign} {size:>9}  {}", layer.what);
     }
     out
 }
@@ -155,6 +163,12 @@ pub(crate) fn unfit(shelf: &Shelf) {
     for unfit in shelf.take_unfit() {
         output::warning(&unfit.to_string());
     }
+}
+
+/// `1 layer, 0 of them known`; `on` stands behind the number.
+pub(crate) fn layers_counted(layers: usize, on: &str, known: usize) -> String {
+    let noun = if layers == 1 { "layer" } else { "layers" };
+    format!("{layers} {noun}{on}, {known} of them known")
 }
 
 /// What a build did, as people read it.
@@ -174,7 +188,7 @@ pub(crate) fn built(built: &Built, seconds: f64, traffic: Traffic) -> String {
     let what = if built.reused {
         "was there".to_owned()
     } else {
-        format!("{} layers, {known} of them known", built.layers.len())
+        layers_counted(built.layers.len(), "", known)
     };
     let _ = writeln!(out, "image      {}", built.image);
     let _ = writeln!(

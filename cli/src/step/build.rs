@@ -16,7 +16,7 @@ use nbvet_report::{
 
 use super::{Ending, input, network::network};
 use crate::{
-    image::{self, failure, network::Network},
+    image::{self, failure, network::Network, tell::layers_counted},
     ordinary,
 };
 
@@ -150,7 +150,7 @@ fn ending(built: assemble::Built, size: u64) -> Ending {
     let message = if built.reused {
         "the image was there".to_owned()
     } else {
-        format!("{} layers on the base, {known} of them known", built.layers.len())
+        layers_counted(built.layers.len(), " on the base", known)
     };
     let layer = |layer: assemble::Told| BuiltLayer {
         what: layer.what,

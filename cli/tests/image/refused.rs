@@ -29,6 +29,19 @@ fn check_in(ground: &Ground, further: &[&str], expected: &Expect) {
 }
 
 #[test]
+fn a_refusal_leaves_stdout_empty_for_what_reads_json() {
+    let Some(ground) = Ground::new(Base::Plain) else {
+        return;
+    };
+    ground.write("requirements.txt", "six\n");
+    let further = ["--level", "production", "--format", "json"];
+    let output = ground.build(TEAM, &further).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("error[NB901]"));
+}
+
+#[test]
 fn what_is_not_pinned_is_refused_for_production() {
     check(
         &[("requirements.txt", "six\nattrs>=20\n")],
@@ -186,7 +199,7 @@ fn a_dockerfile_alone_goes_to_those_who_build_it() {
         --- stderr
         error: Dockerfile cannot be assembled: a Dockerfile is a list of commands to run
 
-        hint: build it with `podman build` or `buildah bud`, or write what the notebook needs as requirements of pip
+        hint: build it yourself with `podman build` or `buildah bud`, or write what the notebook needs as requirements of pip
     "#]],
     );
 }
@@ -202,7 +215,7 @@ fn an_environment_of_conda_goes_to_those_who_build_it() {
         --- stderr
         error: environment.yml cannot be assembled: packages of conda are no wheels
 
-        hint: build it with `podman build` or `buildah bud`, or write what the notebook needs as requirements of pip
+        hint: build it yourself with `podman build` or `buildah bud`, or write what the notebook needs as requirements of pip
     "#]],
     );
 }

@@ -292,6 +292,7 @@ fn a_plan_writes_nothing_and_tells_what_a_build_does() {
           + [size]  jsonpointer 3.0.0
           + [size]  platformdirs 4.14.8
           + [size]  six 1.17.0
+          (=: the repository has it; +: new, its size before it is packed)
     "#]]
     .assert_eq(&without_sizes(&ground.shown(&output)));
     assert_eq!(uploads(&ground.registry), before, "a plan writes nothing");

@@ -119,6 +119,34 @@ fn a_proposal_is_written_once_and_overwrites_nothing() {
 }
 
 #[test]
+fn a_proposal_that_could_not_be_locked_is_taken_up_again() {
+    let sandbox = sandbox();
+    let write = || sandbox.output(&["deps", "a.ipynb", "--write", "--uv", "./no-uv"]);
+    let first = write();
+    let proposed = std::fs::read(sandbox.path("requirements.in")).unwrap();
+    let again = write();
+    assert_eq!((first.status.code(), again.status.code()), (Some(2), Some(2)));
+    let told = String::from_utf8_lossy(&again.stderr).into_owned();
+    assert!(
+        told.contains("cannot be run as uv") && !told.contains("is there already"),
+        "{told}"
+    );
+    assert_eq!(std::fs::read(sandbox.path("requirements.in")).unwrap(), proposed);
+}
+
+#[test]
+fn one_proposal_is_written_for_all_notebooks_of_a_folder() {
+    let sandbox = Sandbox::new()
+        .file("a.ipynb", &notebook(&["import pandas"]))
+        .file("b.ipynb", &notebook(&["x = 1", "import pandas, yaml"]));
+    let output = sandbox.output(&["deps", ".", "--write", "--uv", "./no-uv"]);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!told.contains("nothing is written"), "{told}");
+    let proposed = std::fs::read_to_string(sandbox.path("requirements.in")).unwrap();
+    expect![[""]].assert_eq(&proposed);
+}
+
+#[test]
 fn where_a_notebook_runs_elsewhere_refusals_grade_and_where_something_is_built_they_stand() {
     let sandbox = Sandbox::new()
         .file("a.ipynb", &notebook(&["x = 1\nassert x == 1"]))
@@ -223,7 +251,7 @@ fn an_index_is_asked_only_on_request_and_tells_what_is_withdrawn_missing_or_has_
     for expected in [
         "NB913]: `pandas==2.2.3` needs `pytz>=2020.1`, which no line names",
         "NB914]: the authors withdrew `attrs==21.1.0`",
-        "NB914]: the index has no `nowhere==1.0`",
+        "NB914]: the index has no `nowhere==1.0`, and knows no project `nowhere`",
         "NB916]: `docopt==0.6.2` has no wheel for Python 3.11 on Linux",
     ] {
         assert!(told.contains(expected), "{expected}\n{told}");
@@ -235,6 +263,31 @@ fn an_index_is_asked_only_on_request_and_tells_what_is_withdrawn_missing_or_has_
     let asked = index.requests();
     run(&["--check-index"]);
     assert_eq!(index.requests(), asked + 1);
+}
+
+#[test]
+fn for_a_version_that_is_not_there_the_newest_that_is_is_named() {
+    let Some(index) = index() else {
+        return;
+    };
+    let sandbox = Sandbox::new()
+        .file("a.ipynb", &notebook(&["import pandas"]))
+        .file("requirements.txt", "pandas==9.0\n");
+    let words = [
+        "deps",
+        "a.ipynb",
+        "--level",
+        "production",
+        "--check-index",
+        "--index-url",
+    ];
+    let mut command = sandbox.command(&[&words[..], &[&index.url()]].concat());
+    command.env("XDG_CACHE_HOME", sandbox.path("cache"));
+    let told = String::from_utf8_lossy(&command.output().unwrap().stdout).into_owned();
+    let words: Vec<&str> = told.split_whitespace().collect();
+    let told = words.join(" ");
+    assert!(told.contains("such as pandas==2.2.3, its newest"), "{told}");
+    assert!(!told.contains("mv requirements.txt"), "{told}");
 }
 
 #[test]

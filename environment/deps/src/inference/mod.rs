@@ -8,6 +8,7 @@ mod proposal;
 mod standard;
 mod standard_library;
 mod table;
+mod union;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
