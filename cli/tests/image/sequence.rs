@@ -425,6 +425,7 @@ fn a_plan_that_may_ask_nobody_knows_what_was_looked_up_before() {
           + [size]  jsonpointer 3.0.0
           + [size]  platformdirs 4.14.8
           + [size]  six 1.17.0
+          (=: the repository has it; +: new, its size before it is packed)
     "#]]
     .assert_eq(&without_sizes(&ground.shown(&output)));
     assert_eq!(ground.registry.requests().len(), before, "somebody was asked");

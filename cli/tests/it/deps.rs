@@ -143,7 +143,13 @@ fn one_proposal_is_written_for_all_notebooks_of_a_folder() {
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!told.contains("nothing is written"), "{told}");
     let proposed = std::fs::read_to_string(sandbox.path("requirements.in")).unwrap();
-    expect![[""]].assert_eq(&proposed);
+    expect![[r#"
+        # What a.ipynb, b.ipynb imports, as nbvet reads it. Look at it, then pin it:
+        #   uv pip compile requirements.in --generate-hashes -o requirements.txt
+
+        pandas  # import pandas (a.ipynb, cell 0, b.ipynb, cell 1)
+        PyYAML  # import yaml (b.ipynb, cell 1)
+    "#]].assert_eq(&proposed);
 }
 
 #[test]
@@ -562,24 +568,24 @@ fn what_cannot_be_assembled_is_told_with_what_happens_then() {
     sandbox.check(
         &["deps", "a.ipynb"],
         &expect![[r#"
-        exit 0
-        --- stdout
-        ✓ Passed a.ipynb  at development · not run
+            exit 0
+            --- stdout
+            ✓ Passed a.ipynb  at development · not run
 
-          environment from environment.yml (a conda environment)
-          note: no image can be assembled from environment.yml: packages of conda are no wheels. In a
-                cluster such an image is built by commands (buildah), where the namespace allows that; list
-                what it needs in a requirements.txt, or write a Dockerfile for `nbvet image`
-          note: environment.yml:2: conda package `gdal`: conda has it, and an image of wheels holds packages
-                of PyPI alone: write its name on PyPI under `pip:`, or build with a Dockerfile
-          note: environment.yml:3: conda package `proj`: conda has it, and an image of wheels holds packages
-                of PyPI alone: write its name on PyPI under `pip:`, or build with a Dockerfile
-          note: environment.yml:4: conda package `geos`: conda has it, and an image of wheels holds packages
-                of PyPI alone: write its name on PyPI under `pip:`, or build with a Dockerfile
-          note: environment.yml:5: conda package `numpy`: the same holds of it, and of 1 more
+              environment from environment.yml (a conda environment)
+              note: no image can be assembled from environment.yml: packages of conda are no wheels. In a
+                    cluster such an image is built by commands (buildah), where the namespace allows that. Here,
+                    for `nbvet image`, list what it needs in a requirements.txt
+              note: environment.yml:2: conda package `gdal`: conda has it, and an image of wheels holds packages
+                    of PyPI alone: write its name on PyPI under `pip:`, or build with a Dockerfile
+              note: environment.yml:3: conda package `proj`: conda has it, and an image of wheels holds packages
+                    of PyPI alone: write its name on PyPI under `pip:`, or build with a Dockerfile
+              note: environment.yml:4: conda package `geos`: conda has it, and an image of wheels holds packages
+                    of PyPI alone: write its name on PyPI under `pip:`, or build with a Dockerfile
+              note: environment.yml:5: conda package `numpy`: the same holds of it, and of 1 more
 
-        1 notebook: 1 passed · [s]
-    "#]],
+            1 notebook: 1 passed · [s]
+        "#]],
     );
 }
 
