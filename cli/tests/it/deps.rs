@@ -149,7 +149,8 @@ fn one_proposal_is_written_for_all_notebooks_of_a_folder() {
 
         pandas  # import pandas (a.ipynb, cell 0, b.ipynb, cell 1)
         PyYAML  # import yaml (b.ipynb, cell 1)
-    "#]].assert_eq(&proposed);
+    "#]]
+    .assert_eq(&proposed);
 }
 
 #[test]
