@@ -87,7 +87,7 @@ def steps() -> list:
         Step("ruff", [str(BIN / "ruff"), "check", "--no-cache", *python], 2, "lint"),
         Step("assets", ["cargo", "xtask", "assets"], 30),
         Step("clippy", clippy, 30, "lint"),
-        Step("cargo-test", [*cargo_test, "--", "--show-output"], 45, count=count_cargo),
+        Step("cargo-test", [*cargo_test, "--", "--show-output"], 60, count=count_cargo),
         Step(
             "cargo-fork", ["env", "NBVET_TEST_ISOLATION=fork", *fork_test, "--", "--show-output"], 15, count=count_cargo
         ),
