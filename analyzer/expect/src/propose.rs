@@ -3,7 +3,10 @@
 
 use std::fmt::Write as _;
 
-use nbvet_report::{Answer, Decimal, Expectation, Extreme, Literal, Shape};
+use nbvet_report::{
+    Answer, Decimal, Expectation, Extreme, Literal, Shape,
+    hidden::{acts, escaped},
+};
 use serde_json::Value;
 
 use crate::{check, comment::is_name, types};
@@ -362,43 +365,14 @@ fn spaced(value: &Value) -> String {
             let members: Vec<String> = members
                 .iter()
                 .map(|(key, value)| {
-                    let key = escaped(&Value::String(key.clone()).to_string());
-                    format!("{key}: {}", spaced(value))
+                    let key = Value::String(key.clone()).to_string();
+                    format!("{}: {}", escaped(&key), spaced(value))
                 })
                 .collect();
             format!("{{{}}}", members.join(", "))
         }
-        other => escaped(&other.to_string()),
+        other => escaped(&other.to_string()).into_owned(),
     }
-}
-
-/// A quoted text in which nothing breaks a line, acts on a terminal or turns the direction of writing.
-fn escaped(quoted: &str) -> String {
-    let mut text = String::with_capacity(quoted.len());
-    for character in quoted.chars() {
-        if acts(character) {
-            let _ = write!(text, "\\u{:04x}", u32::from(character));
-        } else {
-            text.push(character);
-        }
-    }
-    text
-}
-
-/// All of them have four digits in hexadecimal.
-fn acts(character: char) -> bool {
-    character.is_control()
-        || matches!(
-            character,
-            '\u{61c}'
-                | '\u{200e}'
-                | '\u{200f}'
-                | '\u{2028}'
-                | '\u{2029}'
-                | '\u{202a}'..='\u{202e}'
-                | '\u{2066}'..='\u{2069}'
-                | '\u{feff}'
-        )
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! Text that came from a notebook, made safe for a terminal: no control character, escape sequence or
 //! bidirectional override gets through. One character stays one character, so that columns hold.
 
+use nbvet_report::hidden::acts;
+
 /// One line: control characters, line ends among them, become visible signs (`␛`, `␊`).
 pub fn harmless(text: &str) -> String {
     text.chars().map(visible).collect()
@@ -20,14 +22,7 @@ pub(crate) fn visible(c: char) -> char {
     match c {
         '\u{0}'..='\u{1f}' => char::from_u32(0x2400 + u32::from(c)).unwrap_or('\u{fffd}'),
         '\u{7f}' => '\u{2421}',
-        '\u{80}'..='\u{9f}'
-        | '\u{2028}'
-        | '\u{2029}'
-        | '\u{202a}'..='\u{202e}'
-        | '\u{2066}'..='\u{2069}'
-        | '\u{200e}'
-        | '\u{200f}'
-        | '\u{61c}' => '\u{fffd}',
+        acting if acts(acting) => char::REPLACEMENT_CHARACTER,
         other => other,
     }
 }

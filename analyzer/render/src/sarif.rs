@@ -8,6 +8,7 @@ use std::{
 
 use nbvet_report::{
     Diagnostic, FailureKind, Location, NotebookReport, Report, RunFailure, Severity, SuppressionKind,
+    hidden::escaped,
 };
 use serde_json::{Value, json};
 
@@ -55,7 +56,7 @@ pub fn sarif(report: &Report, sources: &[NotebookSource], rules: &[RuleInfo<'_>]
     });
     #[expect(clippy::expect_used, reason = "the log is plain data with string keys")]
     let text = serde_json::to_string_pretty(&log).expect("SARIF logs serialize");
-    text + "\n"
+    escaped(&text).into_owned() + "\n"
 }
 
 /// The rules that the report names, each at its place in `tool.driver.rules`.

@@ -13,6 +13,7 @@ mod exit_code;
 mod expectation;
 mod fact;
 mod fix;
+pub mod hidden;
 mod level;
 mod literal;
 mod location;

@@ -1,6 +1,8 @@
 //! Texts that notebooks and other programs wrote, made fit to stand in a status, an event or a terminal: without
 //! escapes, without characters that nobody sees, and no longer than there is room for.
 
+use nbvet_report::hidden::is_hidden;
+
 /// What stands where a text was cut.
 const CUT: char = '…';
 
@@ -18,19 +20,11 @@ pub fn clean(text: &str) -> String {
             '\r' if rest.starts_with('\n') => {}
             '\r' => clean.push('\n'),
             '\n' | '\t' => clean.push(character),
-            _ if character.is_control() || is_unseen(character) => {}
+            _ if is_hidden(character) => {}
             _ => clean.push(character),
         }
     }
     clean
-}
-
-/// Characters that change how others are shown and are not seen themselves.
-const fn is_unseen(character: char) -> bool {
-    matches!(
-        character,
-        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}'
-    )
 }
 
 /// What comes after an escape whose first character was read.

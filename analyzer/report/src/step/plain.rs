@@ -1,5 +1,7 @@
 //! Text of notebooks, repositories and servers as it may stand in a status, an event or a terminal.
 
+use crate::hidden::is_hidden;
+
 /// A text without what a terminal or a reader's eye would take for something else, on one line, and of so many bytes at
 /// most: control characters and those that turn the direction of text or have no width become spaces, runs of spaces one;
 /// where it is cut it ends with `…`.
@@ -34,22 +36,6 @@ fn cut(out: &mut String, most: usize) {
         out.pop();
     }
     out.push(SIGN);
-}
-
-fn is_hidden(character: char) -> bool {
-    character.is_control()
-        || matches!(
-            character,
-            '\u{ad}'
-                | '\u{61c}'
-                | '\u{180e}'
-                | '\u{200b}'..='\u{200f}'
-                | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}'
-                | '\u{feff}'
-                | '\u{fff9}'..='\u{fffb}'
-                | '\u{e0000}'..='\u{e007f}'
-        )
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What a rule of dependencies found: data, without a severity, which the settings of a validation decide.
 
-use nbvet_report::{RuleMeta, Severity};
+use nbvet_report::{RuleMeta, Severity, hidden::is_hidden};
 
 use super::Review;
 use crate::{inference::At, masked, requirements::Place};
@@ -172,17 +172,12 @@ pub(crate) fn code(text: &str) -> String {
         }
         match character {
             '`' => shown.push('\''),
-            c if c.is_control() || is_invisible(c) => shown.extend(c.escape_unicode()),
+            c if is_hidden(c) => shown.extend(c.escape_unicode()),
             c => shown.push(c),
         }
     }
     shown.push('`');
     shown
-}
-
-/// Characters that turn the direction of what follows, or have no width: text would not be read as it is.
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 /// `file:line`.

@@ -12,6 +12,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use nbvet_report::hidden::acts;
 use rustix::fs::{Dir, FileType, Mode, OFlags, fstat};
 
 pub use fault::Fault;
@@ -248,7 +249,7 @@ pub(crate) fn check_name(name: &str) -> Result<(), Fault> {
         "it is empty"
     } else if name.len() > MAX_NAME {
         "it is too long"
-    } else if name.contains(breaks_lines) {
+    } else if name.contains(acts) {
         "it holds a line break or another control character"
     } else if name.starts_with('/') {
         "it is absolute; write it as seen from the root of the tree"
@@ -265,12 +266,6 @@ pub(crate) fn check_name(name: &str) -> Result<(), Fault> {
         name: crate::masked(&shown).escape_debug().to_string(),
         why,
     })
-}
-
-/// Control characters, and those of Unicode that break a line or turn its direction.
-fn breaks_lines(letter: char) -> bool {
-    letter.is_control()
-        || matches!(letter, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// `https:`, `file:` and their like; a lone letter or a name with a colon inside is none.

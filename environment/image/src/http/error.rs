@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use nbvet_report::hidden::is_hidden;
 use url::Url;
 
 use super::Secret;
@@ -195,17 +196,12 @@ pub(super) fn excerpt(body: &[u8], secrets: &[Secret]) -> String {
     cleaned(&masked)
 }
 
-/// Control characters and runs of white space become one space each.
+/// Runs of white space and of characters that do not show themselves become one space each.
 pub(crate) fn cleaned(text: &str) -> String {
-    text.split(|letter: char| letter.is_whitespace() || letter.is_control() || is_reordering(letter))
+    text.split(|letter: char| letter.is_whitespace() || is_hidden(letter))
         .filter(|word| !word.is_empty())
         .collect::<Vec<_>>()
         .join(" ")
-}
-
-/// Characters that change how the text around them is shown.
-fn is_reordering(letter: char) -> bool {
-    matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// A text of at most so many bytes, with `…` where it was cut.
