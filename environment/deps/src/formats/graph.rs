@@ -8,10 +8,16 @@ use std::{
 use pep508_rs::{ExtraName, MarkerTree};
 
 use super::tables::Node;
-use crate::{requirement::is_small, requirements::Fault};
+use crate::{
+    requirement::{MAX_WAYS, ways},
+    requirements::Fault,
+};
 
 /// Steps, at most: each adds to when something is needed, and the locks that tools write need some for each package.
 const MAX_STEPS: usize = 200_000;
+
+/// Alternatives of all markers on all steps, at most: `pep508_rs` keeps each tree for as long as the program runs.
+const MAX_ALL_WAYS: u64 = 1_000_000;
 
 /// Edges, at most: a hostile lock may name the same things over and over.
 const MAX_EDGES: usize = 1_000_000;
@@ -58,10 +64,11 @@ pub(super) struct Needs {
 pub(super) fn reached(needs: &[Needs], roots: &[Edge]) -> Result<Vec<MarkerTree>, usize> {
     let mut when: HashMap<(usize, Option<ExtraName>), MarkerTree> = HashMap::new();
     let mut waiting = VecDeque::new();
-    let mut steps = 0;
+    let (mut steps, mut left) = (0, MAX_ALL_WAYS);
     let mut step = |edge: &Edge, before: &MarkerTree, waiting: &mut VecDeque<_>| {
         let mut marker = before.clone();
         marker.and(edge.marker.clone());
+        left = left.saturating_sub(ways(&marker));
         let extras = edge.extras.iter().cloned().map(Some);
         for extra in [None].into_iter().chain(extras) {
             steps += 1;
@@ -73,7 +80,9 @@ pub(super) fn reached(needs: &[Needs], roots: &[Edge]) -> Result<Vec<MarkerTree>
                 known.clone_from(&wider);
                 waiting.push_back((key, wider.clone()));
             }
-            if steps > MAX_STEPS || !is_small(&wider) {
+            let found = ways(&wider);
+            left = left.saturating_sub(found);
+            if steps > MAX_STEPS || left == 0 || found > MAX_WAYS {
                 return Err(edge.to);
             }
         }

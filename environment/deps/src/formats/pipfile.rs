@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use pep508_rs::{ExtraName, MarkerTree, PackageName};
+use pep508_rs::{ExtraName, PackageName};
 use serde::{Deserialize, Deserializer, de};
 use serde_json::value::RawValue;
 
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     declared::{Declared, Dependency, Format, Hash, Specifier, Wanted},
-    requirement::{self, Scope, shown, specifiers_alone},
+    requirement::{self, Markers, Scope, shown, specifiers_alone},
     requirements::{Fault, MAX_ENTRIES, Opt, Place},
 };
 
@@ -94,16 +94,12 @@ fn of_pipfile(name: &str, node: &Node<'_>) -> Result<Dependency, Fault> {
             .push(extra_name(extra.string()?).map_err(|message| extra.fault(message))?);
     }
     if let Some(markers) = node.get("markers") {
-        entry
-            .marker
-            .and(marker(markers.string()?).map_err(|message| markers.fault(message))?);
+        entry.marker.and(markers.marker(Scope::Requirement)?);
     }
     for key in MARKERS {
         if let Some(condition) = node.get(key) {
             let text = format!("{key} {}", condition.string()?);
-            entry
-                .marker
-                .and(marker(&text).map_err(|message| condition.fault(message))?);
+            entry.marker.and(condition.marker_of(&text, Scope::Requirement)?);
         }
     }
     entry.editable = node.flag("editable");
@@ -142,10 +138,6 @@ fn named(name: &str, place: &Place) -> Result<Dependency, Fault> {
 
 fn extra_name(name: &str) -> Result<ExtraName, String> {
     ExtraName::new(name.to_owned()).map_err(|_| format!("`{}` is no name of an extra", shown(name)))
-}
-
-fn marker(text: &str) -> Result<MarkerTree, String> {
-    requirement::marker(text, Scope::Requirement)
 }
 
 fn versions(text: &str) -> Result<Vec<Specifier>, String> {
@@ -215,7 +207,7 @@ pub(super) fn read_lock(file: &str, text: &str) -> Result<Declared, Fault> {
         let package: Package = serde_json::from_str(part.get()).map_err(|error| broken(&error, at(part)))?;
         declared
             .entries
-            .push(package.entry(&name, &lines.place(at(part)))?);
+            .push(package.entry(&name, &lines.place(at(part)), &lines.markers)?);
     }
     Ok(declared)
 }
@@ -274,14 +266,14 @@ struct Package {
 }
 
 impl Package {
-    fn entry(self, name: &str, place: &Place) -> Result<Dependency, Fault> {
+    fn entry(self, name: &str, place: &Place, markers: &Markers) -> Result<Dependency, Fault> {
         let fault = |message: String| Fault::line(place, message);
         let mut entry = named(name, place)?;
         for extra in &self.extras {
             entry.extras.push(extra_name(extra).map_err(fault)?);
         }
         if let Some(text) = &self.markers {
-            entry.marker = marker(text).map_err(fault)?;
+            entry.marker = markers.read(text, Scope::Requirement).map_err(fault)?;
         }
         entry.editable = self.editable;
         let hashes = self.hashes.iter().map(|text| {

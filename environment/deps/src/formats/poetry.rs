@@ -78,11 +78,7 @@ fn of_group(package: &Node<'_>) -> Result<MarkerTree, Fault> {
         .map(|node| node.get("main"));
     of_main
         .unwrap_or(markers)
-        .map_or(Ok(MarkerTree::TRUE), |node| marker(&node))
-}
-
-fn marker(node: &Node<'_>) -> Result<MarkerTree, Fault> {
-    requirement::marker(node.string()?, Scope::Requirement).map_err(|message| node.fault(message))
+        .map_or(Ok(MarkerTree::TRUE), |node| node.marker(Scope::Requirement))
 }
 
 /// What the project asks for, if it stands beside the lock.
@@ -167,7 +163,7 @@ impl Names {
                 // For an optional one the marker only names the extra, which is told below.
                 let is_optional = way.flag("optional");
                 let when = match way.get("markers").filter(|_| !is_optional) {
-                    Some(node) => marker(&node)?,
+                    Some(node) => node.marker(Scope::Requirement)?,
                     None => MarkerTree::TRUE,
                 };
                 let edges = self.edges(&name, &extras(&way), &when);
@@ -184,7 +180,8 @@ impl Names {
                 continue;
             };
             for node in list.list()? {
-                let found = requirement::pep508(node.string()?, &node.place()).ok();
+                node.string()?;
+                let found = node.requirement().ok();
                 let name = found.and_then(|found| found.name);
                 let edges = name.and_then(|name| optional.get(&name));
                 self.budget.spend(edges.map_or(0, Vec::len), &node)?;

@@ -57,9 +57,7 @@ fn of_package(
     entry.name = Some(name.clone());
     entry.marker = match package.get("marker") {
         None => MarkerTree::TRUE,
-        Some(node) => {
-            requirement::marker(node.string()?, Scope::Lock(groups)).map_err(|message| node.fault(message))?
-        }
+        Some(node) => node.marker(Scope::Lock(groups))?,
     };
     if let Some(vcs) = package.get("vcs") {
         entry.wanted = of_vcs(&vcs)?;

@@ -47,9 +47,7 @@ fn of_project(project: &Node<'_>, has_poetry: bool, declared: &mut Declared) -> 
     declared.requires_python = python_versions(project.get("requires-python"))?;
     for node in project.items("dependencies")? {
         within(declared, &node)?;
-        let found =
-            requirement::pep508(node.string()?, &node.place()).map_err(|message| node.fault(message))?;
-        declared.entries.push(found);
+        declared.entries.push(node.requirement()?);
     }
     for field in project.items("dynamic")? {
         if field.string()? == "dependencies" && !has_poetry {
@@ -136,27 +134,22 @@ fn extras(node: &Node<'_>) -> Result<Vec<ExtraName>, Fault> {
 fn poetry_marker(way: &Node<'_>) -> Result<MarkerTree, Fault> {
     let mut whole = MarkerTree::TRUE;
     if let Some(node) = way.get("markers") {
-        whole.and(marker(&node, node.string()?)?);
+        whole.and(node.marker(Scope::Requirement)?);
     }
     if let Some(node) = way.get("platform") {
-        whole.and(marker(&node, &format!("sys_platform == '{}'", node.string()?))?);
+        let text = format!("sys_platform == '{}'", node.string()?);
+        whole.and(node.marker_of(&text, Scope::Requirement)?);
     }
     if let Some(node) = way.get("python") {
         for one in constraint::parse(node.string()?).map_err(|message| node.fault(message))? {
             let text = one.to_string();
             let digits = text.find(|c: char| c.is_ascii_digit()).unwrap_or(text.len());
             let (operator, version) = text.split_at(digits);
-            whole.and(marker(
-                &node,
-                &format!("python_full_version {operator} '{version}'"),
-            )?);
+            let text = format!("python_full_version {operator} '{version}'");
+            whole.and(node.marker_of(&text, Scope::Requirement)?);
         }
     }
     Ok(whole)
-}
-
-fn marker(node: &Node<'_>, text: &str) -> Result<MarkerTree, Fault> {
-    requirement::marker(text, Scope::Requirement).map_err(|message| node.fault(message))
 }
 
 /// What is taken from elsewhere than an index: the words of Poetry, uv and pipenv.
@@ -221,7 +214,7 @@ fn taken_from(name: &PackageName, ways: &[Node<'_>], declared: &mut Declared) ->
         for way in ways {
             let mut one = entry.clone();
             if let Some(node) = way.get("marker") {
-                one.marker.and(marker(&node, node.string()?)?);
+                one.marker.and(node.marker(Scope::Requirement)?);
             }
             let of_workspace = way.flag("workspace").then(|| Wanted::Path(name.to_string()));
             if let Some(wanted) = elsewhere(way)?.or(of_workspace) {

@@ -3,7 +3,7 @@
 use super::nothing;
 use crate::{
     declared::{Declared, Format},
-    requirement,
+    requirement::{self, Markers},
     requirements::{self, Entry, Fault, Kind, Opt, Place, Source},
 };
 
@@ -23,9 +23,12 @@ pub(super) fn of_lines(
 }
 
 fn take(entries: Vec<Entry>, declared: &mut Declared) -> Result<(), Fault> {
+    let markers = Markers::default();
     for entry in entries {
         let is_option = entry.kind == Kind::Options;
-        declared.entries.extend(requirement::dependency(&entry)?);
+        declared
+            .entries
+            .extend(requirement::dependency(&entry, &markers)?);
         // Behind a requirement pip reads `--hash` and these two, and passes over the rest.
         let told = entry
             .options

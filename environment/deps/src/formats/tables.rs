@@ -2,15 +2,15 @@
 
 use std::{cmp::Ordering, ops::Range, sync::Arc};
 
-use pep508_rs::PackageName;
+use pep508_rs::{MarkerTree, PackageName};
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
 };
 
 use crate::{
-    declared::Hash,
-    requirement::shown,
+    declared::{Dependency, Hash},
+    requirement::{self, Markers, Scope, shown},
     requirements::{Fault, Place},
 };
 
@@ -22,6 +22,7 @@ pub(super) struct Text<'t> {
     pub(super) file: Arc<str>,
     whole: &'t str,
     starts: Vec<usize>,
+    pub(super) markers: Markers,
 }
 
 impl<'t> Text<'t> {
@@ -30,6 +31,7 @@ impl<'t> Text<'t> {
             file: file.into(),
             whole: text,
             starts: text.match_indices('\n').map(|(at, _)| at + 1).collect(),
+            markers: Markers::default(),
         }
     }
 
@@ -188,6 +190,23 @@ impl<'d> Node<'d> {
         number.as_str().parse().ok()
     }
 
+    /// The text of a marker.
+    pub(super) fn marker(&self, scope: Scope<'_>) -> Result<MarkerTree, Fault> {
+        self.marker_of(self.string()?, scope)
+    }
+
+    /// A marker that this stands for.
+    pub(super) fn marker_of(&self, text: &str, scope: Scope<'_>) -> Result<MarkerTree, Fault> {
+        let found = self.text.markers.read(text, scope);
+        found.map_err(|message| self.fault(message))
+    }
+
+    /// A requirement by PEP 508.
+    pub(super) fn requirement(&self) -> Result<Dependency, Fault> {
+        let found = requirement::pep508(self.string()?, &self.place(), &self.text.markers);
+        found.map_err(|message| self.fault(message))
+    }
+
     /// `name`, which must be there.
     pub(super) fn name(&self) -> Result<(PackageName, Place), Fault> {
         let node = self
@@ -222,5 +241,5 @@ pub(super) fn hash(text: &str) -> Option<Hash> {
 pub(super) fn file_name(url: &str) -> String {
     let path = url.split(['#', '?']).next().unwrap_or(url);
     let name = path.rsplit(['/', '\\']).next().unwrap_or(path);
-    crate::requirement::unquoted(name)
+    requirement::unquoted(name)
 }

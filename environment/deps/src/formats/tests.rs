@@ -411,3 +411,50 @@ fn the_format_is_told_by_the_name() {
         assert_eq!(Format::of(name), expected, "{name}");
     }
 }
+
+/// Trees of markers are kept for as long as the program runs: 3.5 MB of them took more than a gigabyte.
+#[test]
+fn markers_that_compare_too_often_together_are_refused_and_one_text_counts_once() {
+    let marker = |number: usize| {
+        let compared: Vec<String> = (0..100)
+            .map(|at| format!("sys_platform == 'p{number}x{at}'"))
+            .collect();
+        compared.join(" or ")
+    };
+    let pylock = |marker: &dyn Fn(usize) -> String| {
+        let package = |number: usize| {
+            format!(
+                "[[packages]]\nname = \"p{number}\"\nversion = \"1\"\nmarker = \"{}\"\n",
+                marker(number)
+            )
+        };
+        let packages: Vec<String> = (0..=200).map(package).collect();
+        format!("lock-version = \"1.0\"\n{}", packages.concat())
+    };
+    let requirements = |marker: &dyn Fn(usize) -> String| {
+        let lines: Vec<String> = (0..=200)
+            .map(|number| format!("p{number} ; {}\n", marker(number)))
+            .collect();
+        lines.concat()
+    };
+    for (file, text, many) in [
+        ("pylock.toml", pylock(&|_| marker(0)), pylock(&marker)),
+        (
+            "requirements.txt",
+            requirements(&|_| marker(0)),
+            requirements(&marker),
+        ),
+    ] {
+        let (few, many) = (told(&[(file, &text)]), told(&[(file, &many)]));
+        assert_eq!(
+            few.lines().filter(|line| line.contains("sys_platform")).count(),
+            201,
+            "{file}"
+        );
+        assert!(
+            many.starts_with("refused: ") && many.contains("compare more than 20000 times"),
+            "{file} {}",
+            &many[..many.len().min(200)]
+        );
+    }
+}

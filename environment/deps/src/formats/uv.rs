@@ -308,9 +308,7 @@ fn fork(node: &Node<'_>) -> Result<MarkerTree, Fault> {
 }
 
 fn marker(node: Option<Node<'_>>) -> Result<MarkerTree, Fault> {
-    node.map_or(Ok(MarkerTree::TRUE), |node| {
-        requirement::marker(node.string()?, Scope::Requirement).map_err(|message| node.fault(message))
-    })
+    node.map_or(Ok(MarkerTree::TRUE), |node| node.marker(Scope::Requirement))
 }
 
 fn extra_name(name: &str, node: &Node<'_>) -> Result<ExtraName, Fault> {

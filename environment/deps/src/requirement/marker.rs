@@ -1,7 +1,10 @@
 //! Environment markers, as `packaging` (in pip from 24.1 on) reads and decides them, into the trees of `pep508_rs`. The
 //! grammar is read here: its own reader has no limits and passes over comparisons that it does not know.
 
-use std::collections::HashMap;
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+};
 
 use pep440_rs::{Operator as Operator440, Version, VersionSpecifier};
 use pep508_rs::{
@@ -13,8 +16,11 @@ use super::text::Text;
 
 /// Comparisons in one marker, at most. The trees can grow with the power of what is compared.
 const MAX_COMPARISONS: usize = 100;
+/// Comparisons in the different markers of one file and what it includes, at most: `pep508_rs` keeps each tree for as long
+/// as the program runs. Locks of large projects have some hundred.
+const MAX_ALL_COMPARISONS: usize = 20_000;
 /// Ways through a marker's tree, at most: so many alternatives it has when it is written out.
-const MAX_WAYS: u64 = 1000;
+pub(crate) const MAX_WAYS: u64 = 1000;
 const MAX_NESTING: usize = 32;
 /// Parts of a version beyond this are no Python's; `pep508_rs` adds one to them.
 const MAX_PART: u64 = u32::MAX as u64;
@@ -28,21 +34,45 @@ pub(crate) enum Scope<'a> {
     Lock(&'a [String]),
 }
 
-/// The whole text is a marker; an error says what is wrong.
-pub(crate) fn parse(text: &str, scope: Scope<'_>) -> Result<MarkerTree, String> {
-    let mut reader = Reader {
-        text: Text::new(text),
-        scope,
-        comparisons: 0,
-    };
-    let tree = reader.any(0)?;
-    if reader.text.is_at_end() {
+/// The markers of a file: each text is read once, and together they are not too many.
+#[derive(Debug)]
+pub struct Markers {
+    known: RefCell<HashMap<String, MarkerTree>>,
+    /// Comparisons that there may still be.
+    left: Cell<usize>,
+}
+
+impl Default for Markers {
+    fn default() -> Self {
+        Self {
+            known: RefCell::default(),
+            left: Cell::new(MAX_ALL_COMPARISONS),
+        }
+    }
+}
+
+impl Markers {
+    /// The whole text is a marker; an error says what is wrong. The scope is one for all markers of a file.
+    pub(crate) fn read(&self, text: &str, scope: Scope<'_>) -> Result<MarkerTree, String> {
+        if let Some(known) = self.known.borrow().get(text) {
+            return Ok(known.clone());
+        }
+        let mut reader = Reader {
+            text: Text::new(text),
+            scope,
+            comparisons: 0,
+            left: self.left.get(),
+        };
+        let tree = reader.any(0)?;
+        if !reader.text.is_at_end() {
+            return Err(format!(
+                "the marker goes on with {} where `and`, `or` or its end was expected",
+                reader.text.shown()
+            ));
+        }
+        self.left.set(reader.left);
+        self.known.borrow_mut().insert(text.to_owned(), tree.clone());
         Ok(tree)
-    } else {
-        Err(format!(
-            "the marker goes on with {} where `and`, `or` or its end was expected",
-            reader.text.shown()
-        ))
     }
 }
 
@@ -50,6 +80,8 @@ struct Reader<'t> {
     text: Text<'t>,
     scope: Scope<'t>,
     comparisons: usize,
+    /// Those that the file may still have.
+    left: usize,
 }
 
 enum Operand {
@@ -72,23 +104,19 @@ enum Operator {
 impl Reader<'_> {
     /// Markers with `or` between them.
     fn any(&mut self, depth: usize) -> Result<MarkerTree, String> {
-        let mut tree = self.all(depth)?;
+        let mut trees = vec![self.all(depth)?];
         while self.text.word("or") {
-            let next = self.all(depth)?;
-            tree.or(next);
-            small(&tree)?;
+            trees.push(self.all(depth)?);
         }
-        Ok(tree)
+        joined(trees, MarkerTree::or)
     }
 
     fn all(&mut self, depth: usize) -> Result<MarkerTree, String> {
-        let mut tree = self.one(depth)?;
+        let mut trees = vec![self.one(depth)?];
         while self.text.word("and") {
-            let next = self.one(depth)?;
-            tree.and(next);
-            small(&tree)?;
+            trees.push(self.one(depth)?);
         }
-        Ok(tree)
+        joined(trees, MarkerTree::and)
     }
 
     fn one(&mut self, depth: usize) -> Result<MarkerTree, String> {
@@ -118,6 +146,11 @@ impl Reader<'_> {
                 "the marker compares more than {MAX_COMPARISONS} times, which nbvet does not follow"
             ));
         }
+        self.left = self.left.checked_sub(1).ok_or_else(|| {
+            format!(
+                "the markers of this file compare more than {MAX_ALL_COMPARISONS} times, which nbvet does not follow"
+            )
+        })?;
         let left = self.operand()?;
         self.text.blanks();
         let operator = self.operator()?;
@@ -255,8 +288,25 @@ impl Reader<'_> {
     }
 }
 
+/// One of all: neighbours first, since what is joined on the way is kept too.
+fn joined(mut trees: Vec<MarkerTree>, join: fn(&mut MarkerTree, MarkerTree)) -> Result<MarkerTree, String> {
+    while trees.len() > 1 {
+        let mut pairs = Vec::with_capacity(trees.len().div_ceil(2));
+        let mut rest = trees.into_iter();
+        while let Some(mut one) = rest.next() {
+            if let Some(other) = rest.next() {
+                join(&mut one, other);
+                small(&one)?;
+            }
+            pairs.push(one);
+        }
+        trees = pairs;
+    }
+    Ok(trees.pop().unwrap_or(MarkerTree::TRUE))
+}
+
 fn small(tree: &MarkerTree) -> Result<(), String> {
-    if is_small(tree) {
+    if ways(tree) <= MAX_WAYS {
         return Ok(());
     }
     Err(format!(
@@ -264,13 +314,12 @@ fn small(tree: &MarkerTree) -> Result<(), String> {
     ))
 }
 
-/// The marker has few enough alternatives to work with.
-pub(crate) fn is_small(tree: &MarkerTree) -> bool {
-    ways(tree, &mut HashMap::new()) <= MAX_WAYS
+/// Ways through the tree that end with true; of more than [`MAX_WAYS`] only that they are more.
+pub(crate) fn ways(tree: &MarkerTree) -> u64 {
+    counted(tree, &mut HashMap::new())
 }
 
-/// Ways through the tree that end with true, as far as they are few.
-fn ways(tree: &MarkerTree, known: &mut HashMap<MarkerTree, u64>) -> u64 {
+fn counted(tree: &MarkerTree, known: &mut HashMap<MarkerTree, u64>) -> u64 {
     if let Some(count) = known.get(tree) {
         return *count;
     }
@@ -285,7 +334,7 @@ fn ways(tree: &MarkerTree, known: &mut HashMap<MarkerTree, u64>) -> u64 {
     };
     let mut count: u64 = 0;
     for below in below {
-        count = count.saturating_add(ways(&below, known));
+        count = count.saturating_add(counted(&below, known));
         if count > MAX_WAYS {
             break;
         }

@@ -10,10 +10,11 @@ mod text;
 
 use pep508_rs::{MarkerTree, Requirement, VerbatimUrl};
 
+pub use self::marker::Markers;
 pub(crate) use self::{
     atoms::specifiers_alone,
     link::{Link, unquoted},
-    marker::{Scope, is_small},
+    marker::{MAX_WAYS, Scope, ways},
 };
 use crate::{
     declared::{Dependency, Hash, Wanted},
@@ -22,11 +23,11 @@ use crate::{
 };
 
 /// What an entry asks for; `None`: it is a line of options alone. What pip would refuse is refused with its line.
-pub fn dependency(entry: &Entry) -> Result<Option<Dependency>, Fault> {
+pub fn dependency(entry: &Entry, markers: &Markers) -> Result<Option<Dependency>, Fault> {
     let found = match &entry.kind {
         Kind::Options => return Ok(None),
-        Kind::Requirement(text) => line(text.trim(), &entry.place),
-        Kind::Editable(text) => editable(text, &entry.place),
+        Kind::Requirement(text) => line(text.trim(), &entry.place, markers),
+        Kind::Editable(text) => editable(text, &entry.place, markers),
     };
     let found = found.map(|mut found| {
         found.constraint = entry.constraint;
@@ -40,14 +41,14 @@ pub fn dependency(entry: &Entry) -> Result<Option<Dependency>, Fault> {
 }
 
 /// A requirement by PEP 508 alone, as other files than pip's hold them.
-pub(crate) fn pep508(text: &str, place: &Place) -> Result<Dependency, String> {
+pub(crate) fn pep508(text: &str, place: &Place, markers: &Markers) -> Result<Dependency, String> {
     let atoms = atoms::parse(text)?;
     let (link, marker) = (link_of(&atoms.which)?, atoms.marker.map(str::trim));
     if marker == Some("") {
         return Err(format!("no marker follows the `;` of `{}`", shown(text)));
     }
     let mut found = blank(text, place);
-    found.marker = marked(marker)?;
+    found.marker = marked(marker, markers)?;
     (found.name, found.extras) = (Some(atoms.name), atoms.extras);
     (found.wanted, found.hashes) = link;
     Ok(found)
@@ -62,16 +63,12 @@ pub fn required(text: &str) -> Option<Requirement<VerbatimUrl>> {
         included_by: None,
     };
     // Ours bounds what a marker may cost.
-    (text.len() <= MAX_REQUIRED && pep508(text, &place).is_ok()).then(|| text.parse().ok())?
+    (text.len() <= MAX_REQUIRED && pep508(text, &place, &Markers::default()).is_ok())
+        .then(|| text.parse().ok())?
 }
 
 /// Bytes of a line of `Requires-Dist`, at most.
 const MAX_REQUIRED: usize = 2000;
-
-/// A marker by itself.
-pub(crate) fn marker(text: &str, scope: Scope<'_>) -> Result<MarkerTree, String> {
-    marker::parse(text, scope)
-}
 
 /// An entry of which nothing is known but its text.
 pub(crate) fn blank(text: &str, place: &Place) -> Dependency {
@@ -106,7 +103,7 @@ pub(crate) fn shown(text: &str) -> String {
     }
 }
 
-fn line(text: &str, place: &Place) -> Result<Dependency, String> {
+fn line(text: &str, place: &Place, markers: &Markers) -> Result<Dependency, String> {
     let is_url = link::is_url(text);
     let (what, marker) = match text.split_once(if is_url { "; " } else { ";" }) {
         Some((what, marker)) => (what.trim(), Some(marker.trim())),
@@ -125,7 +122,7 @@ fn line(text: &str, place: &Place) -> Result<Dependency, String> {
         (found.name, found.extras) = (Some(atoms.name), atoms.extras);
         (found.wanted, found.hashes) = link;
     }
-    found.marker = marked(marker)?;
+    found.marker = marked(marker, markers)?;
     Ok(found)
 }
 
@@ -168,15 +165,15 @@ fn link_of(which: &atoms::Which<'_>) -> Result<(Wanted, Vec<Hash>), String> {
     }
 }
 
-fn marked(text: Option<&str>) -> Result<MarkerTree, String> {
+fn marked(text: Option<&str>, markers: &Markers) -> Result<MarkerTree, String> {
     match text {
         None | Some("") => Ok(MarkerTree::TRUE),
-        Some(text) => marker::parse(text, Scope::Requirement),
+        Some(text) => markers.read(text, Scope::Requirement),
     }
 }
 
 /// What follows `-e`.
-fn editable(text: &str, place: &Place) -> Result<Dependency, String> {
+fn editable(text: &str, place: &Place, markers: &Markers) -> Result<Dependency, String> {
     let mut found = blank(text, place);
     found.editable = true;
     let read = atoms::parse(text).ok();
@@ -188,7 +185,7 @@ fn editable(text: &str, place: &Place) -> Result<Dependency, String> {
     if let Some((url, atoms)) = named {
         found.take(link::url(url, true)?);
         (found.name, found.extras) = (Some(atoms.name), atoms.extras);
-        found.marker = marked(atoms.marker.map(str::trim))?;
+        found.marker = marked(atoms.marker.map(str::trim), markers)?;
     } else {
         let (bare, extras) = link::without_extras(text)?;
         let scheme = link::scheme(text);

@@ -9,7 +9,7 @@ use std::{
 
 use nbvet_deps::{
     Dependency, Specifier, Wanted,
-    requirement::dependency,
+    requirement::{Markers, dependency},
     requirements::{Entry, Kind, Place},
 };
 use pep508_rs::{MarkerEnvironment, MarkerEnvironmentBuilder};
@@ -283,7 +283,7 @@ fn ours(folder: &Path, text: &str, editable: bool, constraint: bool) -> Value {
         kind: kind(text.to_owned()),
         options: Vec::new(),
     };
-    dependency(&entry).map_or(Value::Null, |found| shown(folder, &found.unwrap()))
+    dependency(&entry, &Markers::default()).map_or(Value::Null, |found| shown(folder, &found.unwrap()))
 }
 
 fn shown(folder: &Path, found: &Dependency) -> Value {
