@@ -5,6 +5,7 @@ mod archive;
 mod configuration;
 mod distributions;
 mod fault;
+mod grown;
 mod interpreters;
 mod kept;
 mod kernelspecs;
@@ -14,13 +15,17 @@ mod scan;
 mod tree;
 mod zstd;
 
-use std::io::{self, BufRead as _, BufReader, Read};
+use std::{
+    io::{self, BufRead as _, BufReader, Read},
+    mem,
+};
 
 use flate2::bufread::MultiGzDecoder;
 
 use archive::{Archive, Entry, Kind};
 use configuration::Configuration;
 pub use fault::Fault;
+use grown::Grown;
 pub use probe::{Distribution, Interpreter, Kernelspec, NoTarget, Origin, Probe, Running};
 pub use read::{BaseError, probe};
 use tree::{Content, Node, Tree};
@@ -43,6 +48,7 @@ pub struct Prober {
     bytes: u64,
     entries: u64,
     looked_into: u64,
+    grown: Grown,
 }
 
 impl Prober {
@@ -54,20 +60,24 @@ impl Prober {
             bytes: MOST_BYTES,
             entries: MOST_ENTRIES,
             looked_into: MOST_LOOKED_INTO,
+            grown: Grown::default(),
         })
     }
 
     /// Reads the next layer, compressed as the registry gives it, to its last byte: a reader that compares digests at
     /// its end has seen all.
     pub fn layer(&mut self, blob: impl Read) -> Result<(), Fault> {
-        let mut blob = BufReader::with_capacity(128 * 1024, blob);
+        let grown = mem::take(&mut self.grown);
+        let mut blob = BufReader::with_capacity(128 * 1024, grown.packed(blob));
         self.tree.next_layer();
         match blob.fill_buf().map_err(Fault::Read)? {
-            [0x1f, 0x8b, ..] => self.archive(MultiGzDecoder::new(&mut blob))?,
-            begin if zstd::is_begin(begin) => self.archive(Zstd::new(&mut blob))?,
+            [0x1f, 0x8b, ..] => self.archive(grown.unpacked(MultiGzDecoder::new(&mut blob)))?,
+            begin if zstd::is_begin(begin) => self.archive(grown.unpacked(Zstd::new(&mut blob)))?,
             _ => self.archive(&mut blob)?,
         }
         io::copy(&mut blob, &mut io::sink()).map_err(Fault::Read)?;
+        drop(blob);
+        self.grown = grown;
         Ok(())
     }
 
@@ -194,6 +204,10 @@ fn unread(executable: bool) -> Node {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
+    use flate2::{Compression, write::GzEncoder};
+
     use super::*;
 
     const CONFIGURATION: &[u8] = br#"{"os": "linux"}"#;
@@ -226,6 +240,43 @@ mod tests {
             "4294967296 bytes of programs and metadata",
         );
         check(|prober| prober.bytes = 3072, "274877906944 bytes");
+    }
+
+    #[test]
+    fn a_layer_that_unpacks_to_far_more_than_layers_do_is_refused_and_a_file_of_zeros_is_not() {
+        let mut layer = tar::Builder::new(Vec::new());
+        let mut header = tar::Header::new_gnu();
+        header.set_size(1 << 20);
+        layer
+            .append_data(&mut header, "var/log/lastlog", io::repeat(0).take(1 << 20))
+            .unwrap();
+        let layer = layer.into_inner().unwrap();
+        let packed = |level| {
+            let mut packed = GzEncoder::new(Vec::new(), level);
+            packed.write_all(&layer).unwrap();
+            packed.finish().unwrap()
+        };
+        for (level, free, refused) in [
+            (Compression::best(), 1 << 21, false),
+            (Compression::none(), 0, false),
+            (Compression::best(), 0, true),
+        ] {
+            let mut prober = Prober::new(CONFIGURATION).unwrap();
+            prober.grown.free = free;
+            let read = prober.layer(&packed(level)[..]);
+            assert_eq!(read.is_err(), refused, "{level:?} {free}");
+            if let Err(fault) = read {
+                assert!(
+                    fault.to_string().contains("more than 100 times its size"),
+                    "{fault}"
+                );
+            }
+        }
+        // What one layer leaves, the next does not get anew.
+        let mut prober = Prober::new(CONFIGURATION).unwrap();
+        prober.grown.free = 3 << 19;
+        prober.layer(&packed(Compression::best())[..]).unwrap();
+        prober.layer(&packed(Compression::best())[..]).unwrap_err();
     }
 
     #[test]
