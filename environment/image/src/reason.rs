@@ -17,9 +17,11 @@ pub type Cause = (Reason, bool);
 pub fn of_build(error: &assemble::Error, into: &str) -> Cause {
     use assemble::Error;
     match error {
-        Error::NoBase { .. } | Error::OtherPlatform { .. } | Error::Base(_) => {
-            (Reason::BaseImageNotFound, false)
-        }
+        Error::NoBase { .. }
+        | Error::NoDigestOffline { .. }
+        | Error::UnknownOffline { .. }
+        | Error::OtherPlatform { .. }
+        | Error::Base(_) => (Reason::BaseImageNotFound, false),
         Error::NoTarget(_) => (Reason::InvalidField, false),
         Error::Registry(error) => of_registry(error, into),
         Error::Resolve(error) => of_resolution(error),

@@ -87,6 +87,10 @@ pub fn known(
     let repository = registries.repository(reference);
     let asked = if let Some(digest) = reference.digest() {
         digest.clone()
+    } else if registries.is_offline() {
+        return Err(Error::NoDigestOffline {
+            base: reference.to_string(),
+        });
     } else {
         let found = repository.head_manifest(reference.manifest())?;
         let missing = || Error::NoBase {
@@ -96,6 +100,11 @@ pub fn known(
     };
     if let Some(known) = probes.read(&asked, platform) {
         return Ok((known, asked));
+    }
+    if registries.is_offline() {
+        return Err(Error::UnknownOffline {
+            base: reference.to_string(),
+        });
     }
     let base = Base::open(registries, reference, &asked, platform)?;
     let digest = base.resolved.fetched.descriptor.digest.clone();
@@ -125,6 +134,10 @@ pub fn known(
     };
     // A full disk costs the next command a look into the registry, and nothing else.
     let _ = probes.keep(&asked, platform, &known);
+    // Of an index, the digest for the platform is the one that is told, and may be named next.
+    if known.digest != asked {
+        let _ = probes.keep(&known.digest, platform, &known);
+    }
     Ok((known, asked))
 }
 

@@ -14,6 +14,22 @@ pub enum Error {
         /// Its name.
         base: String,
     },
+    /// Nobody is asked which image a name stands for now.
+    #[error(
+        "{base} is named by no digest, and with `--offline` nobody is asked which image it is now; name it by digest, which `nbvet image plan` prints without `--offline`"
+    )]
+    NoDigestOffline {
+        /// Its name.
+        base: String,
+    },
+    /// Nobody is asked what the base image holds.
+    #[error(
+        "the base image {base} was not looked into on this machine yet, and with `--offline` nobody is asked; run the same `nbvet image plan` once without `--offline`"
+    )]
+    UnknownOffline {
+        /// Its name.
+        base: String,
+    },
     /// The base image is one image, for another platform.
     #[error(
         "the base image {base} is for {found}, not for {wanted}; name one for {wanted}, or say `--platform {found}`"

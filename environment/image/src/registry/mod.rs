@@ -76,6 +76,11 @@ impl Registries {
         self.inner.http.traffic()
     }
 
+    /// Nobody is asked.
+    pub(crate) fn is_offline(&self) -> bool {
+        self.inner.http.is_offline()
+    }
+
     fn http(&self) -> &Http {
         &self.inner.http
     }
