@@ -110,10 +110,9 @@ fn one(folder: &Path, wanted: &Wanted, args: &DepsArgs) -> Result<ExitCode, Usag
 /// The notebooks, the first of many by their names.
 fn subject(names: &[String]) -> String {
     const MOST: usize = 5;
-    let shown = names.iter().take(MOST).cloned().collect::<Vec<_>>().join(", ");
-    match names.len().saturating_sub(MOST) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
+    match names.get(MOST..).filter(|more| !more.is_empty()) {
+        None => names.join(", "),
+        Some(more) => format!("{} and {} more", names[..MOST].join(", "), more.len()),
     }
 }
 

@@ -152,6 +152,9 @@ pub(crate) fn gather(
         declared: declared.as_ref(),
         pinned: &pinned,
         is_repository: tree.is_repository(),
+        inference: &inference,
+        // Where no image was looked at, nothing else tells what is still open.
+        asked: releases.as_ref().zip(place.target).filter(|_| place.is_assumed),
     };
     let told = tell::told(&known, needs, &names);
     Ok(Gathered {

@@ -5,7 +5,8 @@ use nbvet_deps::{
     detection::{Decision, Detection, Why},
     inference::{At, Inference, Inferred, Need as Needed, Origin},
     masked,
-    policy::Pins,
+    policy::{Pins, Releases},
+    target::Target,
 };
 use nbvet_report::{
     Dependencies, DependencySource, DependencySourceKind, LookedAt, Need, NeedStatus, Requirement,
@@ -21,6 +22,9 @@ pub(super) struct Known<'a> {
     pub(super) pinned: &'a [bool],
     /// The notebook belongs to a git tree.
     pub(super) is_repository: bool,
+    pub(super) inference: &'a Inference,
+    /// What an index was asked on request, for this target.
+    pub(super) asked: Option<(&'a Releases, &'a Target)>,
 }
 
 pub(super) fn told(known: &Known<'_>, needs: Vec<Need>, names: &Names) -> Dependencies {

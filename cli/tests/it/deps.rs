@@ -144,10 +144,10 @@ fn one_proposal_is_written_for_all_notebooks_of_a_folder() {
     assert!(!told.contains("nothing is written"), "{told}");
     let proposed = std::fs::read_to_string(sandbox.path("requirements.in")).unwrap();
     expect![[r#"
-        # What a.ipynb, b.ipynb imports, as nbvet reads it. Look at it, then pin it:
+        # From the imports of a.ipynb, b.ipynb, as nbvet reads them. Look at it, then pin it:
         #   uv pip compile requirements.in --generate-hashes -o requirements.txt
 
-        pandas  # import pandas (a.ipynb, cell 0, b.ipynb, cell 1)
+        pandas  # import pandas (a.ipynb, cell 0; b.ipynb, cell 1)
         PyYAML  # import yaml (b.ipynb, cell 1)
     "#]]
     .assert_eq(&proposed);
@@ -295,6 +295,131 @@ fn for_a_version_that_is_not_there_the_newest_that_is_is_named() {
     let told = words.join(" ");
     assert!(told.contains("such as pandas==2.2.3, its newest"), "{told}");
     assert!(!told.contains("mv requirements.txt"), "{told}");
+}
+
+#[test]
+fn what_check_index_did_not_look_at_is_told() {
+    let Some(index) = index() else {
+        return;
+    };
+    let sandbox = Sandbox::new()
+        .file("a.ipynb", &notebook(&["import pandas"]))
+        .file(
+            "requirements.txt",
+            "pandas==2.2.3\nnumpy==2.1.3\nsix\nattrs>=20\ndocopt==0.6.2\nnowhere==1.0\n",
+        );
+    let url = index.url();
+    let words = [
+        "deps",
+        "a.ipynb",
+        "--check-index",
+        "--index-url",
+        &url,
+        "--python-version",
+        "3.11",
+    ];
+    let told = |words: &[&str]| {
+        let mut command = sandbox.command(words);
+        command.env("XDG_CACHE_HOME", sandbox.path("cache"));
+        let told = String::from_utf8_lossy(&command.output().unwrap().stdout).into_owned();
+        let words: Vec<&str> = told.split_whitespace().collect();
+        words.join(" ")
+    };
+    let found = told(&words);
+    let expected = "`--check-index` did not look at `six`, `attrs>=20`, as no single version stands in the line; nor at \
+                    what is needed by `nowhere==1.0`, as the index does not have it; nor at what is needed by \
+                    `docopt==0.6.2`, as the index tells it only in whole files";
+    assert!(found.contains(expected), "{found}");
+    assert!(!told(&words[..2]).contains("did not look"), "nobody asked for it");
+}
+
+#[test]
+fn what_a_notebook_installs_itself_is_told_beside_what_the_file_asks_for() {
+    let sandbox = Sandbox::new()
+        .file(
+            "a.ipynb",
+            &notebook(&[
+                "%pip install pandas==1.5.3 yfinance",
+                "!pip install -r more.txt\nimport pandas",
+            ]),
+        )
+        .file("requirements.txt", "pandas==2.2.3\n");
+    sandbox.check(
+        &["deps", "a.ipynb"],
+        &expect![[r#"
+        exit 0
+        --- stdout
+        ✓ Passed a.ipynb  at development · not run
+
+          environment from requirements.txt (requirements in pip's form)
+          note: the notebook itself installs `pandas==1.5.3` (cell 0; requirements.txt:1 asks for
+                `pandas==2.2.3`), `yfinance` (cell 0), `pip install -r more.txt` (cell 1): no image holds
+                what a run installs, and where there is no network, no run does. Instead, let
+                requirements.txt name it
+          imports
+            ✓ pandas  pandas  requirements.txt:1  cell 1
+          asks for 1 requirement: 1 pinned, 0 with hashes
+
+        1 notebook: 1 passed · [s]
+    "#]],
+    );
+    std::fs::remove_file(sandbox.path("requirements.txt")).unwrap();
+    sandbox.check(
+        &["deps", "a.ipynb"],
+        &expect![[r#"
+        exit 0
+        --- stdout
+        ✓ Passed a.ipynb  at development · not run
+
+          environment from nothing: there is no dependency file
+            - ./  no dependency file in it
+          note: no dependency file was found: the base image is used as it is; write a requirements.txt
+                beside the notebook
+          note: this is no git repository: dependency files were looked for in the notebook's folder alone
+          note: the notebook itself installs `pandas==1.5.3` (cell 0), `yfinance` (cell 0),
+                `pip install -r more.txt` (cell 1): no image holds what a run installs, and where there is
+                no network, no run does. Instead, `nbvet deps --write` takes distributions over
+          imports
+            ✗ pandas  pandas  missing  cell 1
+
+        1 notebook: 1 passed · 1 note · [s]
+        -v shows the notes
+    "#]],
+    );
+}
+
+#[test]
+fn of_two_versions_that_notebooks_of_a_folder_install_one_is_proposed_and_the_other_told() {
+    let sandbox = Sandbox::new()
+        .file("a.ipynb", &notebook(&["%pip install pandas==2.2.3 six"]))
+        .file("b.ipynb", &notebook(&["%pip install pandas==1.5.3 six==1.17.0"]));
+    let output = sandbox.output(&["deps", ".", "--write", "--uv", "./no-uv"]);
+    assert_eq!(output.status.code(), Some(2));
+    let proposed = std::fs::read_to_string(sandbox.path("requirements.in")).unwrap();
+    expect![[r#"
+        # From the imports of a.ipynb, b.ipynb, as nbvet reads them. Look at it, then pin it:
+        #   uv pip compile requirements.in --generate-hashes -o requirements.txt
+
+        pandas==2.2.3  # pip install (a.ipynb, cell 0)
+        six==1.17.0  # pip install (a.ipynb, cell 0; b.ipynb, cell 0)
+
+        # Not proposed:
+        #   pip install pandas==1.5.3 (b.ipynb, cell 0): another notebook asks for another version, which is the line above
+    "#]].assert_eq(&proposed);
+}
+
+#[test]
+fn json_holds_nothing_that_acts_on_a_terminal() {
+    let name = "a\u{202e}\u{9b}31m.ipynb";
+    let sandbox = Sandbox::new().file(name, &notebook(&["import pandas"]));
+    for format in ["json", "sarif"] {
+        let output = sandbox.output(&["deps", ".", "--format", format]);
+        let told = String::from_utf8(output.stdout).unwrap();
+        let acts = |c: char| c != '\n' && nbvet_report::hidden::acts(c);
+        assert!(!told.contains(acts), "{told:?}");
+        serde_json::from_str::<serde_json::Value>(&told).unwrap();
+        assert_eq!(told.contains("\\u202e"), format == "json", "{told:?}");
+    }
 }
 
 #[test]

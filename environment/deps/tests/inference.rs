@@ -56,7 +56,7 @@ fn each_import_is_a_line_with_its_places() {
         "import os, numpy as np\nimport sklearn.svm\nfrom google.cloud import storage, bigquery\n# %%\nimport sklearn\nimport helpers\n",
         &[],
         &expect![[r#"
-            # What work/a.ipynb imports, as nbvet reads it. Look at it, then pin it:
+            # From the imports of work/a.ipynb, as nbvet reads them. Look at it, then pin it:
             #   uv pip compile requirements.in --generate-hashes -o requirements.txt
 
             google-cloud-bigquery  # import google.cloud.bigquery (cell 0)
@@ -75,7 +75,7 @@ fn what_the_base_image_has_is_not_proposed_unless_the_notebook_wants_a_version()
         "import pandas, cv2, house, google.auth\nfrom google.cloud import storage\n# %%\n!pip install google-auth pandas==2.2.3\n",
         &base(),
         &expect![[r#"
-            # What work/a.ipynb imports, as nbvet reads it. Look at it, then pin it:
+            # From the imports of work/a.ipynb, as nbvet reads them. Look at it, then pin it:
             #   uv pip compile requirements.in --generate-hashes -o requirements.txt
 
             google-cloud-storage  # import google.cloud.storage (cell 0)
@@ -95,7 +95,7 @@ fn several_distributions_are_shown_and_the_usual_one_is_proposed() {
         "import cv2, bert\n%load_ext sql\nimport tensorflow\n",
         &[],
         &expect![[r#"
-            # What work/a.ipynb imports, as nbvet reads it. Look at it, then pin it:
+            # From the imports of work/a.ipynb, as nbvet reads them. Look at it, then pin it:
             #   uv pip compile requirements.in --generate-hashes -o requirements.txt
 
             opencv-python-headless  # import cv2 (cell 0)
@@ -124,7 +124,7 @@ fn the_notebooks_own_installs_choose_and_pin() {
          import pandas, cv2, tensorflow, my_tool, sklearn, learntools, tool_two\n%load_ext sql\n# %%\n!pip install pandas\n",
         &[],
         &expect![[r#"
-            # What work/a.ipynb imports, as nbvet reads it. Look at it, then pin it:
+            # From the imports of work/a.ipynb, as nbvet reads them. Look at it, then pin it:
             #   uv pip compile requirements.in --generate-hashes -o requirements.txt
 
             jupysql  # pip install (cell 0); import sql (cell 1)
@@ -153,7 +153,7 @@ fn what_no_index_has_and_what_nobody_knows_is_told_and_never_guessed() {
         "import foo, google.nothing\nfrom azure import strange\nfrom google.colab import drive\nimport distutils, imp, urllib2\nimport pkg_resources\n",
         &[],
         &expect![[r##"
-            # What work/a.ipynb imports, as nbvet reads it. Look at it, then pin it:
+            # From the imports of work/a.ipynb, as nbvet reads them. Look at it, then pin it:
             #   uv pip compile requirements.in --generate-hashes -o requirements.txt
 
             setuptools<82  # import pkg_resources (cell 0)
@@ -179,7 +179,7 @@ fn what_a_run_can_do_without_says_so_and_what_only_types_need_is_left_out() {
         "try:\n    import torch\nexcept ImportError:\n    torch = None\nif TYPE_CHECKING:\n    import polars\n",
         &[],
         &expect![[r#"
-            # What work/a.ipynb imports, as nbvet reads it. Look at it, then pin it:
+            # From the imports of work/a.ipynb, as nbvet reads them. Look at it, then pin it:
             #   uv pip compile requirements.in --generate-hashes -o requirements.txt
 
             torch  # import torch (cell 0), goes on without
@@ -226,7 +226,7 @@ fn nothing_of_a_notebook_leaves_its_comment_and_no_credential_is_shown() {
         assert!(!line.starts_with("evil") && !line.contains("secret"), "{text}");
     }
     expect![[r#"
-        # What a?evil imports, as nbvet reads it. Look at it, then pin it:
+        # From the imports of a?evil, as nbvet reads them. Look at it, then pin it:
         #   uv pip compile requirements.in --generate-hashes -o requirements.txt
 
         a @ https://h.example/a-1.0-py3-none-any.whl  # pip install (a?evil.py:1)

@@ -114,6 +114,15 @@ impl Inference {
         self.requests.lines.contains_key(name)
     }
 
+    /// What it installs itself: a distribution as a line of requirements, with its name, or words that name none, as they
+    /// may be shown; and where.
+    pub fn own_installs(&self) -> impl Iterator<Item = (Option<&PackageName>, &str, &[At])> {
+        let lines = self.requests.lines.iter();
+        let lines = lines.map(|(name, line)| (Some(name), line.text.as_str(), line.places.as_slice()));
+        let others = self.requests.others.iter();
+        lines.chain(others.map(|(shown, _, at)| (None, shown.as_str(), std::slice::from_ref(at))))
+    }
+
     /// It installs something of which only a run tells what it is: a file of requirements, a folder, packages of conda.
     pub fn installs_unknown(&self) -> bool {
         !self.requests.others.is_empty()

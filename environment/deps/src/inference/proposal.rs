@@ -16,7 +16,7 @@ impl Inference {
     /// A `requirements.in` for `subject`, as the notebook is called, to be looked at and compiled.
     pub fn proposal(&self, subject: &str) -> String {
         let mut text = format!(
-            "# What {} imports, as nbvet reads it. Look at it, then pin it:\n\
+            "# From the imports of {}, as nbvet reads them. Look at it, then pin it:\n\
              #   uv pip compile requirements.in --generate-hashes -o requirements.txt\n",
             subject.replace(char::is_control, "?")
         );
@@ -228,5 +228,11 @@ fn places(places: &[At]) -> String {
     if shown.is_empty() {
         return String::new();
     }
-    format!(" ({}{more})", shown.join(", "))
+    // A place in a file has a comma in it.
+    let between = if shown.iter().any(|at| at.contains(',')) {
+        "; "
+    } else {
+        ", "
+    };
+    format!(" ({}{more})", shown.join(between))
 }

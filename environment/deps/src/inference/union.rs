@@ -4,6 +4,9 @@ use std::sync::Arc;
 
 use super::{At, Inference, Inferred, Origin, asked::Requests};
 
+/// Why a line of one notebook is not proposed.
+const OTHER_VERSION: &str = "another notebook asks for another version, which is the line above";
+
 impl Inference {
     /// Takes in what another notebook needs. Places that name no file are those of the notebooks, by these names.
     pub fn take(&mut self, name: &str, mut other: Self, others_name: &str) {
@@ -45,12 +48,18 @@ impl Requests {
         lines.chain(self.others.iter_mut().map(|(_, _, at)| at))
     }
 
-    /// Of a name that both ask for, a line that says which version counts.
+    /// Of a name that both ask for, a line that says which version counts, of two the first.
     fn join(&mut self, other: Self) {
         for (name, line) in other.lines {
             match self.lines.get_mut(&name) {
                 None => {
                     self.lines.insert(name, line);
+                }
+                Some(known) if line.limits && known.limits && line.text != known.text => {
+                    let shown = format!("pip install {}", line.text);
+                    let others = line.places.into_iter();
+                    self.others
+                        .extend(others.map(|at| (shown.clone(), OTHER_VERSION, at)));
                 }
                 Some(known) => {
                     if line.limits && !known.limits {
