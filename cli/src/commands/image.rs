@@ -112,7 +112,7 @@ fn plan(args: &ImagePlanArgs) -> Result<ExitCode, Stop> {
             });
         }
     }
-    shelf.iter().for_each(tell::unfit);
+    told.warnings.extend(shelf.iter().flat_map(tell::unfit));
     output::print(&match args.format {
         ListFormat::Text => told.text(),
         ListFormat::Json => json(&told),
@@ -157,27 +157,37 @@ fn build_image(args: &ImageBuildArgs) -> Result<ExitCode, Stop> {
     } else {
         existing(&order, &shelf, &identity).map_err(failed)?
     };
-    tell::unfit(&shelf);
-    let built = match there {
-        Some(there) => Ok(there),
-        None => assembled(&order, &network, &shelf, compilers.as_ref(), &bytecode),
-    }?;
+    let mut warnings = prepared.warnings.clone();
+    warnings.extend(tell::unfit(&shelf));
+    let mut built = match there {
+        Some(there) => there,
+        None => {
+            let (built, unfit) = assembled(&order, &network, &shelf, compilers.as_ref(), &bytecode)?;
+            warnings.extend(unfit);
+            built
+        }
+    };
     let traffic = network.registries.traffic();
     output::print(&match args.format {
         ListFormat::Text => tell::built(&built, begun.elapsed().as_secs_f64(), traffic),
-        ListFormat::Json => json(&built),
+        ListFormat::Json => {
+            // People read them on stderr, and those of wheels with the result.
+            warnings.append(&mut built.warnings);
+            built.warnings = warnings;
+            json(&built)
+        }
     });
     Ok(ExitCode::Passed)
 }
 
-/// Builds, and shows what is being done.
+/// Builds, and shows what is being done; with what the repository keeps and does not fit, which was told.
 fn assembled(
     order: &Order<'_>,
     network: &Network,
     shelf: &Shelf,
     compilers: Option<&Compilers>,
     bytecode: &str,
-) -> Result<Built, Stop> {
+) -> Result<(Built, Vec<String>), Stop> {
     output::note("byte-code", bytecode);
     let scratch = tempfile::tempdir().map_err(|error| UsageError::Image {
         message: format!("a temporary folder cannot be made: {error}"),
@@ -194,8 +204,9 @@ fn assembled(
     };
     let built = build(order, &tools, compilers);
     progress.finish();
-    tell::unfit(shelf);
-    built.map_err(|error| Stop::Usage(failure(&error)))
+    let unfit = tell::unfit(shelf);
+    let built = built.map_err(|error| Stop::Usage(failure(&error)))?;
+    Ok((built, unfit))
 }
 
 /// What publishing did.
@@ -262,5 +273,5 @@ fn published_text(published: &Published) -> String {
 fn json(value: &impl Serialize) -> String {
     #[expect(clippy::expect_used, reason = "plain data with string keys")]
     let text = serde_json::to_string_pretty(value).expect("results serialize");
-    text + "\n"
+    nbvet_report::hidden::escaped(&text).into_owned() + "\n"
 }

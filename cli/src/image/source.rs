@@ -7,7 +7,7 @@ use std::{
 
 use nbvet_deps::{
     Declared, Format, ImageReference, Lock,
-    detection::{Decision, Needs},
+    detection::{Decision, Needs, Note},
     formats,
     policy::{Allowed, BaseImage, Review},
     requirements::{self, Opt},
@@ -21,7 +21,7 @@ use nbvet_image::{
     resolve::Uv,
 };
 use nbvet_render::{TextOptions, notebook_text};
-use nbvet_report::{ExitCode, Need, NeedStatus, NotebookReport, Reason};
+use nbvet_report::{Diagnostic, ExitCode, Need, NeedStatus, NotebookReport, Reason};
 
 use super::{failure, network::Network};
 use crate::{
@@ -52,6 +52,8 @@ pub(crate) struct Prepared {
     pub(crate) kernel: Kernel,
     /// What the lock was made from, in words.
     pub(crate) from: String,
+    /// What is to be known before an image is made, and stops nothing.
+    pub(crate) warnings: Vec<String>,
 }
 
 /// Why there is nothing to build.
@@ -110,14 +112,9 @@ pub(crate) fn prepare(
         lock_ttl: args.index.cache_ttl,
     };
     let found = find(&source, network, shelf)?;
-    if let Some(why) = &found.gathered.index_failure {
-        output::note(
-            "index",
-            &format!("{why}; what it tells of versions was not looked at"),
-        );
-    }
     judged(&found, format)?;
-    tell_missing(&found.gathered);
+    let warnings = warnings(&found);
+    warnings.iter().for_each(|warning| output::warning(warning));
     let (lock, came, from) = lock(&source, &found, network, shelf)?;
     let kernel = match args.kernel {
         KernelWay::Auto => Kernel::of(&lock, &found.known.probe, &found.target),
@@ -133,6 +130,7 @@ pub(crate) fn prepare(
         came,
         kernel,
         from,
+        warnings,
     })
 }
 
@@ -290,11 +288,45 @@ fn judged(found: &Found, format: ListFormat) -> Result<(), Stop> {
     Err(Stop::Refused(report.verdict.exit_code))
 }
 
-/// Says what the notebook will not find in the image.
-fn tell_missing(gathered: &Gathered) {
-    for sentence in missing(gathered) {
-        output::warning(&sentence);
+/// Warnings that are told one by one.
+const MOST_WARNINGS: usize = 20;
+
+/// What stops nothing and decides what the image is, or whether the next one is the same: what was passed over, what is
+/// not pinned, what nobody asked for.
+fn warnings(found: &Found) -> Vec<String> {
+    let gathered = &found.gathered;
+    let index = gathered.index_failure.iter();
+    let mut told: Vec<String> = index
+        .map(|why| format!("{why}; what the index tells of versions was not looked at"))
+        .collect();
+    let notes = gathered.detection.iter().flat_map(|detection| &detection.notes);
+    let notes = notes.filter(|note| note.is_warning() || matches!(note, Note::Empty { .. }));
+    told.extend(notes.map(ToString::to_string));
+    told.extend(missing(gathered));
+    // These are told above, or by the plan itself.
+    let is_told = |rule: &str| ["NB918", "NB930", "NB932"].contains(&rule);
+    let findings = gathered
+        .diagnostics
+        .iter()
+        .filter(|finding| !is_told(&finding.rule.id));
+    told.extend(findings.map(finding));
+    let more = told.len().saturating_sub(MOST_WARNINGS);
+    if more > 0 {
+        told.truncate(MOST_WARNINGS);
+        told.push(format!("{more} more, which `nbvet deps -v` shows"));
     }
+    told
+}
+
+/// A finding in one line.
+fn finding(found: &Diagnostic) -> String {
+    let place = found.location.file.as_ref();
+    let place = place.map_or_else(String::new, |file| format!("{file}:{}: ", found.location.line));
+    let help = found
+        .help
+        .as_ref()
+        .map_or_else(String::new, |help| format!("; {help}"));
+    format!("{place}{} [{}]{help}", found.message, found.rule.id)
 }
 
 /// What the notebook will not find in the image: it cannot start there.

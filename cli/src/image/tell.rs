@@ -38,6 +38,8 @@ pub(crate) struct Plan {
     /// The layers, where it is known which there would be.
     pub(crate) layers: Vec<Told>,
     pub(crate) shadowed: Vec<Shadowed>,
+    /// What is to be known before, as stderr told it.
+    pub(crate) warnings: Vec<String>,
 }
 
 impl Plan {
@@ -59,6 +61,7 @@ impl Plan {
             looked: false,
             layers: Vec::new(),
             shadowed: nbvet_image::assemble::shadowed(&prepared.known.probe, installed),
+            warnings: prepared.warnings.clone(),
         }
     }
 
@@ -158,11 +161,12 @@ fn layers_text(layers: &[Told]) -> String {
     out
 }
 
-/// What the repository keeps under names that it does not fit.
-pub(crate) fn unfit(shelf: &Shelf) {
-    for unfit in shelf.take_unfit() {
-        output::warning(&unfit.to_string());
-    }
+/// Tells what the repository keeps under names that it does not fit, and gives it.
+pub(crate) fn unfit(shelf: &Shelf) -> Vec<String> {
+    let unfit = shelf.take_unfit().into_iter();
+    let told: Vec<String> = unfit.map(|unfit| unfit.to_string()).collect();
+    told.iter().for_each(|unfit| output::warning(unfit));
+    told
 }
 
 /// `1 layer, 0 of them known`; `on` stands behind the number.

@@ -273,6 +273,7 @@ fn locks_and_probes_that_are_not_what_their_names_say_are_told_and_found_anew() 
         &expect![[r#"
             exit 0
             --- stderr
+            warning: requirements.txt:1: `attrs` may install a different attrs tomorrow than the one you validated [NB901]; pin the version that you validated (`pip freeze` tells it), or keep what you ask for in `requirements.in` and lock it: `mv requirements.txt requirements.in && uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_36 -o requirements.txt`
             warning: [registry]/team/nbvet:lock-[digest] is not used: its `dev.nbvet.tag` is lock-[digest], not lock-[digest]
             warning: [registry]/team/nbvet:probe-[digest] is not used: it is no application/vnd.nbvet.probe.v1+json
             byte-code [way]
@@ -291,6 +292,7 @@ fn locks_and_probes_that_are_not_what_their_names_say_are_told_and_found_anew() 
         &expect![[r#"
             exit 0
             --- stderr
+            warning: requirements.txt:1: `attrs` may install a different attrs tomorrow than the one you validated [NB901]; pin the version that you validated (`pip freeze` tells it), or keep what you ask for in `requirements.in` and lock it: `mv requirements.txt requirements.in && uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_36 -o requirements.txt`
             warning: [registry]/team/nbvet:lock-[digest] is not used: it was found for another dependency file, Python or index
             warning: [registry]/team/nbvet:probe-[digest] is not used: it is not what this version of nbvet tells of an image
             byte-code [way]
@@ -301,9 +303,10 @@ fn locks_and_probes_that_are_not_what_their_names_say_are_told_and_found_anew() 
         &ground,
         &further,
         &expect![[r#"
-        exit 0
-        --- stderr
-        byte-code [way]
-    "#]],
+            exit 0
+            --- stderr
+            warning: requirements.txt:1: `attrs` may install a different attrs tomorrow than the one you validated [NB901]; pin the version that you validated (`pip freeze` tells it), or keep what you ask for in `requirements.in` and lock it: `mv requirements.txt requirements.in && uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_36 -o requirements.txt`
+            byte-code [way]
+        "#]],
     );
 }

@@ -158,6 +158,7 @@ with tarfile.open('simple-1.0.tar.gz', 'w:gz') as tar:
         &expect![[r#"
             exit 2
             --- stderr
+            warning: requirements.txt:1: `simple==1.0` has no wheel for Python 3.11.2 on linux-x86_64-glibc2.36 [NB916]; pin a version that has a wheel, or make one where its code may run: `pip wheel --no-deps --wheel-dir wheels simple==1.0`, and name its folder: `--find-links wheels`
             byte-code [way]
             error: `simple==1.0` has only source: assembling installs wheels and runs no code of packages. Pin a version that has a wheel for cpython-3.11.2-linux-x86_64-glibc2.36, or make one where its code may run (`pip wheel --no-deps --wheel-dir wheels simple==1.0`), put its digest (`pip hash FILE`) into the lock and name its folder: `--find-links wheels`
         "#]],
@@ -326,12 +327,12 @@ fn packages_that_are_nowhere_are_told() {
         &ground,
         &index,
         &expect![[r#"
-        exit 2
-        --- stderr
-        index: GET http://127.0.0.1:9/simple/six/: Connection refused (os error 111); what it tells of versions was not looked at
-        byte-code [way]
-        error: GET http://127.0.0.1:9/simple/six/: Connection refused (os error 111)
-    "#]],
+            exit 2
+            --- stderr
+            warning: GET http://127.0.0.1:9/simple/six/: Connection refused (os error 111); what the index tells of versions was not looked at
+            byte-code [way]
+            error: GET http://127.0.0.1:9/simple/six/: Connection refused (os error 111)
+        "#]],
     );
     check_in(
         &ground,

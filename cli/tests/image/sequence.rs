@@ -6,7 +6,7 @@ use expect_test::expect;
 use nbvet_testkit::{Base, Crane, Registry, Run, Runtime, or_skip, skopeo};
 use serde_json::Value;
 
-use crate::ground::{Ground, SMALL, TEAM, TINY, json, notebook, pulled, requirements, succeeded};
+use crate::ground::{Ground, SMALL, TEAM, TINY, json, notebook, pulled, requirements, succeeded, uv};
 
 const FURTHER: &[&str] = &[
     "cloudpickle",
@@ -400,7 +400,7 @@ fn a_plan_that_may_ask_nobody_knows_what_was_looked_up_before() {
     expect![[r#"
         exit 2
         --- stderr
-        error: [registry]/bases/plain: https://[registry]/v2/ would have to be asked, which `--offline` forbids: it was not looked up before
+        error: the base image [registry]/bases/plain@sha256:[digest] was not looked into on this machine yet, and with `--offline` nobody is asked; run the same `nbvet image plan` once without `--offline`
     "#]]
     .assert_eq(&ground.shown(&output));
     assert_eq!(ground.registry.requests().len(), before, "somebody was asked");
@@ -429,4 +429,50 @@ fn a_plan_that_may_ask_nobody_knows_what_was_looked_up_before() {
     "#]]
     .assert_eq(&without_sizes(&ground.shown(&output)));
     assert_eq!(ground.registry.requests().len(), before, "somebody was asked");
+    let tagged = ground.repository("bases/plain:latest");
+    let output = ground
+        .command(&["image", "plan", "nb.ipynb", "--offline", "--base-image", &tagged])
+        .output()
+        .unwrap();
+    expect![[r#"
+        exit 2
+        --- stderr
+        error: [registry]/bases/plain:latest is named by no digest, and with `--offline` nobody is asked which image it is now; name it by digest, which `nbvet image plan` prints without `--offline`
+    "#]]
+    .assert_eq(&ground.shown(&output));
+}
+
+#[test]
+fn a_plan_says_what_was_passed_over_what_is_not_pinned_and_what_can_move() {
+    let (Some(mut ground), Some(uv)) = (Ground::new(Base::Plain), uv()) else {
+        return;
+    };
+    ground.base = ground.repository("bases/plain:latest");
+    ground.write("requirements.txt", "attrs\n");
+    ground.write("Dockerfile", "FROM scratch\n");
+    ground.write("nb.ipynb", &notebook("import yaml"));
+    let sources = ground.sources();
+    let mut words = vec!["image", "plan", "--format", "json", "--uv", &uv];
+    words.extend(sources.iter().map(String::as_str));
+    let output = ground.command(&words).output().unwrap();
+    let planned: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    let warnings = planned["warnings"].as_array().cloned().unwrap_or_default();
+    let warnings: Vec<&str> = warnings.iter().filter_map(Value::as_str).collect();
+    let shown = ground.shown(&output);
+    let stderr = shown.split_once("--- stderr\n").map_or("", |(_, stderr)| stderr);
+    expect![[r#"
+        warning: requirements.txt is used and Dockerfile is not; set `--prefer-dockerfile` (preferDockerfile) to build from Dockerfile
+        warning: `yaml` (pyyaml) is neither in the base image nor asked for: the notebook imports it
+        warning: the base image `[registry]/bases/plain:latest` is named by a tag, which can move [NB919]; name it by its digest of today: `[registry]/bases/plain@sha256:[digest]`
+        warning: requirements.txt:1: `attrs` may install a different attrs tomorrow than the one you validated [NB901]; pin the version that you validated (`pip freeze` tells it), or keep what you ask for in `requirements.in` and lock it: `mv requirements.txt requirements.in && uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_36 -o requirements.txt`
+    "#]].assert_eq(stderr);
+    let told: Vec<&str> = stderr
+        .lines()
+        .filter_map(|line| line.strip_prefix("warning: "))
+        .collect();
+    assert_eq!(told.len(), warnings.len(), "{shown}");
+    let into = ground.repository(TEAM);
+    words[1] = "build";
+    words.extend(["--repository", &into]);
+    assert_eq!(json(&mut ground.command(&words))["warnings"], planned["warnings"]);
 }
