@@ -1,6 +1,7 @@
 """Images by `nbvet image build` beside images by a Dockerfile: time, bytes and digests.
 
-Usage: images.py [ROW ...] [--repeats N]; rows: rebuild, plain (rebuild without byte-code), digests, start, storage
+Usage: images.py [ROW ...] [--repeats N]; rows: rebuild, plain (rebuild without byte-code), kernel (rebuild of notebooks that
+ask for no kernel, which is added on both sides), compilers (one core for all of them, or one each), digests, start, storage
 
 The peer is buildah: `bud --isolation chroot --layers` and `push`, pip with `--require-hashes --no-deps --no-index`, wheels
 from a local folder, its base image already in its storage. Both sides build into one docker-registry on loopback and take
@@ -34,7 +35,9 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 HERE = Path(__file__).parent
 PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;]+)", re.MULTILINE)
 KERNEL = ["ipykernel", "nbclient"]
-EVERYTHING = [*KERNEL, "matplotlib", "numpy", "pandas", "scikit-learn"]
+SCIENCE = ["matplotlib", "numpy", "pandas", "scikit-learn"]
+EVERYTHING = [*KERNEL, *SCIENCE]
+KERNELS = HERE.parent / "environment/image/kernel"
 # Ten notebooks: what each asks for, and which of its pins are other ones.
 NOTEBOOKS = [
     (["pandas"], []),
@@ -67,12 +70,15 @@ class Locks:
 
     def download(self, folder):
         """By pip, once; what is there is checked by both sides anyway."""
-        wanted = sum(len(blocks) for blocks in self.blocks.values())
-        if not folder.is_dir() or len(list(folder.glob("*.whl"))) < wanted:
+        # The kernel that is added is for the base's Python, which is this machine's.
+        files = [HERE / "images" / f"{name}.txt" for name in self.blocks]
+        files.append(KERNELS / f"py3{sys.version_info.minor}.txt")
+        wanted = set().union(*(PIN.findall(file.read_text(encoding="utf-8")) for file in files))
+        if not folder.is_dir() or len(list(folder.glob("*.whl"))) < len(wanted):
             folder.mkdir(parents=True, exist_ok=True)
-            for name in self.blocks:
+            for file in files:
                 pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"]
-                pip += ["--only-binary=:all:", "--dest", folder, "--requirement", HERE / "images" / f"{name}.txt"]
+                pip += ["--only-binary=:all:", "--dest", folder, "--requirement", file]
                 subprocess.run(pip, check=True, stdin=subprocess.DEVNULL)
         for wheel in folder.glob("*.whl"):
             wheel.read_bytes()  # Both sides find them in the page cache.
@@ -144,19 +150,30 @@ class Bench:
         (folder / "requirements.txt").write_text(requirements, encoding="utf-8")
         return folder
 
-    def ours(self, folder, repository, cache, bytecode=True):
-        """The tool; what it prints is in `out` of the folder."""
-        words = [self.nbvet, "image", "build", folder, "--base-image", self.base]
-        words += ["--repository", f"{self.registry.host}/{repository}", "--find-links", self.locks.wheels]
+    def words(self, command, folder, kernel):
+        words = [self.nbvet, "image", command, folder, "--base-image", self.base, "--find-links", self.locks.wheels]
         # Nothing is to be asked there: all is in the folder.
-        words += ["--index-url", "http://127.0.0.1:9/simple", "--bytecode", "auto" if bytecode else "off"]
-        # The peer adds none either.
-        words += ["--kernel", "none"]
+        return [*words, "--index-url", "http://127.0.0.1:9/simple", "--kernel", "auto" if kernel else "none"]
+
+    def ours(self, folder, repository, cache, bytecode=True, kernel=False):
+        """The tool; what it prints is in `out` of the folder. `bytecode` may name what compiles."""
+        words = [*self.words("build", folder, kernel), "--repository", f"{self.registry.host}/{repository}"]
+        words += ["--bytecode", bytecode if isinstance(bytecode, Path) else "auto" if bytecode else "off"]
         env = {"XDG_CACHE_HOME": str(cache), "NO_PROXY": "*", "OUT": str(folder / "out")}
         return Tool("nbvet image build", ["sh", "-c", 'exec "$@" >"$OUT"', "sh", *map(str, words)], (0,), env)
 
-    def theirs(self, folder, repository, *options, bytecode=True, push=True):
+    def dockerfile(self, folder):
+        """The Dockerfile that nbvet writes for a project, with its locks beside it: the peer adds the same kernel."""
+        words = [*self.words("plan", folder, kernel=True), "--write-context", folder / "context"]
+        env = os.environ | {"XDG_CACHE_HOME": str(self.scratch / "plans"), "NO_PROXY": "*"}
+        subprocess.run(list(map(str, words)), check=True, env=env, stderr=subprocess.DEVNULL)
+        pip = self.scratch / "pip.conf"
+        pip.write_text("[global]\nno-index = true\nfind-links = /wheels\n", encoding="utf-8")
+        return folder / "context", ["--volume", f"{pip}:/etc/pip.conf:ro"]
+
+    def theirs(self, folder, repository, *options, bytecode=True, push=True, kernel=False):
         compiled = "" if bytecode else " --no-compile"
+        context, volumes = self.dockerfile(folder) if kernel else (folder, [])
         (folder / "Dockerfile").write_text(
             f"FROM {self.base}\nCOPY requirements.txt /tmp/requirements.txt\n"
             "RUN python3 -m pip install --break-system-packages --no-cache-dir --disable-pip-version-check --quiet"
@@ -164,7 +181,7 @@ class Bench:
         )
         image = f"{self.registry.host}/{repository}:latest"
         bud = ["bud", "--isolation", "chroot", "--layers", "--pull-never", "--quiet", "--iidfile", folder / "iid"]
-        bud += ["--volume", f"{self.locks.wheels}:/wheels:ro", "--tag", image, *options, folder]
+        bud += ["--volume", f"{self.locks.wheels}:/wheels:ro", "--tag", image, *volumes, *options, context]
         script = shell(self.containers.buildah(*bud))
         if push:
             script += " && " + shell(self.containers.buildah("push", "--quiet", "--tls-verify=false", image))
@@ -255,17 +272,19 @@ def turn(bench, figures, row, ours, theirs, folder, memory=None):
     return image
 
 
-def rebuild(bench, bytecode=True):
+def rebuild(bench, bytecode=True, kernel=False):
     """Cold, one pin changed, other known wheels, unchanged: each repeat in repositories and caches that are new."""
-    print(f"\n### Builds, {'with' if bytecode else 'without'} byte-code on both sides\n", flush=True)
+    what = " and a kernel that nobody asked for" if kernel else ""
+    print(f"\n### Builds, {'with' if bytecode else 'without'} byte-code{what} on both sides\n", flush=True)
     load, figures, memory, digests, asked = os.getloadavg()[0], Figures(), Memory(), set(), []
     text = bench.locks.text
+    small, asked_for, own = ("pandas", SCIENCE, []) if kernel else ("attrs", EVERYTHING, KERNEL)
     rows = [
-        ("cold", text(EVERYTHING)),
-        ("one pin changed: attrs", text(EVERYTHING, ["attrs"])),
-        ("one pin changed: scipy", text(EVERYTHING, ["scipy"])),
-        ("another notebook, known wheels", text([*KERNEL, "pandas", "matplotlib"])),
-        ("unchanged", text(EVERYTHING)),
+        ("cold", text(asked_for)),
+        (f"one pin changed: {small}", text(asked_for, [small])),
+        ("one pin changed: scipy", text(asked_for, ["scipy"])),
+        ("another notebook, known wheels", text([*own, "pandas", "matplotlib"])),
+        ("unchanged", text(asked_for)),
     ]
     for number in range(bench.repeats):
         ours, theirs, cache = bench.fresh("ours"), bench.fresh("theirs"), bench.scratch / bench.fresh("cache")
@@ -277,15 +296,15 @@ def rebuild(bench, bytecode=True):
                 bench,
                 figures,
                 row,
-                bench.ours(folder, ours, cache, bytecode),
-                bench.theirs(folder, theirs, *options, bytecode=bytecode),
+                bench.ours(folder, ours, cache, bytecode, kernel),
+                bench.theirs(folder, theirs, *options, bytecode=bytecode, kernel=kernel),
                 folder,
                 memory if row == "cold" else None,
             )
             if row == "cold":
                 digests.add(image.split("@")[1])
         before = len(bench.registry.requests())
-        measure.run_once(bench.ours(folder, ours, cache, bytecode))
+        measure.run_once(bench.ours(folder, ours, cache, bytecode, kernel))
         time.sleep(0.2)
         asked = bench.registry.requests()[before:]
         shutil.rmtree(cache, ignore_errors=True)
@@ -302,6 +321,30 @@ def rebuild(bench, bytecode=True):
     target("known wheels", figures.median(known, "ours", "wall"), 2.0, " s")
     target("known wheels, sent", statistics.median(figures.facts[known]["sent"]) / 1e6, 1.0, " MB")
     target("unchanged, requests", len(asked), 1)
+    target("digests of the same build", len(digests), 1)
+
+
+def compilers(bench):
+    """Whether several compilers at once help: cold builds with all of them on one core, and with one core each."""
+    print("\n### Cold builds by nbvet, with the Pythons that compile on one core and on one each\n", flush=True)
+    load, costs, digests = os.getloadavg()[0], {}, set()
+    python, one = Path(shutil.which("python3")), bench.scratch / "one-core-python"
+    first = min(os.sched_getaffinity(0))
+    one.write_text(f'#!/bin/sh\nexec taskset -c {first} {python} "$@"\n', encoding="utf-8")
+    one.chmod(0o755)
+    folder = bench.folder(bench.locks.text(EVERYTHING))
+    for _ in range(bench.repeats):
+        for name, program in (("on one core", one), ("on one core each", python)):
+            cache = bench.scratch / bench.fresh("cache")
+            cost = measure.run_once(bench.ours(folder, bench.fresh("compilers"), cache, program))
+            costs.setdefault(name, []).append(cost)
+            digests.add(told(folder)[0].split("@")[1])
+            shutil.rmtree(cache, ignore_errors=True)
+    print("| compilers | wall s | CPU s |\n|---|---|---|")
+    for name, all_ in costs.items():
+        wall, cpu = (statistics.median(getattr(cost, field) for cost in all_) for field in ("wall", "cpu"))
+        print(f"| {name} | {wall:.2f} | {cpu:.2f} |")
+    print(f"\n{bench.repeats} repeats, medians; load {load:.1f} before, {os.getloadavg()[0]:.1f} after.")
     target("digests of the same build", len(digests), 1)
 
 
@@ -382,6 +425,8 @@ def storage(bench):
 ROWS = {
     "rebuild": rebuild,
     "plain": lambda bench: rebuild(bench, bytecode=False),
+    "kernel": lambda bench: rebuild(bench, kernel=True),
+    "compilers": compilers,
     "digests": digests,
     "start": start,
     "storage": storage,
