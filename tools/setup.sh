@@ -2,7 +2,8 @@
 # Sets up a fresh Debian machine that has Rust (rustup), Python 3.11 or newer and a network: Debian's packages,
 # the toolchain's parts, and .venv with what tools/requirements-test.txt pins. Fast when nothing is to be done.
 # With --tests also what only some tests need, which are skipped where it cannot be had: Chromium for the HTML page;
-# a registry and container tools for images; Kubernetes, built from its Go modules, and what a node of it runs on.
+# a registry and container tools for images; an ssh server for sources; Kubernetes, built from its Go modules, and what a
+# node of it runs on.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -77,52 +78,66 @@ python_packages() {
     echo "$key" >"$stamp"
 }
 
-# Chromium. Nothing else needs it, so its absence stops nothing; that it could not be had is remembered for a day.
+# Debian packages that only some tests need: their absence stops nothing, and that they could not be had is remembered for
+# a day. First a name for them and what is skipped without them.
+for_tests() {
+    local name=$1 skipped=$2
+    local failed=.venv/.nbvet-no-$name
+    shift 2
+    [ $# = 0 ] && return
+    [ -n "$(find "$failed" -mtime -1 2>/dev/null)" ] && return
+    say "installing $*"
+    { command -v apt-get >/dev/null && as_root apt-get update -qq &&
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" </dev/null
+    } || { say "no $*: $skipped are skipped"; touch "$failed"; }
+}
+
+# Debian starts a service as soon as its package is there, and some on every address of the machine.
+stays_off() {
+    ! [ -d /run/systemd/system ] || as_root systemctl mask --quiet "$1" || true
+}
+
+# Chromium. Nothing else needs it.
 browser() {
-    local failed=.venv/.nbvet-no-browser name
+    local name
     for name in chromium chromium-browser google-chrome; do
         command -v "$name" >/dev/null && return
     done
-    [ -n "$(find "$failed" -mtime -1 2>/dev/null)" ] && return
-    say "installing chromium"
-    { command -v apt-get >/dev/null && as_root apt-get update -qq &&
-        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-            chromium fonts-dejavu-core </dev/null; } || { say "no chromium: tests of the HTML page are skipped"; touch "$failed"; }
+    for_tests browser "tests of the HTML page" chromium fonts-dejavu-core
 }
 
 # A registry, runtimes and what makes base images. Nothing of them is left running, or set up outside of its package.
 image_tools() {
-    local failed=.venv/.nbvet-no-image-tools missing=() name
+    local missing=() name
     for name in docker-registry mmdebstrap podman buildah runc skopeo fuse-overlayfs openssl curl zstd faketime; do
         PATH=$PATH:/usr/sbin:/sbin command -v "$name" >/dev/null || missing+=("$name")
     done
     command -v newuidmap >/dev/null || missing+=(uidmap)
-    [ ${#missing[@]} = 0 ] && return
-    [ -n "$(find "$failed" -mtime -1 2>/dev/null)" ] && return
-    say "installing ${missing[*]}"
-    # Debian's registry would start at once, on every address of the machine.
-    [[ " ${missing[*]} " != *" docker-registry "* ]] || ! [ -d /run/systemd/system ] ||
-        as_root systemctl mask --quiet docker-registry.service || true
-    { command -v apt-get >/dev/null && as_root apt-get update -qq &&
-        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-            "${missing[@]}" </dev/null; } || { say "no ${missing[*]}: tests of images are skipped"; touch "$failed"; }
+    [[ " ${missing[*]} " != *" docker-registry "* ]] || stays_off docker-registry.service
+    for_tests image-tools "tests of images" "${missing[@]}"
+}
+
+# What serves a source over ssh. Only its test starts it.
+ssh_server() {
+    local missing=()
+    command -v ssh >/dev/null || missing+=(openssh-client)
+    if ! PATH=$PATH:/usr/sbin:/sbin command -v sshd >/dev/null; then
+        missing+=(openssh-server)
+        stays_off ssh.service
+    fi
+    for_tests ssh-server "tests of sources over ssh" "${missing[@]}"
 }
 
 # What a node of a test's cluster runs on. Nothing of it is started here.
 node_tools() {
-    local failed=.venv/.nbvet-no-node-tools missing=() name
+    local missing=() name
     for name in containerd socat; do
         PATH=$PATH:/usr/sbin:/sbin command -v "$name" >/dev/null || missing+=("$name")
     done
     command -v busybox >/dev/null || missing+=(busybox-static)
     PATH=$PATH:/usr/sbin:/sbin command -v ip >/dev/null || missing+=(iproute2)
     [ -x /usr/lib/cni/bridge ] || missing+=(containernetworking-plugins)
-    [ ${#missing[@]} = 0 ] && return
-    [ -n "$(find "$failed" -mtime -1 2>/dev/null)" ] && return
-    say "installing ${missing[*]}"
-    { command -v apt-get >/dev/null && as_root apt-get update -qq &&
-        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-            "${missing[@]}" </dev/null; } || { say "no ${missing[*]}: tests on a node are skipped"; touch "$failed"; }
+    for_tests node-tools "tests on a node" "${missing[@]}"
 }
 
 # Kubernetes itself: six minutes the first time on a machine.
@@ -133,4 +148,4 @@ control_plane() {
 debian_packages
 rust_toolchain
 python_packages
-[ "${1-}" != --tests ] || { browser; image_tools; node_tools; control_plane; }
+[ "${1-}" != --tests ] || { browser; image_tools; ssh_server; node_tools; control_plane; }
