@@ -2,9 +2,10 @@
 //! written is new.
 
 use std::{
+    collections::BTreeMap,
     fs, io,
     os::unix::fs::{PermissionsExt as _, symlink},
-    path::{Component, Path},
+    path::{Component, Path, PathBuf},
     time::Instant,
 };
 
@@ -140,10 +141,19 @@ fn in_time(folder: &Path, limits: &SourceLimits, deadline: Instant) -> Result<()
     })
 }
 
-/// Takes symlinks that lead out of a tree out of it: nothing that reads it without care can be led away.
-pub(crate) fn cut_symlinks(root: &Path, limits: &SourceLimits, deadline: Instant) -> Result<(), SourceError> {
+/// Where symlinks lead that led out of a tree: nothing is ever there, and who asks the tree is told that it leads out.
+const OUTSIDE: &str = "/dev/null/outside";
+
+/// Turns symlinks that lead out of a tree to where nothing is: nothing that reads it without care can be led away, and what
+/// they stand for is refused and not overlooked. Gives what they named, by their names.
+pub(crate) fn block_symlinks(
+    root: &Path,
+    limits: &SourceLimits,
+    deadline: Instant,
+) -> Result<BTreeMap<String, PathBuf>, SourceError> {
     let tree =
         Tree::open(root).map_err(|fault| SourceError::folder(root, io::Error::other(fault.to_string())))?;
+    let mut blocked = BTreeMap::new();
     let mut folders = vec![String::new()];
     while let Some(folder) = folders.pop() {
         let items = tree
@@ -160,13 +170,21 @@ pub(crate) fn cut_symlinks(root: &Path, limits: &SourceLimits, deadline: Instant
                 Kind::Folder => folders.push(name),
                 Kind::Symlink if leads_out(&tree, root, &name) => {
                     let path = root.join(&name);
-                    fs::remove_file(&path).map_err(|error| SourceError::folder(&path, error))?;
+                    let target = block(&path).map_err(|error| SourceError::folder(&path, error))?;
+                    blocked.insert(name, target);
                 }
                 _ => {}
             }
         }
     }
-    Ok(())
+    Ok(blocked)
+}
+
+fn block(path: &Path) -> io::Result<PathBuf> {
+    let target = fs::read_link(path)?;
+    fs::remove_file(path)?;
+    symlink(OUTSIDE, path)?;
+    Ok(target)
 }
 
 /// Whether following it ends elsewhere, or would if something were there.
@@ -210,13 +228,13 @@ mod tests {
         symlink("..data/nb.ipynb", from.join("nb.ipynb")).unwrap();
         fs::create_dir(&to).unwrap();
         copy(&from, &to, &SourceLimits::default(), soon()).unwrap();
-        cut_symlinks(&to, &SourceLimits::default(), soon()).unwrap();
+        block_symlinks(&to, &SourceLimits::default(), soon()).unwrap();
         assert_eq!(fs::read_to_string(to.join("nb.ipynb")).unwrap(), "{}");
         assert_eq!(crate::locate(&to, "nb.ipynb").unwrap().path, "nb.ipynb");
     }
 
     #[test]
-    fn symlinks_that_lead_out_are_not_followed_and_then_cut() {
+    fn symlinks_that_lead_out_are_not_followed_and_then_lead_nowhere() {
         let there = tempfile::tempdir().unwrap();
         let (from, to) = (there.path().join("mount"), there.path().join("tree"));
         written(there.path(), "secret", "hunter2");
@@ -241,11 +259,18 @@ mod tests {
             to.join("absolute").is_symlink(),
             "the copy of a user is as the source"
         );
-        cut_symlinks(&to, &SourceLimits::default(), soon()).unwrap();
-        let there = |name: &str| to.join(name).is_symlink();
-        assert!(there("inside") && there("folder") && there("dangling") && there("one"));
-        for name in ["absolute", "climbs", "up", "circle", "tricky"] {
-            assert!(!there(name), "{name}");
+        let blocked = block_symlinks(&to, &SourceLimits::default(), soon()).unwrap();
+        let names: Vec<&str> = blocked.keys().map(String::as_str).collect();
+        assert_eq!(names, ["absolute", "circle", "climbs", "tricky", "up"]);
+        assert_eq!(blocked["absolute"], Path::new("/etc/passwd"));
+        let tree = Tree::open(&to).unwrap();
+        for name in names {
+            assert!(to.join(name).is_symlink() && !to.join(name).exists(), "{name}");
+            assert!(matches!(tree.read(name), Err(Fault::LeadsOut { .. })), "{name}");
+        }
+        for name in ["inside", "folder", "dangling", "one"] {
+            let target = fs::read_link(to.join(name)).unwrap();
+            assert!(target != Path::new(OUTSIDE), "{name}");
         }
     }
 
@@ -260,10 +285,10 @@ mod tests {
         }
         let limits = SourceLimits::default();
         let begun = Instant::now();
-        cut_symlinks(root, &limits, soon()).unwrap();
+        block_symlinks(root, &limits, soon()).unwrap();
         assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
         assert!(root.join("link1999").is_symlink());
-        let error = cut_symlinks(root, &limits, Instant::now()).unwrap_err();
+        let error = block_symlinks(root, &limits, Instant::now()).unwrap_err();
         assert!(error.to_string().contains("did not come within 600 s"), "{error}");
     }
 

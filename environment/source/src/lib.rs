@@ -13,6 +13,7 @@ mod revision;
 mod said;
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -39,6 +40,8 @@ pub struct Fetched {
     pub commit: Option<String>,
     /// The notebook.
     pub notebook: Located,
+    /// What symlinks of the source name that lead out of it, by their names. In the first folder they lead nowhere.
+    pub outside: BTreeMap<String, PathBuf>,
 }
 
 /// Puts a tree into each of its folders. In the first, which trusted containers read, no symlink leads out; the others are
@@ -63,9 +66,13 @@ pub fn fetch(input: &SourceInput, allowed: Allowed) -> Result<Fetched, SourceErr
     for other in others {
         copy::copy(first, Path::new(other), &input.limits, deadline)?;
     }
-    copy::cut_symlinks(first, &input.limits, deadline)?;
+    let outside = copy::block_symlinks(first, &input.limits, deadline)?;
     let notebook = locate(first, &input.path)?;
-    Ok(Fetched { commit, notebook })
+    Ok(Fetched {
+        commit,
+        notebook,
+        outside,
+    })
 }
 
 /// Makes a folder, or sees that nothing is in it: what lies there already would be taken for a part of the tree.

@@ -39,6 +39,8 @@ pub enum Refused {
         file: String,
         /// Why.
         reason: String,
+        /// Its path is none of the tree, or a symlink leads out of it.
+        outside: bool,
     },
     /// `binder` and `.binder` in one folder.
     #[error("{folder} holds a folder `binder` and a folder `.binder`; keep one of them")]
@@ -80,10 +82,12 @@ impl Refused {
             Fault::Name { name, why } => Self::Unusable {
                 file: name.clone(),
                 reason: (*why).to_owned(),
+                outside: true,
             },
             fault => Self::Unusable {
                 file: file.to_owned(),
                 reason: fault.reason(),
+                outside: matches!(fault, Fault::LeadsOut { .. }),
             },
         }
     }
@@ -92,6 +96,16 @@ impl Refused {
         Self::Unusable {
             file: file.to_owned(),
             reason: "it is a symlink to nothing".to_owned(),
+            outside: false,
+        }
+    }
+
+    /// Whether something was named, or found, that lies outside of the tree.
+    pub fn is_outside(&self) -> bool {
+        match self {
+            Self::Unusable { outside, .. } => *outside,
+            Self::Notebook(fault) => matches!(fault, Fault::LeadsOut { .. } | Fault::Name { .. }),
+            _ => false,
         }
     }
 
