@@ -9,10 +9,20 @@ use std::{
 
 /// The first file of a name in the absolute folders of a PATH: its empty and relative parts are passed over.
 pub fn on_path(path: &OsStr, name: &str) -> Option<PathBuf> {
-    let mut files = env::split_paths(path)
+    all_on_path(path, name).next()
+}
+
+fn all_on_path(path: &OsStr, name: &str) -> impl Iterator<Item = PathBuf> {
+    env::split_paths(path)
         .filter(|folder| folder.is_absolute())
-        .map(|folder| folder.join(name));
-    files.find(|file| file.is_file())
+        .map(move |folder| folder.join(name))
+        .filter(|file| file.is_file())
+}
+
+/// Every file of a name in the absolute folders of this process's PATH, the first first.
+pub fn programs(name: &str) -> Vec<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    all_on_path(&path, name).collect()
 }
 
 /// The program that a user's word means: a path as it stands, a name by this process's PATH.

@@ -3,7 +3,7 @@
 use nbvet_report::Reason;
 
 use crate::{
-    assemble,
+    assemble, bytecode,
     http::{self, HttpError},
     index::IndexError,
     registry::RegistryError,
@@ -28,6 +28,8 @@ pub fn of_build(error: &assemble::Error, into: &str) -> Cause {
         Error::Index(error) => of_index(error),
         Error::Kernel(error) => of_build(error, into),
         Error::NeedsBuild { .. } | Error::OtherPython { .. } => (Reason::DependencyConflict, false),
+        // The kubelet pulls it for the container that compiles, and says nothing here.
+        Error::Bytecode(bytecode::Error::Unreached { .. }) => (Reason::ImagePullFailed, true),
         Error::Wheel(_)
         | Error::Layer(_)
         | Error::Bytecode(_)

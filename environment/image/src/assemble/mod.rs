@@ -114,10 +114,15 @@ impl Order<'_> {
 
 /// The identity of what an order asks for, known before anything is built.
 pub fn identity(order: &Order<'_>, python: Option<&Python>) -> Identity {
+    // Whose Python it is decides who may take a layer, and nothing of what is in it.
+    let python = python.map(|python| Python {
+        image: None,
+        ..python.clone()
+    });
     let layers = Key::of(&[Content {
         sha256: "",
         files: true,
-        bytecode: python,
+        bytecode: python.as_ref(),
     }]);
     Ingredients {
         builder: format!("assemble {VERSION} {}", layers.tag()),

@@ -1,8 +1,10 @@
 //! Questions to the process and its answers, each within a time.
 
 use std::{
-    io::{self, BufRead as _, BufReader, BufWriter, Read, Write as _},
-    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    io::{self, BufRead as _, BufReader, BufWriter, Read, Write},
+    net::Shutdown,
+    os::unix::net::UnixStream,
+    process::{Child, Command, Stdio},
     sync::{
         Arc, Mutex,
         mpsc::{self, Receiver, RecvTimeoutError, Sender},
@@ -32,10 +34,17 @@ enum Question {
 
 type Told = io::Result<(Answer, String)>;
 
+/// What ends the other side.
+#[derive(Debug)]
+enum End {
+    Child(Child),
+    Stream(UnixStream),
+}
+
 /// The process, and a thread that talks to it: what does not answer in time is killed, whatever holds its pipes.
 #[derive(Debug)]
 pub(super) struct Process {
-    child: Child,
+    end: End,
     questions: Sender<Question>,
     answers: Receiver<Told>,
     stderr: Arc<Mutex<String>>,
@@ -67,10 +76,24 @@ impl Process {
             });
         }
         Ok(Self {
-            child,
+            end: End::Child(child),
             questions,
             answers,
             stderr,
+        })
+    }
+
+    /// One that somebody else has started, at the other end of a stream.
+    pub(super) fn at(stream: UnixStream) -> io::Result<Self> {
+        let (to, from) = (stream.try_clone()?, stream.try_clone()?);
+        let (questions, asked) = mpsc::channel();
+        let (tell, answers) = mpsc::channel();
+        thread::spawn(move || talk(to, from, &asked, &tell));
+        Ok(Self {
+            end: End::Stream(stream),
+            questions,
+            answers,
+            stderr: Arc::default(),
         })
     }
 
@@ -134,8 +157,13 @@ impl Process {
 
     fn kill(&mut self) {
         // It may be gone already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        match &mut self.end {
+            End::Child(child) => {
+                let _ = child.kill();
+                let _ = child.wait();
+            }
+            End::Stream(stream) => _ = stream.shutdown(Shutdown::Both),
+        }
     }
 }
 
@@ -145,7 +173,7 @@ impl Drop for Process {
     }
 }
 
-fn talk(stdin: ChildStdin, stdout: ChildStdout, asked: &Receiver<Question>, tell: &Sender<Told>) {
+fn talk(stdin: impl Write, stdout: impl Read, asked: &Receiver<Question>, tell: &Sender<Told>) {
     let mut to = BufWriter::new(stdin);
     let mut from = BufReader::new(stdout);
     for question in asked {
@@ -167,7 +195,7 @@ fn talk(stdin: ChildStdin, stdout: ChildStdout, asked: &Receiver<Question>, tell
     }
 }
 
-fn line(from: &mut BufReader<ChildStdout>) -> Told {
+fn line(from: &mut BufReader<impl Read>) -> Told {
     let mut line = Vec::new();
     from.by_ref().take(200).read_until(b'\n', &mut line)?;
     if line.is_empty() {
@@ -176,7 +204,7 @@ fn line(from: &mut BufReader<ChildStdout>) -> Told {
     Ok((Answer::LeftOut, String::from_utf8_lossy(&line).into_owned()))
 }
 
-fn send(to: &mut BufWriter<ChildStdin>, path: &str, source: &[u8]) -> io::Result<()> {
+fn send(to: &mut BufWriter<impl Write>, path: &str, source: &[u8]) -> io::Result<()> {
     let length = |bytes: &[u8]| {
         u32::try_from(bytes.len())
             .map(u32::to_le_bytes)
@@ -190,7 +218,7 @@ fn send(to: &mut BufWriter<ChildStdin>, path: &str, source: &[u8]) -> io::Result
 }
 
 /// Byte-code is a few times its source: a hundred times and more is none.
-fn answer(from: &mut BufReader<ChildStdout>, source: u64) -> io::Result<Answer> {
+fn answer(from: &mut BufReader<impl Read>, source: u64) -> io::Result<Answer> {
     let invalid = |why: &str| io::Error::new(io::ErrorKind::InvalidData, why.to_owned());
     let mut head = [0; 5];
     from.read_exact(&mut head)?;

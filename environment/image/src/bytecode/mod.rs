@@ -2,6 +2,7 @@
 //! an image may not write it. Nothing of the wheels is run; what the Python answers is not trusted either.
 
 mod answers;
+mod beside;
 
 use std::{
     fs::File,
@@ -11,6 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use nbvet_deps::Digest;
 use tempfile::TempPath;
 
 use crate::{
@@ -18,6 +20,7 @@ use crate::{
     wheel::{Refused, Source, Wheel, shown},
 };
 use answers::{Answer, Process};
+pub use beside::{Finished, command as beside};
 
 /// The program that compiles.
 pub const SCRIPT: &str = include_str!("compile.py");
@@ -46,6 +49,9 @@ pub struct Python {
     pub magic: String,
     /// `cpython-3.11.7`: patches may compile otherwise.
     pub version: String,
+    /// The image that it is of, where an image's own Python compiles: whoever made that image decides what it answers, so
+    /// that what it made is kept for images upon it and for no others.
+    pub image: Option<Digest>,
 }
 
 /// Why there is no byte-code.
@@ -56,6 +62,16 @@ pub enum Error {
     Start {
         /// The program.
         program: String,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The container of the base image did not come up beside this one.
+    #[error(
+        "the base image's container did not come up within {seconds} s, and its Python compiles: {error}"
+    )]
+    Unreached {
+        /// How long it was waited for.
+        seconds: u64,
         /// What the system says.
         error: io::Error,
     },
@@ -118,9 +134,17 @@ pub struct Compiler {
 
 /// Starts compilers of one Python, when there is something to compile: it is known which Python that is before.
 pub struct Compilers {
-    command: Box<dyn Fn() -> Command + Send + Sync>,
+    way: Way,
     python: Python,
     limit: Duration,
+}
+
+/// How a Python comes to run.
+enum Way {
+    /// It is started.
+    Command(Box<dyn Fn() -> Command + Send + Sync>),
+    /// Another container starts it, which may take a while to come up.
+    Beside { socket: PathBuf, patience: Duration },
 }
 
 /// The byte-code of a wheel, in a file that goes when it is dropped.
@@ -149,7 +173,10 @@ impl Compiler {
     /// Starts a Python: `command` runs it with [`ARGUMENTS`], here or in a container, and passes standard input and output
     /// through. Each wheel may take as long as `limit`, and so may the start.
     pub fn start(command: Command, limit: Duration) -> Result<Self, Error> {
-        let mut process = Process::start(command)?;
+        Self::of(Process::start(command)?, limit)
+    }
+
+    fn of(mut process: Process, limit: Duration) -> Result<Self, Error> {
         let line = process.line(Instant::now() + limit, limit)?;
         let python = read(&line)?;
         Ok(Self {
@@ -234,7 +261,17 @@ impl Compilers {
         limit: Duration,
     ) -> Self {
         Self {
-            command: Box::new(command),
+            way: Way::Command(Box::new(command)),
+            python,
+            limit,
+        }
+    }
+
+    /// Of this Python, each started behind a socket by the command that [`beside`] gives, in another container. It may take
+    /// `patience` until somebody listens.
+    pub fn beside(python: Python, socket: PathBuf, patience: Duration, limit: Duration) -> Self {
+        Self {
+            way: Way::Beside { socket, patience },
             python,
             limit,
         }
@@ -247,7 +284,12 @@ impl Compilers {
 
     /// One more. It must be the Python that was expected: layers are named by it.
     pub fn start(&self) -> Result<Compiler, Error> {
-        let compiler = Compiler::start((self.command)(), self.limit)?;
+        let mut compiler = match &self.way {
+            Way::Command(command) => Compiler::start(command(), self.limit)?,
+            Way::Beside { socket, patience } => Compiler::of(beside::reach(socket, *patience)?, self.limit)?,
+        };
+        // It does not say of which image it is.
+        compiler.python.image.clone_from(&self.python.image);
         if compiler.python == self.python {
             return Ok(compiler);
         }
@@ -277,7 +319,17 @@ impl Python {
             tag: format!("cpython-3{minor}"),
             magic: (*magic).to_owned(),
             version: format!("cpython-{version}"),
+            image: None,
         })
+    }
+
+    /// The same as the own one of an image.
+    #[must_use]
+    pub fn of_image(self, digest: &Digest) -> Self {
+        Self {
+            image: Some(digest.clone()),
+            ..self
+        }
     }
 }
 
@@ -318,6 +370,7 @@ fn python(line: &str) -> Option<Python> {
         tag: tag.to_owned(),
         magic: magic.to_owned(),
         version: version.to_owned(),
+        image: None,
     })
 }
 

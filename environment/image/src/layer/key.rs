@@ -46,6 +46,9 @@ impl Key {
                     " {} {} {} {script}",
                     python.tag, python.magic, python.version
                 ));
+                if let Some(image) = &python.image {
+                    hasher.update(format!(" {image}"));
+                }
             }
             hasher.update("\n");
         }

@@ -9,6 +9,7 @@ mod credential_program;
 mod credentials;
 mod error;
 mod manifest;
+mod oci_layout;
 mod repository;
 mod source;
 mod tags;
@@ -29,6 +30,7 @@ pub use self::manifest::{
     DOCKER_LIST, DOCKER_MANIFEST, Descriptor, Document, Fetched, Index, Manifest, OCI_INDEX, OCI_MANIFEST,
     Platform,
 };
+pub use self::oci_layout::Put;
 pub use self::repository::{Repository, Resolved};
 pub use self::source::{FileSource, Source};
 pub use self::upload::Pushed;

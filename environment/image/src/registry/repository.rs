@@ -60,7 +60,7 @@ impl Repository {
     }
 
     /// With a tag or digest, for messages.
-    fn image_at(&self, reference: &str) -> String {
+    pub(super) fn image_at(&self, reference: &str) -> String {
         let between = if reference.contains(':') { '@' } else { ':' };
         format!("{}{between}{reference}", self.image())
     }

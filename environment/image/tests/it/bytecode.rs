@@ -10,7 +10,7 @@ use std::{
 
 use expect_test::{Expect, expect};
 use nbvet_image::{
-    bytecode::{ARGUMENTS, Bytecode, Compiler, Compilers, Error, Python, QUESTION},
+    bytecode::{self, ARGUMENTS, Bytecode, Compiler, Compilers, Error, Finished, Python, QUESTION},
     layer::{self, Layer, Part, Stored},
     wheel::Wheel,
 };
@@ -243,12 +243,51 @@ fn a_python_that_is_another_than_was_expected_compiles_nothing() {
     assert!(told.contains("and cpython-3.11.99 (byte-code "), "{told}");
 }
 
+/// The Python of the tests behind a socket, as a container beside the build has it.
+#[test]
+fn a_python_behind_a_socket_compiles_the_same_and_ends_when_it_is_told() {
+    let here = Compiler::start(command(&python()), LIMIT).unwrap();
+    let digest = format!("sha256:{}", "1".repeat(64)).parse().unwrap();
+    let expected = here.python().clone().of_image(&digest);
+    let folder = TempDir::new().unwrap();
+    let socket = folder.path().join("socket");
+    let serving = || {
+        let words = bytecode::beside(python().to_str().unwrap(), socket.to_str().unwrap());
+        Command::new(&words[0]).args(&words[1..]).spawn().unwrap()
+    };
+    let beside = |patience| Compilers::beside(expected.clone(), socket.clone(), patience, LIMIT);
+    let nobody = beside(Duration::ZERO).start().unwrap_err().to_string();
+    assert!(nobody.contains("did not come up within 0 s"), "{nobody}");
+    let finished = Finished::of(&socket);
+    let mut other = serving();
+    let compilers = beside(LIMIT);
+    let mut wheel = tricky().open().unwrap();
+    let mut all: Vec<Compiler> = (0..2).map(|_| compilers.start().unwrap()).collect();
+    for compiler in &mut all {
+        assert_eq!(compiler.python(), &expected);
+        let mut bytecode = compiler.compile(&mut wheel, folder.path()).unwrap();
+        let here = stored(command(&python()), &mut wheel);
+        assert_eq!(layer_of(&mut bytecode).stored, here);
+    }
+    drop(finished);
+    assert!(other.wait().unwrap().success());
+    // What comes up when all is over already goes at once.
+    fs::remove_file(&socket).unwrap();
+    assert!(serving().wait().unwrap().success());
+}
+
 #[test]
 fn keys_tell_pythons_apart() {
     let compiler = Compiler::start(command(&python()), LIMIT).unwrap();
     let python = compiler.python();
     let mut patched = python.clone();
     patched.version.push('0');
+    // What an image's own Python made is for images upon it alone: another's may lie about itself.
+    let of_image = |digit: &str| {
+        let digest = format!("sha256:{}", digit.repeat(64)).parse().unwrap();
+        python.clone().of_image(&digest)
+    };
+    let (one, other) = (of_image("1"), of_image("2"));
     let key = |files, bytecode| {
         let content = layer::Content {
             sha256: "AB",
@@ -262,8 +301,10 @@ fn keys_tell_pythons_apart() {
         key(true, Some(python)),
         key(false, Some(python)),
         key(false, Some(&patched)),
+        key(false, Some(&one)),
+        key(false, Some(&other)),
     ];
-    assert_eq!(keys.iter().collect::<BTreeSet<_>>().len(), 4);
+    assert_eq!(keys.iter().collect::<BTreeSet<_>>().len(), 6);
     assert!(keys[1].tag().starts_with("wheel-") && keys[2].tag().starts_with("bytecode-"));
     // A tag of a registry has 128 characters at most.
     assert!(keys.iter().all(|key| key.tag().len() < 100));

@@ -34,6 +34,7 @@ fn python() -> Python {
         tag: "cpython-311".to_owned(),
         magic: "a70d0d0a".to_owned(),
         version: "cpython-3.11.7".to_owned(),
+        image: None,
     }
 }
 
