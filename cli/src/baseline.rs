@@ -3,7 +3,7 @@
 //! among them.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs, io,
     path::{Path, PathBuf},
 };
@@ -58,6 +58,14 @@ pub(crate) enum Known {
 }
 
 impl Known {
+    /// Without the findings of rules that no baseline takes in, by id.
+    pub(crate) fn without(mut self, firm: &BTreeSet<String>) -> Self {
+        if let Self::Findings(known) = &mut self {
+            known.retain(|_, label| !firm.contains(label.split(' ').next().unwrap_or_default()));
+        }
+        self
+    }
+
     /// Marks what is in the baseline.
     pub(crate) fn mark(&self, diagnostics: &mut [Diagnostic]) {
         for found in diagnostics

@@ -117,7 +117,10 @@ impl Batch {
             .map(|path| {
                 let settings = resolver.for_notebook(&path)?;
                 let known = match &settings.baseline {
-                    Some(file) if is_judged => baselines.known(file, &path, judge.write_baseline)?,
+                    Some(file) if is_judged => {
+                        let known = baselines.known(file, &path, judge.write_baseline)?;
+                        known.without(&settings.firm)
+                    }
                     None if judge.write_baseline => return Err(UsageError::NowhereForBaseline),
                     Some(_) | None => Known::Nothing,
                 };

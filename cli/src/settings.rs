@@ -1,7 +1,7 @@
 //! What applies to one notebook: the configuration file, overridden by the command line.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -14,7 +14,7 @@ use nbvet_report::{Level, Severity};
 use crate::{
     args::{Flags, JudgeArgs, RunArgs},
     catalogue,
-    config::{Config, Configs, comparison::ComparisonConfig, dependencies::DependencyConfig},
+    config::{Config, Configs, comparison::ComparisonConfig, dependencies::DependencyConfig, foreign::Named},
     expectations,
     order::Order,
     selection::{Refused, Said, Selection, Selector, is_fault},
@@ -62,6 +62,8 @@ pub(crate) struct NotebookSettings {
     pub(crate) comparison: ComparisonConfig,
     /// Where dependencies stand, and what may stand there.
     pub(crate) dependencies: DependencyConfig,
+    /// Rules whose findings a baseline of the repository does not take in, by id.
+    pub(crate) firm: BTreeSet<String>,
 }
 
 /// What the command line says about golden notebooks and about dependencies.
@@ -69,6 +71,9 @@ pub(crate) struct NotebookSettings {
 pub(crate) struct Further {
     pub(crate) compare: ComparisonConfig,
     pub(crate) dependencies: DependencyConfig,
+    /// Somebody else orders the validation than whoever wrote the settings, as in a cluster: these may raise, and lower
+    /// nothing at production and nothing that the order names.
+    pub(crate) foreign: bool,
 }
 
 /// Finds the settings of notebooks.
@@ -119,8 +124,22 @@ impl<'a> Resolver<'a> {
             judge, run, order, ..
         } = self;
         let asked = run.installs.or(order.installs);
-        let installs = asked.or(config.installs).unwrap_or_default();
         let ordered = judge.flags.over(order.flags);
+        let mut own = engine_flags(ordered, asked.unwrap_or_default());
+        self.further.dependencies.switch(&mut own);
+        let level = level(&config, order, judge);
+        let named = self.further.foreign.then(|| Named {
+            level,
+            flags: own,
+            expects: !order.expectations.is_empty(),
+            golden: self.further.compare.golden.is_some(),
+            rules: &order.rules,
+        });
+        let config = match &named {
+            Some(named) => named.without_what_lowers(config),
+            None => config,
+        };
+        let installs = asked.or(config.installs).unwrap_or_default();
         let flags = ordered.over(config.flags);
         let limited = |limit: Option<Duration>| limit.filter(|limit| !limit.is_zero());
         let mut of_files = config.dependencies.clone();
@@ -130,39 +149,12 @@ impl<'a> Resolver<'a> {
         }
         let dependencies = self.further.dependencies.clone().over(of_files);
         let mut engine = Settings {
-            level: level(&config, order, judge),
+            level,
             flags: engine_flags(flags, installs),
             ..Settings::default()
         };
-        let mut own = engine_flags(ordered, asked.unwrap_or_default());
-        self.further.dependencies.switch(&mut own);
         dependencies.switch(&mut engine.flags);
-        for rule in catalogue::all() {
-            let id = rule.id;
-            let mut configured = configured(&config.selections, id);
-            let by_order = order.rules.get(id).copied();
-            match self.selection.says(id) {
-                Said::On(Some(severity)) => drop(engine.named.insert(id.to_owned(), severity)),
-                Said::On(None) => {
-                    configured = configured.filter(|severity| *severity != Severity::Off);
-                    let by_order = by_order.filter(|severity| *severity != Severity::Off);
-                    engine
-                        .named
-                        .extend(by_order.map(|severity| (id.to_owned(), severity)));
-                }
-                // A switch of the command line asks for its rules itself.
-                Said::NotSelected if own.raise(rule) => {}
-                Said::Off | Said::NotSelected => drop(engine.named.insert(id.to_owned(), Severity::Off)),
-                Said::Nothing => {
-                    engine
-                        .named
-                        .extend(by_order.map(|severity| (id.to_owned(), severity)));
-                }
-            }
-            engine
-                .configured
-                .extend(configured.map(|severity| (id.to_owned(), severity)));
-        }
+        let firm = self.severities(&mut engine, &config, own, named.as_ref());
         let educational = flags.educational_mode.unwrap_or(engine.level == Level::Learning);
         let mut expectations = config.expectations;
         expectations.extend(order.expectations.iter().cloned());
@@ -195,7 +187,51 @@ impl<'a> Resolver<'a> {
                 .over(order.comparison.clone())
                 .over(config.comparison),
             dependencies,
+            firm,
         }
+    }
+
+    /// Sets the severities of rules that files, orders and the command line speak of. Gives those that a baseline of the
+    /// repository does not take in.
+    fn severities(
+        &self,
+        engine: &mut Settings,
+        config: &Config,
+        own: EngineFlags,
+        named: Option<&Named<'_>>,
+    ) -> BTreeSet<String> {
+        let mut firm = BTreeSet::new();
+        for rule in catalogue::all() {
+            let id = rule.id;
+            let mut configured = configured(&config.selections, id);
+            if let Some(named) = named {
+                configured = named.severity(rule, configured);
+                firm.extend(named.asks_for(rule).then(|| id.to_owned()));
+            }
+            let by_order = self.order.rules.get(id).copied();
+            match self.selection.says(id) {
+                Said::On(Some(severity)) => drop(engine.named.insert(id.to_owned(), severity)),
+                Said::On(None) => {
+                    configured = configured.filter(|severity| *severity != Severity::Off);
+                    let by_order = by_order.filter(|severity| *severity != Severity::Off);
+                    engine
+                        .named
+                        .extend(by_order.map(|severity| (id.to_owned(), severity)));
+                }
+                // A switch of the command line asks for its rules itself.
+                Said::NotSelected if own.raise(rule) => {}
+                Said::Off | Said::NotSelected => drop(engine.named.insert(id.to_owned(), Severity::Off)),
+                Said::Nothing => {
+                    engine
+                        .named
+                        .extend(by_order.map(|severity| (id.to_owned(), severity)));
+                }
+            }
+            engine
+                .configured
+                .extend(configured.map(|severity| (id.to_owned(), severity)));
+        }
+        firm
     }
 }
 

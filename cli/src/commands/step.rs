@@ -35,7 +35,7 @@ fn done(command: &StepCommand) -> Ending {
         StepCommand::Fetch(args) => step::fetch(&args.input, allowed(args)),
         StepCommand::Install(args) => step::install(&args.into),
         StepCommand::Prepare(args) => step::prepare(&args.input, allowed(args)),
-        StepCommand::Build(args) => step::build(&args.input),
+        StepCommand::Build(args) => step::build(&args.input, allowed(args)),
         StepCommand::Validate(args) => step::validate(&args.input),
         StepCommand::Publish(args) => step::publish(&args.input),
     }

@@ -28,6 +28,7 @@ pub(crate) fn validate(args: &ValidateArgs) -> Result<ExitCode, UsageError> {
         Further {
             compare: args.compare.config(),
             dependencies: args.dependencies.config(),
+            ..Further::default()
         },
     )?;
     execute(
@@ -62,6 +63,7 @@ pub(crate) fn with_page(args: &ReportArgs) -> Result<ExitCode, UsageError> {
         Further {
             compare: args.compare.config(),
             dependencies: args.dependencies.config(),
+            ..Further::default()
         },
     )?;
     batch.write_page(&args.output);

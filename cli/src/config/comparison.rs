@@ -70,6 +70,11 @@ impl Share {
         }
     }
 
+    /// Whether it allows no more than a number does.
+    pub(crate) fn is_within(self, most: f64) -> bool {
+        self.0 <= most
+    }
+
     /// A word of the command line.
     pub(crate) fn parse(word: &str) -> Result<Self, String> {
         let number = word.trim().parse();

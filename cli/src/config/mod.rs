@@ -4,6 +4,7 @@
 pub(crate) mod comparison;
 pub(crate) mod dependencies;
 mod file;
+pub(crate) mod foreign;
 
 use std::{
     cell::Cell,

@@ -16,7 +16,7 @@ use std::{
 
 use nbvet_deps::{
     Declared, Tree,
-    detection::{Asked, Decision, Detection, detect},
+    detection::{Asked, Decision, Detection, Refused, detect},
     formats,
     inference::Inference,
     policy::{Allowed, BaseImage, Finding, Installed, Pins, Releases, Review},
@@ -37,6 +37,8 @@ use crate::{config::dependencies::DependencyConfig, settings::NotebookSettings, 
 /// Everything that is known of a notebook's dependencies without asking an index, a registry or a Python.
 pub(crate) struct Gathered {
     pub(crate) detection: Option<Detection>,
+    /// Why there is none.
+    pub(crate) refused: Option<Refused>,
     pub(crate) declared: Option<Declared>,
     pub(crate) inference: Inference,
     /// What the report tells.
@@ -86,7 +88,10 @@ pub(crate) fn gather(
     let mut tree = tree;
     let names = Names::new(&tree);
     let mut findings = Vec::new();
-    let (detection, declared) = found(&notebook, settings, &mut tree, &mut findings);
+    let (detection, declared, refused) = match found(&notebook, settings, &mut tree, &mut findings) {
+        Ok((detection, declared)) => (Some(detection), declared, None),
+        Err(refused) => (None, None, Some(refused)),
+    };
     let minor = place
         .target
         .and_then(|target| u8::try_from(target.minor()).ok())
@@ -159,6 +164,7 @@ pub(crate) fn gather(
     let told = tell::told(&known, needs, &names);
     Ok(Gathered {
         detection,
+        refused,
         declared,
         inference,
         told,
@@ -182,18 +188,12 @@ fn found(
     settings: &NotebookSettings,
     tree: &mut Tree,
     findings: &mut Vec<Finding>,
-) -> (Option<Detection>, Option<Declared>) {
+) -> Result<(Detection, Option<Declared>), Refused> {
     let asked = asked(notebook, &settings.dependencies, tree);
-    let detection = match detect(tree, &asked) {
-        Ok(detection) => detection,
-        Err(refused) => {
-            findings.push(rules::of_refused(&refused));
-            return (None, None);
-        }
-    };
+    let detection = detect(tree, &asked).inspect_err(|refused| findings.push(rules::of_refused(refused)))?;
     let declared = read(&detection, tree)
         .and_then(|read| read.map_err(|fault| findings.push(rules::of_fault(&fault))).ok());
-    (Some(detection), declared)
+    Ok((detection, declared))
 }
 
 /// Hands a dependency file on with all that is known around it.

@@ -6,6 +6,6 @@ mod refusal;
 mod source;
 pub(crate) mod tell;
 
-pub(crate) use python::compilers;
+pub(crate) use python::{beside, beside_command, compilers, of_base};
 pub(crate) use refusal::failure;
 pub(crate) use source::{Found, Prepared, Source, Stop, find, in_memory, lock, missing, platform, prepare};

@@ -77,6 +77,8 @@ pub(crate) struct Source<'s> {
     pub(crate) platform: &'s str,
     pub(crate) dependencies: DependencyConfig,
     pub(crate) judge: &'s JudgeArgs,
+    /// Somebody else orders the image than whoever wrote the settings beside the notebook.
+    pub(crate) foreign: bool,
     /// The program that resolves; `None`: that on PATH.
     pub(crate) uv: Option<&'s Path>,
     /// How long versions that were found are taken; `None`: as the settings say.
@@ -108,6 +110,7 @@ pub(crate) fn prepare(
         platform: &args.platform,
         dependencies: args.dependencies.config(),
         judge: &judge,
+        foreign: false,
         uv: args.index.uv.as_deref(),
         lock_ttl: args.index.cache_ttl,
     };
@@ -152,6 +155,7 @@ pub(crate) fn find(
     let target = known.probe.target().map_err(|error| failure(&error))?;
     let further = Further {
         dependencies: source.dependencies.clone(),
+        foreign: source.foreign,
         ..Further::default()
     };
     let settings = Resolver::new(source.judge, &RunArgs::default(), further)?.for_notebook(&notebook)?;

@@ -1,20 +1,24 @@
-//! `build`: the image out of a lock and a base image that `prepare` named by digest. Nothing of the packages is run.
+//! `build`: the image out of a lock and a base image that `prepare` named by digest. Nothing of the packages is run; where
+//! something has to be, `commands` does it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nbvet_deps::{ImageReference, Lock, target::Target};
 use nbvet_image::{
     assemble::{self, Known, Order, Probes, Shelf, Tools, existing, identity, known},
+    bytecode::{Compilers, Finished, Python},
     kernel::Kernel,
     reason,
-    registry::Platform,
+    registry::{Platform, Repository},
 };
 use nbvet_report::{
     Reason,
     step::{BuildInput, Built, BuiltLayer, Shadowed, Step, StepBody, StepInput},
 };
 
-use super::{Ending, input, network::network};
+use nbvet_source::Allowed;
+
+use super::{Ending, commands, input, network::network};
 use crate::{
     image::{self, failure, network::Network, tell::layers_counted},
     ordinary,
@@ -23,18 +27,26 @@ use crate::{
 /// What images are for where nobody says it.
 pub(super) const PLATFORM: &str = "linux/amd64";
 
-pub(crate) fn build(path: &Path) -> Ending {
-    let StepInput { build, .. } = match input::read(Step::Build, path) {
+pub(crate) fn build(path: &Path, allowed: Allowed) -> Ending {
+    let StepInput { build, source, .. } = match input::read(Step::Build, path) {
         Ok(input) => input,
         Err(ending) => return ending,
     };
     input::part(Step::Build, "build", build)
-        .and_then(|wish| Ground::new(&wish)?.built(&wish))
+        .and_then(|wish| {
+            // However this ends, the container beside it is told.
+            let _finished = wish.compiler.as_deref().map(Path::new).map(Finished::of);
+            let ground = Ground::new(&wish)?;
+            match &wish.commands {
+                None => ground.built(&wish),
+                Some(commands) => commands::built(&ground, &wish, commands, source.as_ref(), allowed),
+            }
+        })
         .unwrap_or_else(|ending| ending)
 }
 
 /// Everything that decides the image.
-struct Ground {
+pub(super) struct Ground {
     network: Network,
     shelf: Shelf,
     base: ImageReference,
@@ -42,6 +54,8 @@ struct Ground {
     platform: Platform,
     target: Target,
     lock: Lock,
+    kernel: Kernel,
+    python: Option<Python>,
 }
 
 impl Ground {
@@ -74,11 +88,35 @@ impl Ground {
             network,
             shelf,
             base,
+            kernel: Kernel::of(&lock, &known.probe, &target),
+            python: (wish.compiler.as_ref()).and_then(|_| image::of_base(&target, &known.digest)),
             known,
             platform,
             target,
             lock,
         })
+    }
+
+    pub(super) fn around(&self) -> commands::Around<'_> {
+        commands::Around {
+            step: Step::Build,
+            base: &self.base,
+            known: &self.known,
+            arch: self.target.platform().arch,
+            network: &self.network,
+        }
+    }
+
+    pub(super) fn repository(&self) -> &Repository {
+        self.shelf.repository()
+    }
+
+    pub(super) const fn lock(&self) -> &Lock {
+        &self.lock
+    }
+
+    pub(super) const fn kernel(&self) -> &Kernel {
+        &self.kernel
     }
 
     fn order(&self) -> Order<'_> {
@@ -87,14 +125,14 @@ impl Ground {
             known: &self.known,
             platform: &self.platform,
             lock: &self.lock,
-            kernel: &Kernel::Off,
+            kernel: &self.kernel,
             target: &self.target,
         }
     }
 
     fn built(&self, wish: &BuildInput) -> Result<Ending, Ending> {
         let order = self.order();
-        let identity = identity(&order, None);
+        let identity = identity(&order, self.python.as_ref());
         if identity.hex() != wish.identity {
             return Err(internal(&format!(
                 "the image would have the identity {identity}, and {} is asked for: the pods are of different versions",
@@ -108,13 +146,21 @@ impl Ground {
         };
         let built = match found {
             Some(found) => found,
-            None => self.assemble(&order)?,
+            None => self.assemble(&order, wish)?,
         };
         let size = self.size(&built)?;
-        Ok(ending(built, size))
+        Ok(assembled(built, size))
     }
 
-    fn assemble(&self, order: &Order<'_>) -> Result<assemble::Built, Ending> {
+    /// The base's own Python, in the container beside this one.
+    fn compilers(&self, wish: &BuildInput) -> Option<Compilers> {
+        let python = self.python.clone()?;
+        let socket = PathBuf::from(wish.compiler.as_ref()?);
+        Some(image::beside(python, socket))
+    }
+
+    fn assemble(&self, order: &Order<'_>, wish: &BuildInput) -> Result<assemble::Built, Ending> {
+        let compilers = self.compilers(wish);
         let scratch =
             tempfile::tempdir().map_err(|error| internal(&format!("a temporary folder: {error}")))?;
         let index = self.network.packages();
@@ -125,7 +171,7 @@ impl Ground {
             scratch: scratch.path(),
             doing: &|_| {},
         };
-        assemble::build(order, &tools, None).map_err(|error| failed(&error, &self.shelf))
+        assemble::build(order, &tools, compilers.as_ref()).map_err(|error| failed(&error, &self.shelf))
     }
 
     /// Bytes of all layers as the registry has them.
@@ -145,7 +191,7 @@ fn failed(error: &assemble::Error, shelf: &Shelf) -> Ending {
     Ending::error(Step::Build, reason, transient, &error.to_string())
 }
 
-fn ending(built: assemble::Built, size: u64) -> Ending {
+fn assembled(built: assemble::Built, size: u64) -> Ending {
     let known = built.layers.iter().filter(|layer| layer.known).count();
     let message = if built.reused {
         "the image was there".to_owned()
@@ -163,7 +209,7 @@ fn ending(built: assemble::Built, size: u64) -> Ending {
         image: shadowed.image,
     };
     let body = Built {
-        image: built.image.clone(),
+        image: built.image,
         identity: built.identity.to_string(),
         cache_hit: built.reused,
         size,
@@ -171,10 +217,16 @@ fn ending(built: assemble::Built, size: u64) -> Ending {
         shadowed: built.shadowed.into_iter().map(shadowed).collect(),
         warnings: built.warnings,
     };
-    let mut ending = Ending::done(Step::Build, &message, Some(StepBody::Built(Box::new(body))));
-    if built.reused {
+    ending(body, &message)
+}
+
+/// The end of a build that has an image.
+pub(super) fn ending(body: Built, message: &str) -> Ending {
+    let (image, was_there) = (body.image.clone(), body.cache_hit);
+    let mut ending = Ending::done(Step::Build, message, Some(StepBody::Built(Box::new(body))));
+    if was_there {
         ending.end.reason = Reason::ImageReused;
     }
-    ending = ending.with_image(&built.image);
+    ending = ending.with_image(&image);
     ending
 }

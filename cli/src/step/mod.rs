@@ -2,6 +2,8 @@
 //! create a job. Nothing is printed but the result.
 
 mod build;
+mod buildah;
+mod commands;
 mod dockerfile;
 mod ending;
 mod fetch;

@@ -31,18 +31,23 @@ pub(super) fn network(registry: &RegistryInput, index: &IndexInput) -> Result<Ne
 fn config(input: &IndexInput) -> Result<IndexConfig, UsageError> {
     let mut config = IndexConfig::from_surroundings(&Process);
     if !input.urls.is_empty() {
-        let login = input
-            .credentials
-            .as_deref()
-            .map(|folder| login(Path::new(folder)));
-        let mut login = login.transpose()?;
-        let urls = input.urls.iter().map(|url| with_login(url, login.take()));
-        config.indexes = urls.collect::<Result<_, _>>()?;
+        config.indexes = index_urls(input)?;
     }
     config
         .folders
         .extend(input.find_links.as_ref().map(PathBuf::from));
     Ok(config)
+}
+
+/// The addresses of the indexes that are named, with the credentials of the first.
+pub(super) fn index_urls(input: &IndexInput) -> Result<Vec<Secret>, UsageError> {
+    let login = input
+        .credentials
+        .as_deref()
+        .map(|folder| login(Path::new(folder)));
+    let mut login = login.transpose()?;
+    let urls = input.urls.iter().map(|url| with_login(url, login.take()));
+    urls.collect()
 }
 
 fn refused(message: String) -> UsageError {

@@ -4,19 +4,17 @@
 use std::{
     collections::BTreeMap,
     fs,
-    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use nbvet_deps::{
-    BadReference, Digest, ImageReference, Tree,
-    detection::{Decision, Needs},
-    identity::{Copied, Identity, Ingredients},
-    tree::Kind,
+    BadReference, ImageReference,
+    detection::{Decision, Needs, Refused},
 };
 use nbvet_image::{
     assemble::{Order, Shelf, existing, identity},
+    bytecode::Python,
     kernel::Kernel,
     reason,
 };
@@ -31,9 +29,7 @@ use nbvet_source::{Allowed, Fetched};
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::{
-    Ending, build::PLATFORM, dockerfile::from_images, input, network::network, validate::dependencies,
-};
+use super::{Ending, build::PLATFORM, commands, input, network::network, validate::dependencies};
 use crate::{
     args::{JudgeArgs, RunArgs},
     image::{self, Found, Source, Stop, failure, network::Network},
@@ -41,9 +37,6 @@ use crate::{
     settings::{Further, Resolver},
     usage::UsageError,
 };
-
-/// Names what makes images by commands, for their identity: another way of doing it gives others.
-const BY_COMMANDS: &str = "commands 1";
 
 /// Bytes of a lock's text: a ConfigMap has to hold it.
 const LARGEST_LOCK: usize = 900 << 10;
@@ -57,16 +50,18 @@ fn prepared(path: &Path, allowed: Allowed) -> Result<Ending, Ending> {
     let source = input::part(Step::Prepare, "source", source)?;
     let wish = input::part(Step::Prepare, "prepare", prepare)?;
     let fetched = nbvet_source::fetch(&source, allowed);
-    let fetched = fetched.map_err(|error| Ending::no_source(Step::Prepare, &error))?;
+    let mut fetched = fetched.map_err(|error| Ending::no_source(Step::Prepare, &error))?;
     let scratch = tempfile::tempdir().map_err(|error| internal(&format!("a temporary folder: {error}")))?;
     let tree = source.into.first().map(PathBuf::from).unwrap_or_default();
     ordinary::confine(&[tree.clone(), scratch.path().to_owned()])
         .and_then(|()| std::env::set_current_dir(&tree))
         .map_err(|error| internal(&format!("{}: {error}", tree.display())))?;
+    let outside = std::mem::take(&mut fetched.outside);
     let preparing = Preparing {
         judge: judge(&wish, &scratch).map_err(|error| internal(&error.to_string()))?,
         network: network(&wish.registry, &wish.index).map_err(|error| usage(&error))?,
         notebook: PathBuf::from(&source.path),
+        outside,
         wish: &wish,
     };
     let body = Prepared {
@@ -77,6 +72,7 @@ fn prepared(path: &Path, allowed: Allowed) -> Result<Ending, Ending> {
         base: None,
         identity: None,
         image: None,
+        compiler: Vec::new(),
         builder: Builder::None,
         because: None,
         dockerfile: None,
@@ -124,6 +120,8 @@ struct Preparing<'p> {
     judge: JudgeArgs,
     network: Network,
     notebook: PathBuf,
+    /// What symlinks name that lead out of the tree.
+    outside: BTreeMap<String, PathBuf>,
     wish: &'p PrepareInput,
 }
 
@@ -134,7 +132,11 @@ impl Preparing<'_> {
 
     /// The image that the notebook runs in is named already: only which one it is has to be known.
     fn without_build(&self, mut body: Prepared) -> Result<Ending, Ending> {
-        let settings = Resolver::new(&self.judge, &RunArgs::default(), Further::default())
+        let further = Further {
+            foreign: true,
+            ..Further::default()
+        };
+        let settings = Resolver::new(&self.judge, &RunArgs::default(), further)
             .and_then(|mut resolver| resolver.for_notebook(&self.notebook));
         body.level = settings.map_err(|error| usage(&error))?.engine.level;
         let base = self.look_up()?;
@@ -171,6 +173,15 @@ impl Preparing<'_> {
         })
     }
 
+    /// Which Python compiles, in a container of the base image, and its command there.
+    fn compiler(&self, found: &Found) -> (Option<Python>, Vec<String>) {
+        let socket = self.wish.compiler.as_deref();
+        let python = socket.and_then(|_| image::of_base(&found.target, &found.known.digest));
+        let command = socket.filter(|_| python.is_some());
+        let command = command.map(|socket| image::beside_command(&found.known.probe, socket));
+        (python, command.unwrap_or_default())
+    }
+
     fn with_build(&self, asked: &BuildWish, mut body: Prepared) -> Result<Ending, Ending> {
         let into = reference(&asked.repository)?;
         let store = Shelf::of(&self.network.registries, &into);
@@ -180,6 +191,7 @@ impl Preparing<'_> {
             platform: self.platform(),
             dependencies: dependencies(Some(asked))?,
             judge: &self.judge,
+            foreign: true,
             uv: None,
             lock_ttl: asked.lock_ttl.map(Duration::from_secs),
         };
@@ -193,7 +205,7 @@ impl Preparing<'_> {
             body.builder = Builder::Buildah;
             body.because = Some(because);
             body.dockerfile = dockerfile;
-            return by_commands(&found, &report, asked, body, (&store, &self.network));
+            return self.by_commands(&found, &report, asked, body, &store);
         }
         let (lock, _, from) = match image::lock(&source, &found, &self.network, Some(&store)) {
             Ok(locked) => locked,
@@ -209,151 +221,108 @@ impl Preparing<'_> {
             let ending = Ending::error(Step::Prepare, Reason::BuildFailed, false, &message);
             return Err(with_body(ending, body));
         }
-        body.builder = Builder::Assemble;
+        let kernel = Kernel::of(&lock, &found.known.probe, &found.target);
+        body.lock = Some(text);
         if let Some(package) = lock.need_build().next() {
             body.builder = Builder::Buildah;
             body.because = Some(format!(
                 "`{}` has only source, which a build would run",
                 package.name
             ));
+            tell_lacking(&kernel, true, &found, &mut body);
+            let (known, _) = self
+                .around(&found)
+                .of_sources(&lock, &kernel, &self.networking())?;
+            return self.named_by_commands(known, &from, &report, asked, body, &store);
         }
+        body.builder = Builder::Assemble;
+        let (python, compiler) = self.compiler(&found);
+        let is_known = python.is_some() || self.wish.compiler.is_none();
+        tell_lacking(&kernel, is_known, &found, &mut body);
+        body.compiler = compiler;
         let order = Order {
             base: &found.base,
             known: &found.known,
             platform: &found.platform,
             lock: &lock,
-            kernel: &Kernel::Off,
+            kernel: &kernel,
             target: &found.target,
         };
-        let identity = identity(&order, None);
+        let identity = identity(&order, python.as_ref());
         let there = if asked.reuse_if_exists == Some(false) {
             None
         } else {
             let there = existing(&order, &store, &identity);
             there.map_err(|error| usage(&failure(&error)))?
         };
-        body.lock = Some(text);
         body.identity = Some(identity.hex().to_owned());
         body.image = there.map(|there| there.image);
         Ok(named(&from, &report, body))
     }
-}
 
-/// What a Dockerfile or a build backend makes: known by everything that it may read.
-fn by_commands(
-    found: &Found,
-    report: &NotebookReport,
-    asked: &BuildWish,
-    mut body: Prepared,
-    (store, network): (&Shelf, &Network),
-) -> Result<Ending, Ending> {
-    let dockerfile = body.dockerfile.as_deref();
-    let (bases, is_known) = match dockerfile {
-        Some(name) => bases(name, network)?,
-        None => (BTreeMap::new(), true),
-    };
-    let identity = of_tree(found, asked, dockerfile, bases).map_err(|message| internal(&message))?;
-    // An image that may have been made from another base is not taken again.
-    let there = if asked.reuse_if_exists == Some(false) || !is_known {
-        None
-    } else {
-        let there = store.repository().head_manifest(&identity.tag());
-        there.map_err(|error| usage(&failure(&error)))?
-    };
-    body.identity = Some(identity.hex().to_owned());
-    body.image = there.map(|there| format!("{}@{}", store.repository().image(), there.digest));
-    let from = found
-        .gathered
-        .detection
-        .as_ref()
-        .and_then(|detection| detection.file());
-    Ok(named(from.unwrap_or("the base image"), report, body))
-}
-
-/// What the images of a Dockerfile are now, by their names, and whether all of them can be told.
-fn bases(dockerfile: &str, network: &Network) -> Result<(BTreeMap<String, Copied>, bool), Ending> {
-    let tree = Tree::open(Path::new(".")).map_err(|fault| internal(&fault.to_string()))?;
-    let text = tree
-        .read(dockerfile)
-        .map_err(|fault| internal(&fault.to_string()))?;
-    let Some(images) = from_images(&String::from_utf8_lossy(&text)) else {
-        return Ok((BTreeMap::new(), false));
-    };
-    let mut bases = BTreeMap::new();
-    for image in images {
-        let reference = reference(&image)?;
-        let repository = network.registries.repository(&reference);
-        let there = repository.head_manifest(reference.manifest());
-        let there = there.map_err(|error| usage(&failure(&error)))?;
-        let missing = || {
-            let message = format!("{dockerfile}: the base image {image} is not there");
-            Ending::error(Step::Prepare, Reason::BaseImageNotFound, false, &message)
-        };
-        let copied = Copied {
-            executable: false,
-            digest: there.ok_or_else(missing)?.digest,
-        };
-        bases.insert(format!("FROM {image}"), copied);
-    }
-    Ok((bases, true))
-}
-
-/// The identity of what commands make out of a tree: every file of it counts, since any may be copied.
-fn of_tree(
-    found: &Found,
-    build: &BuildWish,
-    dockerfile: Option<&str>,
-    mut files: BTreeMap<String, Copied>,
-) -> Result<Identity, String> {
-    let tree = Tree::open(Path::new(".")).map_err(|fault| fault.to_string())?;
-    let mut folders = vec![String::new()];
-    while let Some(folder) = folders.pop() {
-        for item in tree.list(&folder).map_err(|fault| fault.to_string())? {
-            let name = if folder.is_empty() {
-                item.name
-            } else {
-                format!("{folder}/{}", item.name)
-            };
-            match item.kind {
-                Kind::Folder if name != ".git" => folders.push(name),
-                Kind::File => _ = files.insert(name.clone(), copied(&tree, &name)?),
-                Kind::Symlink => {
-                    let target = fs::read_link(&name).map_err(|error| format!("{name}: {error}"))?;
-                    let digest = Digest::sha256(target.as_os_str().as_encoded_bytes());
-                    files.insert(
-                        format!("{name} ->"),
-                        Copied {
-                            executable: false,
-                            digest,
-                        },
-                    );
-                }
-                Kind::Folder | Kind::Other => {}
-            }
+    fn around<'f>(&'f self, found: &'f Found) -> commands::Around<'f> {
+        commands::Around {
+            step: Step::Prepare,
+            base: &found.base,
+            known: &found.known,
+            arch: found.target.platform().arch,
+            network: &self.network,
         }
     }
-    let dockerfile = dockerfile.map(|name| copied(&tree, name)).transpose()?;
-    Ok(Ingredients {
-        builder: BY_COMMANDS.to_owned(),
-        base: found.known.digest.clone(),
-        lock: None,
-        kernel: None,
-        dockerfile: dockerfile.map(|file| file.digest),
-        target: build.target.clone(),
-        arch: found.target.platform().arch,
-        files,
-    }
-    .identity())
-}
 
-fn copied(tree: &Tree, name: &str) -> Result<Copied, String> {
-    let file = tree.file(name).map_err(|fault| fault.to_string())?;
-    let mode = file.metadata().map_or(0, |found| found.permissions().mode());
-    let digest = Digest::sha256_of(file).map_err(|error| format!("{name}: {error}"))?;
-    Ok(Copied {
-        executable: mode & 0o100 != 0,
-        digest,
-    })
+    fn networking(&self) -> commands::Networking<'_> {
+        commands::Networking {
+            registry: &self.wish.registry,
+            index: &self.wish.index,
+        }
+    }
+
+    /// What a Dockerfile or a build backend makes.
+    fn by_commands(
+        &self,
+        found: &Found,
+        report: &NotebookReport,
+        asked: &BuildWish,
+        body: Prepared,
+        store: &Shelf,
+    ) -> Result<Ending, Ending> {
+        let dockerfile = body.dockerfile.as_deref();
+        let known = self.around(found).of_tree(
+            (Path::new("."), &self.outside),
+            dockerfile.map(|file| (file, asked.target.as_deref())),
+        )?;
+        let detection = found.gathered.detection.as_ref();
+        let from = detection.and_then(|detection| detection.file());
+        self.named_by_commands(
+            known,
+            from.unwrap_or("the base image"),
+            report,
+            asked,
+            body,
+            store,
+        )
+    }
+
+    fn named_by_commands(
+        &self,
+        known: commands::Known,
+        from: &str,
+        report: &NotebookReport,
+        asked: &BuildWish,
+        mut body: Prepared,
+        store: &Shelf,
+    ) -> Result<Ending, Ending> {
+        // An image that may have been made from another base is not taken again.
+        let there = if asked.reuse_if_exists == Some(false) || !known.is_sure {
+            None
+        } else {
+            let there = store.repository().head_manifest(&known.identity.tag());
+            there.map_err(|error| usage(&failure(&error)))?
+        };
+        body.identity = Some(known.identity.hex().to_owned());
+        body.image = there.map(|there| format!("{}@{}", store.repository().image(), there.digest));
+        Ok(named(from, report, body))
+    }
 }
 
 /// What was found, as far as it is known before there is a lock.
@@ -381,6 +350,21 @@ fn describe(found: &Found, report: &NotebookReport, body: &mut Prepared) {
     body.diagnostics.clone_from(&report.diagnostics);
 }
 
+/// What an image would have, and this one will not.
+fn tell_lacking(kernel: &Kernel, has_bytecode: bool, found: &Found, body: &mut Prepared) {
+    if let Kernel::Lacking { why } = kernel {
+        body.warnings.push(format!(
+            "the image gets no kernel for Jupyter: {why}; lock `ipykernel` with the rest"
+        ));
+    }
+    if !has_bytecode {
+        body.warnings.push(format!(
+            "the image gets no byte-code, which nbvet does not know of Python {}: notebooks start slower",
+            found.target.python()
+        ));
+    }
+}
+
 /// Why commands have to run, where they have to, and the Dockerfile that says which.
 fn needs_commands(found: &Found) -> Option<(String, Option<String>)> {
     let detection = found.gathered.detection.as_ref()?;
@@ -398,7 +382,10 @@ fn needs_commands(found: &Found) -> Option<(String, Option<String>)> {
 fn refused(found: &Found, report: &NotebookReport, body: Prepared) -> Ending {
     let level = report.verdict.level;
     let failing: Vec<&Diagnostic> = report.diagnostics.iter().filter(|one| level.fails(one)).collect();
-    let reason = if found.gathered.detection.is_none() {
+    let outside = found.gathered.refused.as_ref().is_some_and(Refused::is_outside);
+    let reason = if outside {
+        Reason::PathNotAllowed
+    } else if found.gathered.detection.is_none() {
         Reason::RequirementsNotFound
     } else {
         of_rules(failing.iter().map(|one| &*one.rule.id))

@@ -64,6 +64,7 @@ fn validated(wish: &ValidateInput) -> Result<Ending, Ending> {
             ..ComparisonConfig::default()
         },
         dependencies: dependencies(wish.build.as_ref())?,
+        foreign: true,
     };
     let print = PrintArgs {
         format: Format::Json,

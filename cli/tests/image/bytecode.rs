@@ -23,7 +23,7 @@ print("whole", count > 10)
 "#;
 
 /// podman as the testkit calls it, in words for `--container-run`, and with its variables.
-fn container_run(runtime: &Runtime) -> (String, Vec<(String, String)>) {
+pub(crate) fn container_run(runtime: &Runtime) -> (String, Vec<(String, String)>) {
     let podman = runtime.podman();
     let mut words = podman.get_program().to_str().unwrap().to_owned();
     for word in podman.get_args() {

@@ -11,14 +11,19 @@
 )]
 #![expect(clippy::print_stdout, reason = "a test that cannot run here says so")]
 
+mod authorities;
 mod bases;
+mod beside;
 mod bytecode;
+mod commands;
+mod foreign;
 mod ground;
 mod kept;
 mod kernel;
 mod plain;
 mod pods;
 mod private;
+mod published;
 mod refused;
 mod same;
 mod sequence;

@@ -15,11 +15,11 @@ use serde_json::Value;
 use crate::ground::{Ground, TEAM, TINY, json, requirements, succeeded, uv};
 
 /// Base64 of `tester:` and the registry's password, as Docker's file has it.
-const REGISTRY_LOGIN: &str = "dGVzdGVyOm5vdC1hLXNlY3JldA==";
+pub(crate) const REGISTRY_LOGIN: &str = "dGVzdGVyOm5vdC1hLXNlY3JldA==";
 /// The same for the index.
-const INDEX_LOGIN: &str = "dGVzdGVyOnMzY3JldC9vZiB0aGVAaW5kZXg=";
+pub(crate) const INDEX_LOGIN: &str = "dGVzdGVyOnMzY3JldC9vZiB0aGVAaW5kZXg=";
 /// The index's password as it stands in a URL.
-const IN_URL: &str = "s3cret%2Fof%20the%40index";
+pub(crate) const IN_URL: &str = "s3cret%2Fof%20the%40index";
 
 /// Looks for texts in every file below some folders, and in what gzip has packed there.
 const SEARCH: &str = r#"
@@ -41,14 +41,14 @@ for folder in asked["folders"]:
 print(looked, "files")
 "#;
 
-struct Private {
-    ground: Ground,
-    index: PrivateIndex,
-    authority: String,
+pub(crate) struct Private {
+    pub(crate) ground: Ground,
+    pub(crate) index: PrivateIndex,
+    pub(crate) authority: String,
 }
 
 impl Private {
-    fn new() -> Option<Self> {
+    pub(crate) fn new() -> Option<Self> {
         let options = RegistryOptions {
             password: true,
             tls: true,
@@ -115,8 +115,8 @@ impl Private {
     }
 
     /// Fails where a password is anywhere but in the file that it was put into.
-    fn search(&self) {
-        fs::remove_dir_all(self.ground.path("home/.docker")).unwrap();
+    pub(crate) fn search(&self) {
+        let _ = fs::remove_dir_all(self.ground.path("home/.docker"));
         let folder = |path: &Path| path.to_str().unwrap().to_owned();
         let asked = serde_json::json!({
             "needles": [PASSWORD, INDEX_PASSWORD, IN_URL, REGISTRY_LOGIN, INDEX_LOGIN],

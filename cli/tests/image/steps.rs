@@ -4,22 +4,27 @@ use std::{fs, process::Command};
 
 use nbvet_blob::{decode, read_end};
 use nbvet_report::{
-    Outcome, Reason,
+    Outcome, Reason, ValidationConfig,
     step::{
         Base as PreparedBase, BuildInput, BuildWish, Builder, FolderSource, GitSource, IndexInput,
         PrepareInput, Prepared, PublishInput, RegistryInput, SourceFrom, SourceInput, SourceLimits, StepBlob,
         StepBody, StepEnd, StepInput,
     },
 };
-use nbvet_testkit::{Base, PASSWORD, Registry, RegistryOptions, USER};
+use nbvet_testkit::{Base, INDEX_PASSWORD, PASSWORD, Registry, RegistryOptions, Runtime, USER, or_skip};
 
-use crate::ground::{Ground, TEAM, TINY, notebook, requirements};
+use crate::{
+    beside::{self, Compiler},
+    bytecode::container_run,
+    ground::{Ground, TEAM, TINY, json, notebook, pulled, requirements},
+    private,
+};
 
 /// The folder of uv, which `make setup` puts there.
 const TOOLS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../.venv/bin");
 
-/// What a step left: its end, and its result where it has one.
-fn step(ground: &Ground, step: &str, input: StepInput) -> (StepEnd, Option<StepBody>) {
+/// What a step left: its end, and its result where it has one. No password is in it.
+pub(crate) fn step(ground: &Ground, step: &str, input: StepInput) -> (StepEnd, Option<StepBody>) {
     let (file, log) = (ground.path("input.json"), ground.path("termination-log"));
     let input = StepInput { version: 1, ..input };
     fs::write(&file, serde_json::to_string(&input).unwrap()).unwrap();
@@ -43,6 +48,21 @@ fn step(ground: &Ground, step: &str, input: StepInput) -> (StepEnd, Option<StepB
         !output.stdout.is_empty(),
         "nothing but the result is printed"
     );
+    let told = format!(
+        "{}{}{}",
+        serde_json::to_string(&end).unwrap(),
+        serde_json::to_string(&body).unwrap(),
+        String::from_utf8_lossy(&output.stdout)
+    );
+    for secret in [
+        PASSWORD,
+        INDEX_PASSWORD,
+        private::IN_URL,
+        private::INDEX_LOGIN,
+        private::REGISTRY_LOGIN,
+    ] {
+        assert!(!told.contains(secret), "{told}");
+    }
     (end, body)
 }
 
@@ -66,7 +86,7 @@ fn index(ground: &Ground) -> IndexInput {
     }
 }
 
-fn source(ground: &Ground, from: SourceFrom) -> SourceInput {
+pub(crate) fn source(ground: &Ground, from: SourceFrom) -> SourceInput {
     let tree = ground.path("tree");
     // Each pod has folders of its own.
     let _ = fs::remove_dir_all(&tree);
@@ -85,16 +105,39 @@ fn prepare(ground: &Ground, build: Option<BuildWish>) -> (StepEnd, Option<Box<Pr
     prepare_from(ground, from, build)
 }
 
-fn prepare_from(
+pub(crate) fn prepare_from(
     ground: &Ground,
     from: SourceFrom,
     build: Option<BuildWish>,
 ) -> (StepEnd, Option<Box<Prepared>>) {
+    prepare_as(ground, from, build, &ValidationConfig::default())
+}
+
+/// A build from the folder beside the notebook, judged as the job says.
+pub(crate) fn prepare_judged(
+    ground: &Ground,
+    build: BuildWish,
+    validation: &ValidationConfig,
+) -> (StepEnd, Option<Box<Prepared>>) {
+    let from = SourceFrom::Folder(FolderSource {
+        folder: ground.path("work").display().to_string(),
+    });
+    prepare_as(ground, from, Some(build), validation)
+}
+
+fn prepare_as(
+    ground: &Ground,
+    from: SourceFrom,
+    build: Option<BuildWish>,
+    validation: &ValidationConfig,
+) -> (StepEnd, Option<Box<Prepared>>) {
     let input = StepInput {
         source: Some(source(ground, from)),
         prepare: Some(PrepareInput {
+            validation: validation.clone(),
             image: ground.base.clone(),
             build,
+            compiler: Some("/nbvet/agent/compiler".to_owned()),
             registry: registry(ground),
             index: index(ground),
             ..PrepareInput::default()
@@ -109,7 +152,7 @@ fn prepare_from(
     (end, body)
 }
 
-fn wish(ground: &Ground) -> BuildWish {
+pub(crate) fn wish(ground: &Ground) -> BuildWish {
     BuildWish {
         repository: ground.repository(TEAM),
         ..BuildWish::default()
@@ -124,6 +167,7 @@ fn build(ground: &Ground, prepared: &Prepared) -> (StepEnd, Option<StepBody>) {
         lock_file: lock.display().to_string(),
         identity: prepared.identity.clone().unwrap(),
         repository: ground.repository(TEAM),
+        compiler: Some(beside::socket(ground)),
         registry: registry(ground),
         index: index(ground),
         ..BuildInput::default()
@@ -165,10 +209,16 @@ fn s6_a_notebook_is_prepared_built_and_published_and_the_second_time_nothing_is_
         password: true,
         ..RegistryOptions::default()
     };
+    let Some(runtime) = or_skip(Runtime::find()) else {
+        return;
+    };
     let Some(ground) = Ground::with(Base::Plain, options) else {
         return;
     };
     let ground = ground.file("requirements.txt", &requirements(TINY));
+    let Some(ground) = ground.with_kernel() else {
+        return;
+    };
     fs::create_dir(ground.path("secret")).unwrap();
     let auth =
         serde_json::json!({"auths": {ground.registry.host(): {"username": USER, "password": PASSWORD}}});
@@ -200,7 +250,9 @@ fn s6_a_notebook_is_prepared_built_and_published_and_the_second_time_nothing_is_
     assert_eq!((&base.name, base.uid()), (&ground.base, None));
     assert!(base.python.unwrap().starts_with("3.11."));
 
+    let compiler = Compiler::start(&runtime, Base::Plain, &ground, &prepared);
     let (end, body) = build(&ground, &prepared);
+    compiler.ended();
     let Some(StepBody::Built(built)) = body else {
         unreachable!("{end:?}")
     };
@@ -220,7 +272,11 @@ fn s6_a_notebook_is_prepared_built_and_published_and_the_second_time_nothing_is_
     assert_eq!(end.reason, Reason::ImageReused, "{end:?}");
     assert_eq!(again.unwrap().image.as_deref(), Some(&*built.image));
     let before = uploads(&ground.registry);
+    // The container of the base comes up when all is over, and goes.
+    let _ = fs::remove_dir_all(ground.path("agent"));
+    fs::create_dir(ground.path("agent")).unwrap();
     let (end, _) = build(&ground, &prepared);
+    assert!(ground.path("agent/compiler.finished").exists());
     assert_eq!(
         (end.reason, uploads(&ground.registry)),
         (Reason::ImageReused, before),
@@ -233,6 +289,88 @@ fn s6_a_notebook_is_prepared_built_and_published_and_the_second_time_nothing_is_
     assert_eq!(prepare(&ground, Some(anew)).1.unwrap().image, None);
 
     published(&ground, &built.image);
+}
+
+/// The image that `nbvet image build` makes on a laptop of the same, in a repository that has nothing of it.
+fn on_a_laptop(ground: &Ground, repository: &str, further: &[&str]) -> serde_json::Value {
+    let words = [&["--format", "json"], further].concat();
+    json(&mut ground.build(repository, &words))
+}
+
+#[test]
+fn s9_a_step_and_a_laptop_give_one_identity_and_one_digest_kernel_and_byte_code_in_it() {
+    let Some(runtime) = or_skip(Runtime::find()) else {
+        return;
+    };
+    let (run, variables) = container_run(&runtime);
+    for base in [Base::Plain, Base::Venv] {
+        let Some(ground) = Ground::new(base) else { return };
+        let ground = ground.file("requirements.txt", &requirements(TINY));
+        let Some(ground) = ground.with_kernel() else {
+            return;
+        };
+        let (end, prepared) = prepare(&ground, Some(wish(&ground)));
+        let prepared = prepared.unwrap_or_else(|| unreachable!("{end:?}"));
+        let compiler = Compiler::start(&runtime, base, &ground, &prepared);
+        let (end, body) = build(&ground, &prepared);
+        compiler.ended();
+        let Some(StepBody::Built(built)) = body else {
+            unreachable!("{end:?}")
+        };
+        assert!(!built.cache_hit);
+        assert_eq!(
+            built.layers.iter().any(|layer| layer.what.contains("ipykernel")),
+            base == Base::Plain,
+            "{built:?}"
+        );
+        // Kept until the build has ended: only its runtime's storage is asked.
+        let _base = pulled(&runtime, base, &ground.registry, &ground.base);
+        let mut command = ground.build(
+            "team/other",
+            &["--format", "json", "--bytecode", "base", "--container-run", &run],
+        );
+        let there = json(command.envs(variables.clone()));
+        let digest = built.image.split_once('@').map(|(_, digest)| digest);
+        assert_eq!(
+            (there["identity"].as_str(), there["digest"].as_str()),
+            (Some(&*built.identity), digest)
+        );
+        assert_eq!(there["reused"], false);
+        let words = [
+            "image",
+            "plan",
+            "--format",
+            "json",
+            "--repository",
+            &built.image[..built.image.find('@').unwrap()],
+            "--bytecode",
+            "base",
+        ];
+        let plan: Vec<&str> = words.into_iter().chain(["--container-run", &*run]).collect();
+        let sources = ground.sources();
+        let mut plan =
+            ground.command(&[&plan[..], &sources.iter().map(String::as_str).collect::<Vec<_>>()].concat());
+        assert_eq!(json(plan.envs(variables.clone()))["image"], *built.image);
+        // By default it is a Python of this machine, of the base's very version where there is one.
+        if host_has("3.11.2") {
+            let by_default = on_a_laptop(&ground, "team/third", &[]);
+            assert_eq!(by_default["digest"].as_str(), digest);
+        }
+        let without = on_a_laptop(&ground, "team/fourth", &["--bytecode", "off"]);
+        assert_ne!(without["digest"].as_str(), digest);
+    }
+}
+
+/// Whether this machine has a Python of a version where `nbvet image build` looks for one.
+fn host_has(version: &str) -> bool {
+    let asked = ["/usr/bin/python3.11", "/usr/bin/python3"].map(|python| {
+        let program = "import platform; print(platform.python_version())";
+        let output = Command::new(python).args(["-c", program]).output();
+        output.map(|output| output.stdout).unwrap_or_default()
+    });
+    asked
+        .iter()
+        .any(|told| String::from_utf8_lossy(told).trim() == version)
 }
 
 fn published(ground: &Ground, image: &str) {
@@ -328,6 +466,88 @@ fn s9_what_the_policy_refuses_ends_before_anything_is_sent_and_tells_what_was_fo
         !images.iter().any(|one| one.is_upload() && named(&one.path)),
         "{before}"
     );
+}
+
+#[test]
+fn s10_a_path_that_leads_out_of_the_source_is_refused_and_nothing_else_is_taken_in_its_place() {
+    let Some(ground) = Ground::new(Base::Plain) else {
+        return;
+    };
+    let work = ground.path("work");
+    fs::write(ground.path("outside.txt"), "six\n").unwrap();
+    std::os::unix::fs::symlink("../outside.txt", work.join("requirements.txt")).unwrap();
+    std::os::unix::fs::symlink("/etc/hostname", work.join("other.txt")).unwrap();
+    std::os::unix::fs::symlink("/etc/hostname", work.join("Containerfile")).unwrap();
+    std::os::unix::fs::symlink("..", work.join("up")).unwrap();
+    let named = |file: &str| BuildWish {
+        requirements_file: Some(file.to_owned()),
+        ..wish(&ground)
+    };
+    let dockerfile = BuildWish {
+        dockerfile: Some("Containerfile".to_owned()),
+        ..wish(&ground)
+    };
+    for (wish, what) in [
+        (wish(&ground), "requirements.txt"),
+        (named("other.txt"), "other.txt"),
+        (named("up/outside.txt"), "up/outside.txt"),
+        (named("../outside.txt"), "../outside.txt"),
+        (named("/etc/hostname"), "/etc/hostname"),
+        (dockerfile, "Containerfile"),
+    ] {
+        let (end, body) = prepare(&ground, Some(wish));
+        assert_eq!(
+            (end.outcome, end.reason, end.transient),
+            (Outcome::Failed, Reason::PathNotAllowed, false),
+            "{what}: {end:?}"
+        );
+        assert!(end.message.contains(what), "{end:?}");
+        assert_eq!(body.unwrap().identity, None, "{what}");
+    }
+    // The notebook and the golden one as well, before anything is run.
+    std::os::unix::fs::symlink("../outside.txt", work.join("out.ipynb")).unwrap();
+    let from = || {
+        SourceFrom::Folder(FolderSource {
+            folder: work.display().to_string(),
+        })
+    };
+    let golden = |path: &str, golden: &str| {
+        let into = ground.path("golden");
+        let _ = fs::remove_dir_all(&into);
+        let mut input = StepInput {
+            source: Some(source(&ground, from())),
+            golden: Some(source(&ground, from())),
+            ..StepInput::default()
+        };
+        if let Some(source) = &mut input.source {
+            path.clone_into(&mut source.path);
+        }
+        if let Some(source) = &mut input.golden {
+            golden.clone_into(&mut source.path);
+            source.into = vec![into.display().to_string()];
+        }
+        let file = ground.path("input.json");
+        fs::write(
+            &file,
+            serde_json::to_string(&StepInput { version: 1, ..input }).unwrap(),
+        )
+        .unwrap();
+        let log = ground.path("termination-log");
+        let mut command = ground.command(&["step", "fetch", "--input"]);
+        let status = command.arg(&file).arg("--termination-log").arg(&log).status();
+        let end = read_end(&fs::read_to_string(&log).unwrap()).unwrap();
+        (status.unwrap().code(), end.reason, end.message)
+    };
+    assert_eq!(golden("nb.ipynb", "nb.ipynb").0, Some(0));
+    for (path, other) in [
+        ("out.ipynb", "nb.ipynb"),
+        ("nb.ipynb", "out.ipynb"),
+        ("nb.ipynb", "up/x.ipynb"),
+    ] {
+        let (code, reason, message) = golden(path, other);
+        assert_eq!((code, reason), (Some(1), Reason::PathNotAllowed), "{message}");
+        assert!(message.contains("leads out of the tree"), "{message}");
+    }
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// A notebook of several code cells.
-fn cells(sources: &[&str]) -> String {
+pub(crate) fn cells(sources: &[&str]) -> String {
     let mut whole: serde_json::Value = serde_json::from_str(&notebook("")).unwrap();
     let cells = sources.iter().enumerate().map(|(number, source)| {
         let lines: Vec<_> = source.split_inclusive('\n').collect();
@@ -28,7 +28,7 @@ fn cells(sources: &[&str]) -> String {
 }
 
 /// The Python of `make setup`, which the worker can be loaded into.
-fn python() -> Option<String> {
+pub(crate) fn python() -> Option<String> {
     let python = concat!(env!("CARGO_MANIFEST_DIR"), "/../.venv/bin/python");
     if fs::exists(python).unwrap_or(false) {
         return Some(python.to_owned());

@@ -524,6 +524,7 @@ fn inputs(
         destination: draft.meaning.destination.clone(),
         base: base.as_str().to_owned(),
         lock: prepared.lock.clone(),
+        compiler: prepared.compiler.clone(),
         dockerfile: prepared.dockerfile.clone(),
         target: target.filter(|_| of_dockerfile),
         commit: prepared.source.commit.clone().filter(|_| of_dockerfile),

@@ -176,6 +176,8 @@ pub struct BuildInputs {
     pub base: String,
     /// Everything that is installed, as a lock.
     pub lock: Option<String>,
+    /// The command of the container of the base image that compiles for the build; none: nothing is compiled.
+    pub compiler: Vec<String>,
     /// The Dockerfile, from the root of the tree, where one is built.
     pub dockerfile: Option<String>,
     /// Its stage.

@@ -53,6 +53,10 @@ pub struct Prepared {
     /// The image of that identity, where the repository has it already: `registry/repository@sha256:…`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
+    /// The command of a container of the base image that compiles for the build, at the socket that its last word names.
+    /// Unset where nothing is compiled.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub compiler: Vec<String>,
     /// Who can make it.
     pub builder: Builder,
     /// Why it has to be that builder, where one would expect another: `setup.py is code, which only a build would run`.

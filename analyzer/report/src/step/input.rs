@@ -14,7 +14,7 @@ use crate::{ComparisonConfig, Literal, ValidationConfig};
 pub struct StepInput {
     /// [`STEP_VERSION`](super::STEP_VERSION) of the writer.
     pub version: u32,
-    /// What `fetch` and `prepare` fetch.
+    /// What `fetch` and `prepare` fetch, and `build` where it needs it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<SourceInput>,
     /// The golden notebook that `fetch` fetches.
@@ -126,6 +126,9 @@ pub struct PrepareInput {
     /// What is to be built; unset: nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub build: Option<BuildWish>,
+    /// Where the container that compiles for the build will listen: [`Prepared::compiler`](super::Prepared::compiler).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compiler: Option<String>,
     /// How registries are reached.
     #[serde(default)]
     pub registry: RegistryInput,
@@ -223,6 +226,12 @@ pub struct BuildInput {
     /// Built anew even where it is there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reuse_if_exists: Option<bool>,
+    /// Built by commands; unset: of wheels alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commands: Option<CommandsInput>,
+    /// The Unix socket at which a container of the base image compiles, or will.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compiler: Option<String>,
     /// `linux/amd64` where unset.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub platform: Option<String>,
@@ -232,6 +241,19 @@ pub struct BuildInput {
     /// Where packages come from.
     #[serde(default)]
     pub index: IndexInput,
+}
+
+/// What `build` makes by commands. A Dockerfile needs the source too, for two folders: one to be read, one to be the
+/// context.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CommandsInput {
+    /// The Dockerfile, from the root of the source; unset: one is written for the lock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dockerfile: Option<String>,
+    /// Its stage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
 }
 
 /// What `validate` runs and judges.

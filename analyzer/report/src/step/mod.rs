@@ -18,8 +18,8 @@ pub use self::{
     },
     end::{BlobRef, MAX_END, MAX_MESSAGE, StepCounts, StepEnd},
     input::{
-        BuildInput, BuildWish, FolderSource, GitSource, IndexInput, PrepareInput, PublishInput,
-        RegistryInput, SourceFrom, SourceInput, SourceLimits, StepInput, ValidateInput,
+        BuildInput, BuildWish, CommandsInput, FolderSource, GitSource, IndexInput, PrepareInput,
+        PublishInput, RegistryInput, SourceFrom, SourceInput, SourceLimits, StepInput, ValidateInput,
     },
     plain::plain,
 };

@@ -106,6 +106,7 @@ fn prepared(builds: bool) -> Prepared {
         identity: builds.then(|| "1".repeat(64)),
         image: None,
         builder: if builds { Builder::Assemble } else { Builder::None },
+        compiler: Vec::new(),
         because: None,
         dockerfile: None,
         warnings: Vec::new(),

@@ -6,8 +6,9 @@ use nbvet_operator_api::source::NotebookSource;
 use nbvet_report::{
     Literal,
     step::{
-        BuildInput, BuildWish, FolderSource, GitSource, IndexInput, PrepareInput, PublishInput,
-        RegistryInput, STEP_VERSION, SourceFrom, SourceInput, SourceLimits, StepInput, ValidateInput,
+        BuildInput, BuildWish, Builder, CommandsInput, FolderSource, GitSource, IndexInput, PrepareInput,
+        PublishInput, RegistryInput, STEP_VERSION, SourceFrom, SourceInput, SourceLimits, StepInput,
+        ValidateInput,
     },
 };
 use serde_json::Value;
@@ -71,14 +72,23 @@ pub(super) fn step_input(task: &Task, setting: &Setting) -> StepInput {
 
 /// The input of a build's pod.
 pub(crate) fn build_input(inputs: &BuildInputs, setting: &Setting) -> StepInput {
+    let by_commands = inputs.builder == Builder::Buildah;
+    let notebook = &setting.job.spec.notebook;
+    let into = [paths::TREE, paths::WORK];
     StepInput {
         version: STEP_VERSION,
+        source: (inputs.dockerfile.as_ref()).map(|_| source(setting, notebook, inputs.commit.clone(), &into)),
         build: Some(BuildInput {
+            commands: by_commands.then(|| CommandsInput {
+                dockerfile: inputs.dockerfile.clone(),
+                target: inputs.target.clone(),
+            }),
             base: inputs.base.clone(),
             lock_file: format!("{}/{LOCK_FILE}", paths::INPUT),
             identity: inputs.identity.clone(),
             repository: inputs.destination.clone(),
             reuse_if_exists: Some(!inputs.anew),
+            compiler: (!inputs.compiler.is_empty()).then(|| paths::COMPILER.to_owned()),
             platform: None,
             registry: registry(setting),
             index: index(setting, &setting.meaning()),
@@ -136,6 +146,7 @@ fn prepare(setting: &Setting, meaning: &Meaning, find_image: bool) -> PrepareInp
             .unwrap_or_default(),
         platform: None,
         build: build_wish(meaning, find_image),
+        compiler: meaning.build.as_ref().map(|_| paths::COMPILER.to_owned()),
         registry: registry(setting),
         index: index(setting, meaning),
     }

@@ -1,5 +1,7 @@
 //! Intents as objects of Kubernetes. Pure: the same intent always gives the same objects.
 
+pub(crate) mod commands;
+pub(crate) mod compiler;
 mod input;
 mod pod;
 mod record;

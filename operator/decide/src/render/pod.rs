@@ -27,6 +27,8 @@ pub(crate) mod paths {
     pub(crate) const AGENT: &str = "/nbvet/agent";
     /// The socket.
     pub(crate) const SOCKET: &str = "/nbvet/agent/socket";
+    /// The socket between a build and the container of the base image that compiles for it.
+    pub(crate) const COMPILER: &str = "/nbvet/agent/compiler";
     /// Credentials of the source.
     pub(crate) const CREDENTIALS: &str = "/nbvet/secrets/git";
     /// Credentials of the golden notebook's source.

@@ -1,4 +1,5 @@
-//! Builds as Jobs of plain Kubernetes: nbvet assembles the image of wheels, without privileges.
+//! Builds as Jobs of plain Kubernetes: nbvet assembles the image of wheels, without privileges; a Dockerfile or a source
+//! distribution is built by buildah, which needs some.
 
 use k8s_openapi::api::{
     batch::v1::Job,
@@ -22,7 +23,9 @@ impl Strategy for JobStrategy {
     fn plan(&self, name: &str, inputs: &BuildInputs, setting: &Setting) -> Vec<Value> {
         let metadata = super::metadata(name, inputs, setting);
         let seconds = inputs.limit.as_secs().max(1);
-        let pod = render::build_pod(name, seconds, setting);
+        let mut pod = render::build_pod(name, seconds, setting);
+        render::compiler::add(&mut pod, inputs, setting);
+        render::commands::allow(&mut pod, inputs, setting);
         vec![
             render::job(&metadata, &pod, setting),
             input_of_build(name, inputs, setting),

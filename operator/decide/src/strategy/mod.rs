@@ -78,10 +78,16 @@ pub(crate) fn choose(
             "buildah is needed ({because}) and the namespace enforces Pod Security `restricted`, which refuses its pod; \
              let an administrator enforce `baseline` here, or give a complete lock of wheels instead"
         )),
-        Some(meaning::Builder::Tekton | meaning::Builder::Job) | None if needs_buildah => Err(format!(
-            "buildah is needed ({because}), and this version assembles images of wheels alone; give a complete lock of \
-             wheels, or build the image elsewhere and name it in `containerImage`"
+        Some(meaning::Builder::Tekton) if needs_buildah => Err(format!(
+            "buildah is needed ({because}), which this version runs in a Job alone; leave `strategy` out, or name `job`"
         )),
+        Some(meaning::Builder::Job) | None
+            if needs_buildah && prepared.dockerfile.is_none() && prepared.lock.is_none() =>
+        {
+            Err(format!(
+                "commands are needed ({because}), and nothing says which: give a Dockerfile, or a complete lock of what pip installs"
+            ))
+        }
         Some(meaning::Builder::Tekton) => Ok(StrategyName::Tekton),
         Some(meaning::Builder::Job) | None => Ok(StrategyName::Job),
         Some(other) => Err(format!(

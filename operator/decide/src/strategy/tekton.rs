@@ -33,7 +33,7 @@ impl Strategy for TektonStrategy {
             "spec": {
                 "timeouts": {"pipeline": limit},
                 "pipelineSpec": {
-                    "tasks": [{"name": "build", "taskSpec": task(name, setting)}],
+                    "tasks": [{"name": "build", "taskSpec": task(name, inputs, setting)}],
                     "results": [{"name": END, "value": format!("$(tasks.build.results.{END})")}],
                 },
                 "taskRunTemplate": {"podTemplate": {
@@ -54,8 +54,9 @@ impl Strategy for TektonStrategy {
 const END: &str = "END";
 
 /// The one task: nbvet's build, as its pod in a Job does it.
-fn task(name: &str, setting: &Setting) -> Value {
-    let pod = render::build_pod(name, 1, setting);
+fn task(name: &str, inputs: &BuildInputs, setting: &Setting) -> Value {
+    let mut pod = render::build_pod(name, 1, setting);
+    render::compiler::add(&mut pod, inputs, setting);
     let mut step = pod["containers"][0].clone();
     if let Some(step) = step.as_object_mut() {
         // Tekton's own, or not a step's to set.
@@ -76,6 +77,12 @@ fn task(name: &str, setting: &Setting) -> Value {
         "steps": [step],
         "volumes": pod["volumes"],
     });
+    // Tekton ends it when the step has ended.
+    let beside = pod["containers"].as_array().into_iter().flatten().skip(1);
+    let sidecars: Vec<Value> = beside.cloned().map(as_sidecar).collect();
+    if !sidecars.is_empty() {
+        task["sidecars"] = json!(sidecars);
+    }
     if is_kept && let Some(volumes) = task["volumes"].as_array_mut() {
         for volume in volumes.iter_mut().filter(|volume| volume["name"] == "tmp") {
             *volume = json!({"name": "tmp", "ephemeral": {"volumeClaimTemplate": {"spec": {
@@ -85,6 +92,15 @@ fn task(name: &str, setting: &Setting) -> Value {
         }
     }
     task
+}
+
+fn as_sidecar(mut container: Value) -> Value {
+    if let Some(fields) = container.as_object_mut()
+        && let Some(resources) = fields.remove("resources")
+    {
+        fields.insert("computeResources".to_owned(), resources);
+    }
+    container
 }
 
 /// Reasons of runs that another try will not change: what was asked for is at fault.

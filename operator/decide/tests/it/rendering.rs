@@ -1,8 +1,8 @@
 //! Plans as objects, and objects read back: what passes Pod Security *restricted*, and what the user's container has not.
 
 use k8s_openapi::api::{batch::v1::Job, core::v1::ConfigMap};
-use nbvet_operator_decide::{Setting, read, render, strategy::StrategyName};
-use nbvet_report::step::{Step, StepInput};
+use nbvet_operator_decide::{Setting, observed::Body, read, render, strategy::StrategyName};
+use nbvet_report::step::{Builder, SourceFrom, Step, StepBody, StepInput};
 use serde_json::Value;
 
 use crate::world::{World, spec};
@@ -196,6 +196,104 @@ fn s10_on_openshift_its_constraints_choose_the_users() {
             .unwrap()
             .contains("\"runAsUser\":10001")
     );
+}
+
+#[test]
+fn s9_the_base_image_compiles_beside_a_build_and_sees_nothing_but_a_socket() {
+    let objects = everything();
+    let pod = pod(&objects, "build");
+    let all = containers(&pod);
+    let [build, compiler] = all[..] else {
+        panic!("{pod}")
+    };
+    assert_eq!(build["name"], "nbvet");
+    assert_eq!(
+        compiler["command"],
+        serde_json::json!(["python3", "/nbvet/agent/compiler"])
+    );
+    assert!(compiler["image"].as_str().unwrap().contains("@sha256:"));
+    assert_eq!(
+        compiler["volumeMounts"],
+        serde_json::json!([{"name": "agent", "mountPath": "/nbvet/agent", "readOnly": false}])
+    );
+    assert!(compiler.get("env").is_none() && compiler.get("envFrom").is_none());
+    let mounts = build["volumeMounts"].as_array().unwrap();
+    assert!(mounts.contains(&compiler["volumeMounts"][0]));
+    // The base may be private.
+    assert_eq!(pod["imagePullSecrets"], serde_json::json!([{"name": "push"}]));
+    let input = objects.iter().find_map(|object| {
+        let input: StepInput = serde_json::from_str(object["data"]["input.json"].as_str()?).unwrap();
+        input.build
+    });
+    assert_eq!(input.unwrap().compiler.as_deref(), Some("/nbvet/agent/compiler"));
+}
+
+#[test]
+fn s9_commands_get_a_pod_that_baseline_admits_with_the_source_and_nothing_else() {
+    let mut wanted = spec();
+    wanted.notebook.git.as_mut().unwrap().credentials_secret = Some("git-token".to_owned());
+    let mut world = World::with("a", wanted);
+    world.settle();
+    let child = world.child("a", Step::Prepare).unwrap();
+    let mut prepared = world.prepared("a");
+    prepared.builder = Builder::Buildah;
+    prepared.compiler = Vec::new();
+    prepared.dockerfile = Some("docker/Dockerfile".to_owned());
+    let body = StepBody::Prepared(Box::new(prepared));
+    world.read.insert(child.name, Body::Read(Box::new(body)));
+    let objects = all(&mut world);
+    let pod = pod(&objects, "build");
+    assert_eq!(pod["automountServiceAccountToken"], false);
+    assert!(pod.get("hostNetwork").is_none() && pod.get("hostPID").is_none());
+    assert_eq!(
+        pod["securityContext"],
+        serde_json::json!({}),
+        "no seccomp profile is named"
+    );
+    let all = containers(&pod);
+    let [container] = all[..] else { panic!("{pod}") };
+    let context = &container["securityContext"];
+    assert_eq!(context["allowPrivilegeEscalation"], false);
+    assert!(context.get("privileged").is_none() && context.get("seccompProfile").is_none());
+    // What *baseline* lets a container add.
+    let baseline = [
+        "AUDIT_WRITE",
+        "CHOWN",
+        "DAC_OVERRIDE",
+        "FOWNER",
+        "FSETID",
+        "KILL",
+        "MKNOD",
+        "NET_BIND_SERVICE",
+        "SETFCAP",
+        "SETGID",
+        "SETPCAP",
+        "SETUID",
+        "SYS_CHROOT",
+    ];
+    assert_eq!(context["capabilities"]["drop"], serde_json::json!(["ALL"]));
+    for added in context["capabilities"]["add"].as_array().unwrap() {
+        assert!(baseline.contains(&added.as_str().unwrap()), "{added}");
+    }
+    let input = objects.iter().find_map(|object| {
+        let input: StepInput = serde_json::from_str(object["data"]["input.json"].as_str()?).unwrap();
+        input.build.is_some().then_some(input)
+    });
+    let StepInput { source, build, .. } = input.unwrap();
+    let source = source.unwrap();
+    assert_eq!(source.into.len(), 2);
+    let SourceFrom::Git(git) = source.from else {
+        panic!("{:?}", source.from)
+    };
+    assert_eq!(git.commit, Some("c".repeat(40)));
+    let commands = build.unwrap().commands.unwrap();
+    assert_eq!(commands.dockerfile.as_deref(), Some("docker/Dockerfile"));
+    let mounted: Vec<&str> = (container["volumeMounts"].as_array().unwrap().iter())
+        .map(|mount| mount["mountPath"].as_str().unwrap())
+        .collect();
+    for folder in source.into.iter().chain(&git.credentials) {
+        assert!(mounted.contains(&&**folder), "{folder}: {mounted:?}");
+    }
 }
 
 #[test]

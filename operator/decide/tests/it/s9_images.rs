@@ -6,7 +6,7 @@ use nbvet_operator_decide::{
     plan::Work,
     strategy::StrategyName,
 };
-use nbvet_report::step::{Builder, Step, StepBody};
+use nbvet_report::step::{Builder, Prepared, Step, StepBody};
 
 use crate::world::{World, spec};
 
@@ -16,6 +16,18 @@ fn strategy(
     cluster: Cluster,
     builder: Builder,
 ) -> Result<StrategyName, String> {
+    strategy_of(named, cluster, |prepared| {
+        prepared.builder = builder;
+        prepared.because = (builder == Builder::Buildah).then(|| "setup.py is code".to_owned());
+    })
+}
+
+/// The same of what prepare found.
+fn strategy_of(
+    named: Option<BuildStrategy>,
+    cluster: Cluster,
+    found: impl FnOnce(&mut Prepared),
+) -> Result<StrategyName, String> {
     let mut world = World::with("a", spec());
     world.cluster = cluster;
     world.edit("a", |spec| {
@@ -24,8 +36,7 @@ fn strategy(
     world.settle();
     let child = world.child("a", Step::Prepare).unwrap();
     let mut prepared = world.prepared("a");
-    prepared.builder = builder;
-    prepared.because = (builder == Builder::Buildah).then(|| "setup.py is code".to_owned());
+    found(&mut prepared);
     world.read.insert(
         child.name,
         Body::Read(Box::new(StepBody::Prepared(Box::new(prepared)))),
@@ -88,10 +99,37 @@ fn s9_what_is_not_there_is_told_with_what_to_do() {
         message.contains("setup.py is code") && message.contains("`restricted`"),
         "{message}"
     );
-    let message = refused(Some(BuildStrategy::Job), Builder::Buildah, plain);
+}
+
+#[test]
+fn s9_commands_run_in_a_job_where_the_namespace_admits_their_pod() {
+    let tekton = Cluster {
+        tekton: true,
+        ..Cluster::default()
+    };
+    for named in [None, Some(BuildStrategy::Job)] {
+        assert_eq!(strategy(named, tekton, Builder::Buildah), Ok(StrategyName::Job));
+    }
+    let message = strategy(Some(BuildStrategy::Tekton), tekton, Builder::Buildah).unwrap_err();
+    assert!(message.contains("in a Job alone"), "{message}");
+    // packages of conda, say.
+    let nothing_to_run = |prepared: &mut Prepared| {
+        prepared.builder = Builder::Buildah;
+        prepared.lock = None;
+    };
+    let message = strategy_of(None, Cluster::default(), nothing_to_run).unwrap_err();
     assert!(
-        message.contains("setup.py is code") && message.contains("wheels"),
+        message.contains("give a Dockerfile, or a complete lock"),
         "{message}"
+    );
+    let with_dockerfile = |prepared: &mut Prepared| {
+        prepared.builder = Builder::Buildah;
+        prepared.lock = None;
+        prepared.dockerfile = Some("Dockerfile".to_owned());
+    };
+    assert_eq!(
+        strategy_of(None, Cluster::default(), with_dockerfile),
+        Ok(StrategyName::Job)
     );
 }
 

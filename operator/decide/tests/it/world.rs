@@ -776,6 +776,14 @@ impl World {
             identity: builds.then(|| identity.clone()),
             image: self.registry.get(identity).cloned().filter(|_| builds),
             builder: if builds { Builder::Assemble } else { Builder::None },
+            compiler: (if builds {
+                &["python3", "/nbvet/agent/compiler"][..]
+            } else {
+                &[]
+            })
+            .iter()
+            .map(|word| (*word).to_owned())
+            .collect(),
             because: None,
             dockerfile: None,
             warnings: Vec::new(),
