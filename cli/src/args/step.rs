@@ -50,4 +50,10 @@ pub(crate) struct EndArgs {
     /// Where the step's end is written
     #[arg(long, value_name = "FILE", default_value = "/dev/termination-log")]
     pub(crate) termination_log: PathBuf,
+    /// Where Tekton looks for the image's name; the end is kept short enough for it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) image_url: Option<PathBuf>,
+    /// Where Tekton looks for the image's digest
+    #[arg(long, value_name = "FILE")]
+    pub(crate) image_digest: Option<PathBuf>,
 }

@@ -16,7 +16,7 @@ pub(crate) fn step(command: &StepCommand) -> ExitCode {
     output::silence();
     let (step, end) = of(command);
     let ending = guard::catch(|| done(command)).unwrap_or_else(|message| Ending::internal(step, &message));
-    ending.leave(&end.termination_log)
+    ending.leave(end)
 }
 
 fn of(command: &StepCommand) -> (Step, &EndArgs) {

@@ -1,6 +1,6 @@
 //! How a step ends: with a result in the log and an end in the termination message.
 
-use std::{fs, path::Path};
+use std::{fs, io};
 
 use nbvet_blob::{encode, write_end};
 use nbvet_report::{
@@ -9,7 +9,10 @@ use nbvet_report::{
 };
 use nbvet_source::SourceError;
 
-use crate::{output, usage::UsageError};
+use crate::{args::EndArgs, output, usage::UsageError};
+
+/// Bytes that an end may have where Tekton carries it: quoted, and with other results in a message of 4,096.
+const MAX_QUOTED: usize = 3000;
 
 /// A step that is over.
 #[derive(Debug)]
@@ -81,17 +84,50 @@ impl Ending {
         Self::of(end, None)
     }
 
-    /// Writes the result to the log and the end to its file.
-    pub(crate) fn leave(mut self, termination_log: &Path) -> ExitCode {
+    /// Writes the result to the log and the end to its file; for Tekton the image as well.
+    pub(crate) fn leave(mut self, to: &EndArgs) -> ExitCode {
         if let Some(body) = self.body.take() {
             self.write_body(body);
         }
+        if to.image_url.is_some() {
+            self.keep_short();
+        }
         let stops =
             self.end.outcome != Outcome::Passed && matches!(self.end.step, Step::Fetch | Step::Install);
-        if fs::write(termination_log, write_end(&self.end)).is_err() {
+        let written = fs::write(&to.termination_log, write_end(&self.end));
+        if written.and_then(|()| self.write_image(to)).is_err() {
             return ExitCode::Error;
         }
         if stops { ExitCode::Failed } else { ExitCode::Passed }
+    }
+
+    /// Cuts the message until the end, quoted once more, has room beside the results that Tekton carries with it.
+    fn keep_short(&mut self) {
+        let quoted = |end: &StepEnd| serde_json::Value::from(write_end(end)).to_string().len();
+        while quoted(&self.end) > MAX_QUOTED && !self.end.message.is_empty() {
+            let most = self.end.message.len() * 3 / 4;
+            self.end
+                .message
+                .truncate(self.end.message.floor_char_boundary(most));
+        }
+    }
+
+    /// The image in two files, from which Tekton Chains signs; nothing where there is none.
+    fn write_image(&self, to: &EndArgs) -> io::Result<()> {
+        let image = self
+            .end
+            .image
+            .as_deref()
+            .filter(|_| self.end.outcome == Outcome::Passed);
+        let Some((url, digest)) = image.and_then(|image| image.split_once('@')) else {
+            return Ok(());
+        };
+        for (file, text) in [(&to.image_url, url), (&to.image_digest, digest)] {
+            if let Some(file) = file {
+                fs::write(file, text)?;
+            }
+        }
+        Ok(())
     }
 
     fn write_body(&mut self, body: StepBody) {
@@ -115,5 +151,52 @@ impl Ending {
             return;
         }
         self.end.blob = Some(encoded.blob);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use nbvet_blob::read_end;
+
+    use super::*;
+
+    fn end_args(folder: &Path) -> EndArgs {
+        EndArgs {
+            termination_log: folder.join("END"),
+            image_url: Some(folder.join("IMAGE_URL")),
+            image_digest: Some(folder.join("IMAGE_DIGEST")),
+        }
+    }
+
+    #[test]
+    fn tekton_gets_the_image_in_two_parts_and_an_end_that_it_can_carry() {
+        let folder = tempfile::tempdir().unwrap();
+        let digest = format!("sha256:{}", "a".repeat(64));
+        let image = format!("registry.example/team/{}@{digest}", "n".repeat(200));
+        let ending = Ending::done(Step::Build, &"\\\"".repeat(600), None).with_image(&image);
+        let to = end_args(folder.path());
+        assert!(matches!(ending.leave(&to), ExitCode::Passed));
+        let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
+        assert_eq!(format!("{}@{}", read("IMAGE_URL"), read("IMAGE_DIGEST")), image);
+        // As Tekton's entry point puts it into the termination message.
+        let carried = serde_json::json!([
+            {"key": "END", "value": read("END"), "type": 1},
+            {"key": "IMAGE_DIGEST", "value": read("IMAGE_DIGEST"), "type": 1},
+            {"key": "IMAGE_URL", "value": read("IMAGE_URL"), "type": 1},
+            {"key": "StartedAt", "value": "2026-01-01T00:00:00.000Z", "type": 3},
+        ]);
+        assert!(carried.to_string().len() <= 4096, "{}", carried.to_string().len());
+        assert_eq!(read_end(&read("END")).unwrap().image, Some(image));
+    }
+
+    #[test]
+    fn a_build_that_failed_names_no_image() {
+        let folder = tempfile::tempdir().unwrap();
+        let ending = Ending::error(Step::Build, Reason::PushDenied, false, "no").with_image("a@sha256:b");
+        ending.leave(&end_args(folder.path()));
+        assert!(folder.path().join("END").is_file());
+        assert!(!folder.path().join("IMAGE_URL").exists());
     }
 }
