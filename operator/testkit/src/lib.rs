@@ -7,6 +7,7 @@ mod cluster;
 mod control_plane;
 mod error;
 mod fake_kubelet;
+mod fake_tekton;
 mod fate;
 mod forward;
 mod image;
@@ -24,10 +25,13 @@ pub use audit::{Call, count};
 pub use cluster::{Cluster, Options, Tier};
 pub use error::{Error, Result};
 pub use fake_kubelet::{FAKE_NODE, FakeKubelet};
+pub use fake_tekton::{FakeTekton, Move, Told};
 pub use fate::{End, Exit, Fate};
 pub use image::Image;
 pub use node::{NODE, REGISTRY};
-pub use objects::{PodSecurity, apply_definitions, create, events, logs, wait_for, wait_until_gone};
+pub use objects::{
+    PodSecurity, apply_definitions, create, definitions_of, events, logs, wait_for, wait_until_gone,
+};
 pub use proxy::{Fault, Proxy, Seen};
 
 /// Whether a test can go on; if not, prints why in the words that `make test` counts as skipped.

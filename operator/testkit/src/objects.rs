@@ -1,6 +1,11 @@
 //! What every test of an operator does with a cluster: install definitions, make namespaces, wait, read events and logs.
 
-use std::{fmt::Debug, fs, path::Path, time::Duration};
+use std::{
+    fmt::Debug,
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use k8s_openapi::{
     api::core::v1::{Event, Namespace, Pod},
@@ -62,6 +67,13 @@ impl Cluster {
     }
 }
 
+/// The published definitions of another system that the operator speaks to: `tekton`, `kubeflow`, `opendatahub`.
+pub fn definitions_of(system: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("fixtures")
+        .join(system)
+}
+
 /// Applies every definition of a YAML file, or of all files of a folder and those below, and waits until they are served.
 /// Conversion webhooks are left out: they do not run in a test. Returns their names.
 pub async fn apply_definitions(client: &Client, path: &Path) -> Result<Vec<String>> {
@@ -104,7 +116,7 @@ pub async fn apply_definitions(client: &Client, path: &Path) -> Result<Vec<Strin
 }
 
 /// Files that end in `.yaml` or `.yml`, in the order of their paths.
-fn yaml_files(path: &Path) -> Result<Vec<std::path::PathBuf>> {
+fn yaml_files(path: &Path) -> Result<Vec<PathBuf>> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
