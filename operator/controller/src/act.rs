@@ -10,7 +10,7 @@ use kube::{
     core::GroupVersionKind,
     runtime::events::{Event, EventType},
 };
-use nbvet_operator_api::NotebookValidationJob;
+use nbvet_operator_api::{NotebookValidationJob, Reason};
 use nbvet_operator_decide::{
     Observed, Plan, Setting, names,
     plan::{Announcement, Deletion, Intent, Join, Leave, Work},
@@ -37,6 +37,16 @@ pub(crate) enum Acted {
     All,
     /// Something is not as it was seen; what was left is decided anew.
     LookAgain(&'static str),
+}
+
+/// What became of an object that was to be created.
+enum Created {
+    /// It is there, as the owner of others.
+    There(OwnerReference),
+    /// One that is not ours has its name.
+    Taken,
+    /// The API server does not take it, whoever asks: its words.
+    Refused(String),
 }
 
 /// Whether the writes go on.
@@ -115,6 +125,9 @@ impl<'a> Actor<'a> {
             config: &self.observed.config,
             cluster: self.observed.cluster,
         };
+        if let Work::Stream(_) = intent.work {
+            return self.list(intent, &setting).await;
+        }
         let is_build = matches!(intent.work, Work::Build(_));
         let mut first: Option<OwnerReference> = None;
         for value in render(intent, &setting) {
@@ -123,11 +136,18 @@ impl<'a> Actor<'a> {
             if let (true, Some(owner)) = (is_build, &first) {
                 object.metadata.owner_references = Some(vec![owner.clone()]);
             }
-            let Some(there) = self.create_once(&object, first.as_ref()).await? else {
-                self.remembered.taken.insert(intent.name.clone());
-                return Ok(Acted::LookAgain("an object of another owner has the name"));
-            };
-            first = first.or(Some(there));
+            match self.create_once(&object, first.as_ref()).await? {
+                Created::There(there) => first = first.or(Some(there)),
+                Created::Taken => {
+                    self.remembered.taken.insert(intent.name.clone());
+                    return Ok(Acted::LookAgain("an object of another owner has the name"));
+                }
+                Created::Refused(message) => {
+                    let of = self.observed.job.metadata.generation;
+                    self.remembered.refused.insert(intent.name.clone(), (of, message));
+                    return Ok(Acted::LookAgain("the API server refuses the object as it is"));
+                }
+            }
         }
         if !matches!(intent.work, Work::Record(_)) {
             self.remembered.created.entry(intent.name.clone()).or_insert(0);
@@ -135,12 +155,55 @@ impl<'a> Actor<'a> {
         Ok(Acted::All)
     }
 
-    /// Creates an object, or finds it there; `None`: one that is not ours has its name.
+    /// Lists a published image in its stream: one that is not ours is left alone, and what is refused is told. The image is
+    /// published either way.
+    async fn list(&self, intent: &Intent, setting: &Setting<'_>) -> Go {
+        let kind = ApiResource::from_gvk(&GroupVersionKind::gvk("image.openshift.io", "v1", "ImageStream"));
+        let api = Api::<DynamicObject>::namespaced_with(self.scope.client.clone(), &self.namespace, &kind);
+        let name = &intent.name;
+        let doing = format!("list the image in ImageStream {name}");
+        let Some(wanted) = render(intent, setting).pop() else {
+            return Ok(Acted::All);
+        };
+        let mut wanted: DynamicObject =
+            serde_json::from_value(wanted).map_err(|error| Error::Unusable(format!("{name}: {error}")))?;
+        let done = match api.get_opt(name).await {
+            Err(error) => Err(error),
+            Ok(None) => api.create(&PostParams::default(), &wanted).await,
+            Ok(Some(found))
+                if found.labels().get(names::MANAGED_BY.0).map(String::as_str)
+                    != Some(names::MANAGED_BY.1) =>
+            {
+                self.tell(&not_listed(name, "there is one of this name that is not nbvet's"))
+                    .await;
+                return Ok(Acted::All);
+            }
+            Ok(Some(found)) => {
+                let tags = with_tag(&found.data["spec"]["tags"], &wanted.data["spec"]["tags"][0]);
+                wanted.data["spec"]["tags"] = tags;
+                wanted.metadata.resource_version = found.metadata.resource_version;
+                api.replace(name, &PostParams::default(), &wanted).await
+            }
+        };
+        match done {
+            Ok(_) => Ok(Acted::All),
+            Err(error) if is_code(&error, 409) => {
+                Ok(Acted::LookAgain("the stream has changed since it was seen"))
+            }
+            Err(kube::Error::Api(answer)) if matches!(answer.code, 400..=499) && answer.code != 429 => {
+                self.tell(&not_listed(name, &answer.message)).await;
+                Ok(Acted::All)
+            }
+            Err(error) => Err(Error::api(doing)(error)),
+        }
+    }
+
+    /// Creates an object, or finds it there.
     async fn create_once(
         &self,
         object: &DynamicObject,
         owner: Option<&OwnerReference>,
-    ) -> Result<Option<OwnerReference>, Error> {
+    ) -> Result<Created, Error> {
         let types = object.types.clone().unwrap_or_default();
         let kind = GroupVersionKind::try_from(&types).map_err(|error| Error::Unusable(error.to_string()))?;
         let resource = ApiResource::from_gvk(&kind);
@@ -156,13 +219,19 @@ impl<'a> Actor<'a> {
             Err(error) if is_code(&error, 409) => {
                 let found = api.get(&name).await.map_err(Error::api(doing))?;
                 if !self.is_ours(&found.metadata, &object.metadata, owner) {
-                    return Ok(None);
+                    return Ok(Created::Taken);
                 }
                 found
             }
+            // A record is made of nothing that a user wrote.
+            Err(kube::Error::Api(answer))
+                if matches!(answer.code, 413 | 422) && !name.ends_with(names::RECORD_ENDING) =>
+            {
+                return Ok(Created::Refused(answer.message));
+            }
             Err(error) => return Err(Error::api(doing)(error)),
         };
-        Ok(Some(OwnerReference {
+        Ok(Created::There(OwnerReference {
             api_version: types.api_version,
             kind: types.kind,
             name,
@@ -353,6 +422,22 @@ impl<'a> Actor<'a> {
             tracing::warn!(namespace = self.namespace, "event: {error}");
         }
     }
+}
+
+/// That a published image is not in the list.
+fn not_listed(name: &str, why: &str) -> Announcement {
+    Announcement {
+        warning: true,
+        reason: Reason::Done,
+        note: format!("the image is published, and not listed in ImageStream {name}: {why}"),
+    }
+}
+
+/// The tags of a stream with one more, or with this one of its name.
+fn with_tag(tags: &Value, tag: &Value) -> Value {
+    let others = tags.as_array().into_iter().flatten();
+    let others = others.filter(|other| other["name"] != tag["name"]).cloned();
+    others.chain([tag.clone()]).collect()
 }
 
 fn of_version(version: &str) -> Preconditions {

@@ -27,6 +27,8 @@ pub(crate) struct Served {
     pub(crate) openshift_builds: bool,
     /// The security context constraints of OpenShift.
     pub(crate) openshift: bool,
+    /// Its streams of images.
+    pub(crate) image_streams: bool,
 }
 
 /// Looks for ever, and tells changes.
@@ -46,6 +48,7 @@ pub(crate) async fn look(client: Client, served: watch::Sender<Served>) {
                 "securitycontextconstraints",
                 &mut now.openshift,
             ),
+            ("image.openshift.io/v1", "imagestreams", &mut now.image_streams),
         ];
         for (group, plural, is_served) in kinds {
             // What cannot be known stays as it was.

@@ -28,6 +28,8 @@ pub(crate) struct Remembered {
     pub(crate) records: BTreeMap<String, Option<Record>>,
     /// Names that objects have which are not the job's.
     pub(crate) taken: BTreeSet<String>,
+    /// Objects that the API server refused by what stands in them, and why; of which generation of the job they were.
+    pub(crate) refused: BTreeMap<String, (Option<i64>, String)>,
     /// Objects that were created and how often the cache did not have them since.
     pub(crate) created: BTreeMap<String, u32>,
 }

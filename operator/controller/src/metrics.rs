@@ -268,8 +268,8 @@ impl Metrics {
             let goes_on =
                 |run: &&Arc<kube::api::DynamicObject>| run.data["status"]["completionTime"].is_null();
             runs += number(
-                view.runs()
-                    .map(|runs| runs.state())
+                view.tekton()
+                    .map(|tekton| tekton.runs.state())
                     .unwrap_or_default()
                     .iter()
                     .filter(goes_on),

@@ -6,14 +6,15 @@ use k8s_openapi::api::{
     batch::v1::Job,
     core::v1::{ConfigMap, Event, Pod},
 };
-use kube::{Api, ResourceExt as _, runtime::reflector::Store};
+use kube::{Api, ResourceExt as _, api::DynamicObject, runtime::reflector::Store};
 use nbvet_operator_api::NotebookValidationJob;
 use nbvet_operator_decide::{
     Observed, names,
-    observed::{Body, Build, Child, ChildState, Load, Record},
+    observed::{Body, Build, Child, ChildState, Load, Record, Refused},
     read,
-    strategy::StrategyName,
+    strategy::{Around, StrategyName},
 };
+use serde_json::Value;
 
 use crate::{Error, memory::Remembered, scope::Scope};
 
@@ -55,9 +56,21 @@ pub(crate) async fn observe(
         builds,
         unserved,
         taken: remembered.taken.iter().cloned().collect(),
+        refused: refused(job, remembered),
         cluster,
         config: scope.config.clone(),
     })
+}
+
+/// What was refused of the job as it is: an edit may have mended it.
+fn refused(job: &NotebookValidationJob, remembered: &mut Remembered) -> Vec<Refused> {
+    let generation = job.metadata.generation;
+    remembered.refused.retain(|_, (of, _)| *of == generation);
+    let refused = |(name, (_, message)): (&String, &(Option<i64>, String))| Refused {
+        name: name.clone(),
+        message: message.clone(),
+    };
+    remembered.refused.iter().map(refused).collect()
 }
 
 /// The objects of a namespace.
@@ -113,16 +126,32 @@ impl Seen {
         let jobs = self.jobs.iter().filter(|job| is_build(job)).filter_map(|job| {
             let value = serde_json::to_value(&**job).ok()?;
             let has_input = has_input(&job.name_any());
-            read::build(&value, StrategyName::Job, has_input, self.pods(job), &self.events)
+            let around = Around {
+                pods: self.pods(job),
+                events: &self.events,
+                tasks: &[],
+            };
+            read::build(&value, StrategyName::Job, has_input, &around)
         });
-        let runs = scope.view.runs();
-        let runs = runs.map(|runs| runs.state()).unwrap_or_default();
+        let tekton = scope.view.tekton();
+        let tekton = tekton.as_ref();
+        let runs = tekton.map(|tekton| tekton.runs.state()).unwrap_or_default();
+        let tasks = tekton.map(|tekton| tekton.tasks.state()).unwrap_or_default();
         let runs = runs
             .iter()
             .filter(|run| run.metadata.namespace.as_deref() == Some(namespace))
             .filter_map(|run| {
+                let tasks: Vec<Value> = tasks
+                    .iter()
+                    .filter(|task| is_of_run(task, run))
+                    .filter_map(|task| serde_json::to_value(&**task).ok())
+                    .collect();
                 let value = serde_json::to_value(&**run).ok()?;
-                read::build(&value, StrategyName::Tekton, has_input(&run.name_any()), &[], &[])
+                let around = Around {
+                    tasks: &tasks,
+                    ..Around::default()
+                };
+                read::build(&value, StrategyName::Tekton, has_input(&run.name_any()), &around)
             });
         jobs.chain(runs).collect()
     }
@@ -145,6 +174,12 @@ impl Seen {
             validations: count(self.jobs.iter().filter(validates).count()),
         }
     }
+}
+
+/// Whether a `TaskRun` is of a `PipelineRun`, by its owner: a label can be copied.
+fn is_of_run(task: &DynamicObject, run: &DynamicObject) -> bool {
+    let mut owners = task.metadata.owner_references.iter().flatten();
+    run.metadata.uid.is_some() && owners.any(|owner| Some(&owner.uid) == run.metadata.uid.as_ref())
 }
 
 fn is_build(job: &Job) -> bool {

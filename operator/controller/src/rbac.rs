@@ -26,8 +26,14 @@ pub fn cluster_role() -> Value {
             rule("", &["events"], &["list", "watch"]),
             rule("", &["namespaces"], &["get"]),
             rule("events.k8s.io", &["events"], &["create", "patch"]),
+            // Where there are any: published images are listed.
+            rule("image.openshift.io", &["imagestreams"], &["get", "create", "update"]),
+            // Used with `--egress` alone.
+            rule("networking.k8s.io", &["networkpolicies"], &["get", "create"]),
             rule("tekton.dev", &["pipelineruns"], &["get", "list", "watch", "create", "patch", "delete"]),
             rule("tekton.dev", &["pipelineruns/finalizers"], &["update"]),
+            // Only they tell what becomes of a build's pod.
+            rule("tekton.dev", &["taskruns"], &["list", "watch"]),
         ],
     })
 }

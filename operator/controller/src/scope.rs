@@ -16,9 +16,13 @@ use k8s_openapi::{
 };
 use kube::{
     Api, Client, Resource, ResourceExt as _,
-    api::{ApiResource, DynamicObject, PartialObjectMeta},
-    core::GroupVersionKind,
-    runtime::{Controller, controller, events::Recorder, reflector, watcher},
+    api::{DynamicObject, PartialObjectMeta},
+    runtime::{
+        Controller, controller,
+        events::Recorder,
+        reflector::{self, Store, store::Writer},
+        watcher,
+    },
 };
 use nbvet_operator_decide::{
     Config, names,
@@ -34,7 +38,7 @@ use crate::{
     memory::Memory,
     metrics::Metrics,
     reconcile::{failed, key, reconcile},
-    view::{JobRef, Seen, View, Watch, follow, of_meta},
+    view::{JobRef, PIPELINE_RUN, Seen, TASK_RUN, Tekton, View, Watch, follow, of_meta},
 };
 
 /// How long the level of a namespace is believed.
@@ -136,7 +140,7 @@ impl Prepared {
             pods,
             maps,
             events,
-            runs: Mutex::new(None),
+            tekton: Mutex::new(None),
         });
         let all = watcher::Config::default().page_size(PAGE);
         let seen = Seen::new();
@@ -189,7 +193,7 @@ impl Prepared {
     pub(crate) async fn run(self, end: impl Future<Output = ()> + Send + Sync + 'static) {
         let scope = self.scope;
         let (sender, of_runs) = mpsc::channel(1024);
-        let follows = tokio::spawn(follow_runs(Arc::clone(&scope), sender));
+        let follows = tokio::spawn(follow_tekton(Arc::clone(&scope), sender));
         let config = controller::Config::default().concurrency(self.concurrency);
         let mut controller =
             Controller::for_stream(self.jobs.map(Ok), scope.view.jobs.clone()).with_config(config);
@@ -234,6 +238,7 @@ impl Scope {
             tekton: served.tekton,
             openshift_builds: served.openshift_builds,
             openshift: served.openshift,
+            image_streams: served.image_streams,
             pod_security: self.level(namespace).await?,
         })
     }
@@ -269,33 +274,52 @@ impl Scope {
     }
 }
 
-/// Follows runs of Tekton as long as the cluster serves them, and begins again when it does again.
-async fn follow_runs(scope: Arc<Scope>, sender: mpsc::Sender<JobRef>) {
+/// Follows what is Tekton's as long as the cluster serves it, and begins again when it does again.
+async fn follow_tekton(scope: Arc<Scope>, sender: mpsc::Sender<JobRef>) {
     let mut served = scope.served.clone();
-    let kind = ApiResource::from_gvk(&GroupVersionKind::gvk("tekton.dev", "v1", "PipelineRun"));
     loop {
         if served.wait_for(|served| served.tekton).await.is_err() {
             return;
         }
-        let api = match &scope.namespace {
-            Some(namespace) => Api::<DynamicObject>::namespaced_with(scope.client.clone(), namespace, &kind),
-            None => Api::all_with(scope.client.clone(), &kind),
-        };
-        let writer = reflector::store::Writer::<DynamicObject>::new(kind.clone());
-        scope.view.set_runs(Some(writer.as_reader()));
-        let seen = Seen::new();
-        let watch = Watch {
-            kind: "pipelineruns",
-            number: 0,
-            seen: &seen,
-            metrics: &scope.metrics,
-        };
-        let runs = follow(api, ours(), writer, &watch);
-        let refs = runs.flat_map(|run| stream::iter(of_meta(&run.metadata))).map(Ok);
+        let (runs, runs_writer) = store_of(PIPELINE_RUN);
+        let (tasks, tasks_writer) = store_of(TASK_RUN);
+        let tekton = Tekton { runs, tasks };
+        scope.view.set_tekton(Some(tekton.clone()));
+        let of_runs = follow_kind(&scope, PIPELINE_RUN, "pipelineruns", runs_writer)
+            .flat_map(|run| stream::iter(of_meta(&run.metadata)));
+        let of_tasks = follow_kind(&scope, TASK_RUN, "taskruns", tasks_writer)
+            .flat_map(move |task| stream::iter(tekton.of_task(&task)));
         tokio::select! {
-            _ = refs.forward(sender.clone()) => {}
+            _ = of_runs.map(Ok).forward(sender.clone()) => {}
+            _ = of_tasks.map(Ok).forward(sender.clone()) => {}
             _ = served.wait_for(|served| !served.tekton) => {}
         }
-        scope.view.set_runs(None);
+        scope.view.set_tekton(None);
     }
+}
+
+fn store_of(kind: &str) -> (Store<DynamicObject>, Writer<DynamicObject>) {
+    let writer = Writer::new(Tekton::kind(kind));
+    (writer.as_reader(), writer)
+}
+
+/// Follows one of Tekton's kinds, each with a back-off of its own.
+fn follow_kind(
+    scope: &Scope,
+    kind: &str,
+    plural: &'static str,
+    writer: Writer<DynamicObject>,
+) -> stream::BoxStream<'static, DynamicObject> {
+    let kind = Tekton::kind(kind);
+    let api = match &scope.namespace {
+        Some(namespace) => Api::<DynamicObject>::namespaced_with(scope.client.clone(), namespace, &kind),
+        None => Api::all_with(scope.client.clone(), &kind),
+    };
+    let watch = Watch {
+        kind: plural,
+        number: 0,
+        seen: &Seen::new(),
+        metrics: &scope.metrics,
+    };
+    follow(api, ours(), writer, &watch).boxed()
 }

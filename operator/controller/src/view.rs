@@ -19,7 +19,8 @@ use k8s_openapi::{
 };
 use kube::{
     Api, Resource,
-    api::{DynamicObject, PartialObjectMeta},
+    api::{ApiResource, DynamicObject, PartialObjectMeta},
+    core::GroupVersionKind,
     runtime::{
         WatchStreamExt as _,
         reflector::{ObjectRef, Store, store::Writer},
@@ -44,8 +45,40 @@ pub(crate) struct View {
     pub(crate) maps: Store<PartialObjectMeta<ConfigMap>>,
     /// Warnings of controllers and kubelets.
     pub(crate) events: Vec<Store<Event>>,
-    /// Runs of Tekton, while the cluster has it.
-    pub(crate) runs: Mutex<Option<Store<DynamicObject>>>,
+    /// What is Tekton's, while the cluster has it.
+    pub(crate) tekton: Mutex<Option<Tekton>>,
+}
+
+/// Runs of Tekton, and the runs of their tasks, which tell what becomes of pods.
+#[derive(Clone)]
+pub(crate) struct Tekton {
+    pub(crate) runs: Store<DynamicObject>,
+    pub(crate) tasks: Store<DynamicObject>,
+}
+
+/// Tekton's kind of builds.
+pub(crate) const PIPELINE_RUN: &str = "PipelineRun";
+/// Tekton's kind of their tasks.
+pub(crate) const TASK_RUN: &str = "TaskRun";
+
+impl Tekton {
+    /// One of its kinds.
+    pub(crate) fn kind(kind: &str) -> ApiResource {
+        ApiResource::from_gvk(&GroupVersionKind::gvk("tekton.dev", "v1", kind))
+    }
+
+    /// The jobs whose run a task is of.
+    pub(crate) fn of_task(&self, task: &DynamicObject) -> Vec<JobRef> {
+        let namespace = task.metadata.namespace.as_deref().unwrap_or_default();
+        let owners = task.metadata.owner_references.iter().flatten();
+        let runs = owners
+            .filter(|owner| owner.kind == PIPELINE_RUN)
+            .filter_map(|owner| {
+                let of = ObjectRef::new_with(&owner.name, Self::kind(PIPELINE_RUN)).within(namespace);
+                self.runs.get(&of)
+            });
+        runs.flat_map(|run| of_meta(&run.metadata)).collect()
+    }
 }
 
 /// Whether every watch of a scope has told all that was there. Stores of kube can be waited for by one task alone: of two
@@ -120,14 +153,14 @@ where
 }
 
 impl View {
-    /// The runs of Tekton, where there are any.
-    pub(crate) fn runs(&self) -> Option<Store<DynamicObject>> {
-        self.runs.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// What is Tekton's, where the cluster has it.
+    pub(crate) fn tekton(&self) -> Option<Tekton> {
+        self.tekton.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Begins or ends to have runs.
-    pub(crate) fn set_runs(&self, runs: Option<Store<DynamicObject>>) {
-        *self.runs.lock().unwrap_or_else(PoisonError::into_inner) = runs;
+    /// Begins or ends to have it.
+    pub(crate) fn set_tekton(&self, tekton: Option<Tekton>) {
+        *self.tekton.lock().unwrap_or_else(PoisonError::into_inner) = tekton;
     }
 
     /// The jobs that a pod works for.

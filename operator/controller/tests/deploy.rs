@@ -46,6 +46,8 @@ fn the_roles_grant_no_secrets_no_wildcards_and_nothing_inside_of_pods() {
                     "escalate",
                     "bind",
                     "impersonate",
+                    "securitycontextconstraints",
+                    "serviceaccounts/token",
                 ];
                 assert!(!forbidden.contains(&word), "{rule}");
             }

@@ -314,6 +314,9 @@ fn start<'a>(draft: &mut Draft<'a>, task: &Task, inputs: &str, attempt: u32) -> 
             format!("an object named `{name}` that is not of this job stands in the way; delete it");
         return end(Reason::InternalError, message, None);
     }
+    if let Some(message) = observed.refusal(&name) {
+        return end(Reason::InvalidField, message, None);
+    }
     if let Some(look_again) = draft.not_served_yet(&name) {
         return wait_for("not-served-yet", format!("{step} was created"), look_again);
     }

@@ -227,8 +227,9 @@ fn complete(draft: &mut Draft, found: &Found, done: &Build, identity: &str) -> F
     let BuildState::Complete { at, image, size } = &done.state else {
         return wait("build-running", "the image is built");
     };
-    let Some(image) = image.as_deref().and_then(Image::by_digest) else {
-        // Its pod is gone, or the strategy only knows a tag: the registry is asked for the digest.
+    let named = image.as_deref().and_then(Image::by_digest);
+    let Some(image) = named.filter(|image| image.name() == done.destination) else {
+        // Its pod is gone, the strategy only knows a tag, or it names what it was not to build: the registry is asked.
         if found.looked_for != Some(&*done.name) {
             return ControlFlow::Continue(Gate::LookAgain(done.name.clone()));
         }
@@ -457,6 +458,9 @@ fn begin(draft: &mut Draft, found: &Found, identity: &str, attempt: u32) -> Flow
     });
     if observed.is_suspended() {
         return wait("suspended", "suspended");
+    }
+    if let Some(message) = observed.refusal(&name) {
+        return failed_for_good(draft, Reason::InvalidField, &message, None);
     }
     if let Some(again) = draft.not_served_yet(&name) {
         draft.note(

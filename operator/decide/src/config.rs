@@ -21,8 +21,23 @@ pub struct Config {
     pub builds_per_namespace: Option<u32>,
     /// Validations that may run in one namespace at once; `None`: any number.
     pub validations_per_namespace: Option<u32>,
+    /// Pods get users of their own on the node, none of whom is one of the node's: `hostUsers: false`.
+    pub user_namespaces: bool,
+    /// The `RuntimeClass` of notebooks' pods where a job names none.
+    pub runtime_class: Option<String>,
+    /// What pods may reach besides names; none: whatever the cluster lets them.
+    pub egress: Vec<Egress>,
     /// Labels that are passed on from a job to its pods, for queues: `kueue.x-k8s.io/queue-name`.
     pub passed_labels: Vec<String>,
+}
+
+/// Addresses that pods may reach.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Egress {
+    /// As `10.0.0.0/8`.
+    pub cidr: String,
+    /// One port of TCP; `None`: all ports.
+    pub port: Option<u16>,
 }
 
 impl Default for Config {
@@ -37,6 +52,9 @@ impl Default for Config {
             ca_config_map: None,
             builds_per_namespace: None,
             validations_per_namespace: None,
+            user_namespaces: false,
+            runtime_class: None,
+            egress: Vec::new(),
             passed_labels: vec!["kueue.x-k8s.io/queue-name".to_owned()],
         }
     }

@@ -12,7 +12,7 @@ use crate::{
     meaning::Meaning,
     observed::{Observed, RunMark},
     pauses,
-    plan::{Again, Deletion, Plan, Work},
+    plan::{Again, Deletion, Intent, Plan, Work},
     runs::{self, Standing},
     steps,
 };
@@ -51,8 +51,24 @@ fn under_way(observed: &Observed, run: RunMark) -> Plan {
     if !matches!(outcome, Outcome::Waits(_)) {
         stop_what_runs(&mut draft);
     }
+    if let (Outcome::Done, true, Some(stream)) = (
+        &outcome,
+        observed.cluster.image_streams,
+        draft.facts.stream.take(),
+    ) {
+        draft.plan.create.push(Intent {
+            name: stream_name(&stream.image),
+            work: Work::Stream(Box::new(stream)),
+        });
+    }
     leave_older_runs(&mut draft);
     conclude::conclude(draft, &outcome)
+}
+
+/// The name of the stream of an image: the last part of the image's, as objects may be named.
+fn stream_name(image: &str) -> String {
+    let name = image.split('@').next().unwrap_or(image);
+    name.rsplit('/').next().unwrap_or(name).replace('_', "-")
 }
 
 /// Checks what users wrote, then goes through the steps.
@@ -71,14 +87,18 @@ fn pass(draft: &mut Draft) -> crate::draft::Flow<()> {
     }
     let spec = &draft.observed.job.spec;
     let golden = spec.golden_notebook.as_ref();
-    if spec.notebook.oci.is_some() || golden.is_some_and(|golden| golden.oci.is_some()) {
-        let message =
-            "a source of the kind `oci` is not in this version; use git, configMap or persistentVolumeClaim";
+    let of_oci = [("notebook", Some(&spec.notebook)), ("goldenNotebook", golden)]
+        .into_iter()
+        .find(|(_, source)| source.is_some_and(|source| source.oci.is_some()));
+    if let Some((field, _)) = of_oci {
+        let message = format!(
+            "spec.{field}.oci: a source of this kind is not in this version; use git, configMap or persistentVolumeClaim"
+        );
         draft.note(
             ConditionType::FieldsSupported,
             Holds::False,
             Reason::FieldNotSupported,
-            message,
+            message.clone(),
             None,
         );
         return crate::draft::end(Reason::FieldNotSupported, message, None);

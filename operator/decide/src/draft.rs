@@ -14,7 +14,7 @@ use crate::{
     clocks::Pause,
     meaning::Meaning,
     observed::{Observed, RunMark},
-    plan::{Again, Plan},
+    plan::{Again, Plan, StreamWork},
 };
 
 /// Where a run stands still: a step that is through gives its result instead.
@@ -75,6 +75,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) validated: Option<&'a Validated>,
     pub(crate) report: Option<ReportPlace>,
     pub(crate) published: Option<Published>,
+    /// The published image as OpenShift lists it.
+    pub(crate) stream: Option<StreamWork>,
     pub(crate) build_retries: u32,
     pub(crate) validation_retries: u32,
     pub(crate) last_retry: Option<Timestamp>,

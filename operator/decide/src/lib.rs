@@ -26,7 +26,7 @@ pub mod strategy;
 
 pub use self::{
     conclude::phase,
-    config::Config,
+    config::{Config, Egress},
     decide::decide,
     image::Image,
     observed::Observed,

@@ -85,9 +85,12 @@ pub fn build(namespace: &str, destination: &str, identity: &str, attempt: u32) -
     format!("nbvet-build-{hash}")
 }
 
+/// What names of records end with.
+pub const RECORD_ENDING: &str = "-end";
+
 /// The name of the record of a child's end.
 pub fn record(child: &str) -> String {
-    format!("{child}-end")
+    format!("{child}{RECORD_ENDING}")
 }
 
 /// What the annotation of a join holds: the run, and since when.

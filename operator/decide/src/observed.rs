@@ -27,6 +27,8 @@ pub struct Observed {
     pub unserved: Vec<Unserved>,
     /// Names that objects have which are not ours.
     pub taken: Vec<String>,
+    /// Objects that the API server refused to create, by what stands in them.
+    pub refused: Vec<Refused>,
     /// What the cluster has.
     pub cluster: Cluster,
     /// What else runs in the namespace.
@@ -260,7 +262,20 @@ pub struct Unserved {
     pub looks: u32,
 }
 
+/// An object that the API server refused to create: a field of the job that it is made from is at fault.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// Its name.
+    pub name: String,
+    /// In the words of the API server.
+    pub message: String,
+}
+
 /// What the cluster has.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says of one kind whether it is there"
+)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Cluster {
     /// Discovery lists Tekton's `PipelineRun`.
@@ -269,6 +284,8 @@ pub struct Cluster {
     pub openshift_builds: bool,
     /// Its security context constraints choose the users of pods.
     pub openshift: bool,
+    /// Discovery lists OpenShift's `ImageStream`.
+    pub image_streams: bool,
     /// What the job's namespace enforces.
     pub pod_security: PodSecurity,
 }
@@ -302,6 +319,15 @@ impl Child {
 }
 
 impl Observed {
+    /// Why the API server refused to create an object, for people; `None`: it did not.
+    pub(crate) fn refusal(&self, name: &str) -> Option<String> {
+        let refused = self.refused.iter().find(|refused| refused.name == name)?;
+        Some(format!(
+            "the API server refuses what the job asks for: {}",
+            refused.message
+        ))
+    }
+
     /// Whether the job is suspended.
     pub fn is_suspended(&self) -> bool {
         self.job.spec.suspend == Some(true)

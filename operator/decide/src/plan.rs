@@ -94,6 +94,8 @@ pub enum Work {
     Build(Box<BuildInputs>),
     /// The end of a step, written down.
     Record(Box<RecordWork>),
+    /// The published image in the list of OpenShift's images.
+    Stream(Box<StreamWork>),
 }
 
 impl Work {
@@ -102,7 +104,7 @@ impl Work {
         match self {
             Self::Step(step) => matches!(step.task, Task::Validate { .. } | Task::Publish { .. }),
             Self::Build(_) => true,
-            Self::Record(_) => false,
+            Self::Record(_) | Self::Stream(_) => false,
         }
     }
 }
@@ -217,6 +219,21 @@ pub struct RecordWork {
     pub end: StepEnd,
     /// What it found.
     pub body: Option<Box<StepBody>>,
+}
+
+/// A published image to list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamWork {
+    /// The image by digest, under its name for people.
+    pub image: String,
+    /// Its tag.
+    pub tag: String,
+    /// The notebook that was validated in it.
+    pub notebook: String,
+    /// The commit of it.
+    pub commit: Option<String>,
+    /// What is installed in it: names and versions.
+    pub packages: Vec<(String, String)>,
 }
 
 /// A build to join: an owner reference and an annotation, refused when the build has changed since it was seen.

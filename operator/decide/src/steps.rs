@@ -19,7 +19,7 @@ use crate::{
     draft::{Draft, Flow, end},
     image::Image,
     names,
-    plan::Task,
+    plan::{StreamWork, Task},
 };
 
 /// Prepares, builds, validates, publishes: as far as the run has come.
@@ -305,6 +305,7 @@ fn publish(draft: &mut Draft, image: &Image, prepared: &Prepared) -> Flow<()> {
     let failure = match attempts::drive(draft, &task, &inputs)? {
         Became::Finished(finished) if finished.end.outcome == Outcome::Passed => {
             published(draft, image, &reference, &finished);
+            draft.facts.stream = Some(stream(image, &reference, prepared));
             return ControlFlow::Continue(());
         }
         Became::Finished(finished) => failure_of(&finished),
@@ -319,6 +320,26 @@ fn publish(draft: &mut Draft, image: &Image, prepared: &Prepared) -> Flow<()> {
         Some(failure.at),
     );
     end(failure.reason, message, Some(failure.at))
+}
+
+/// The image as OpenShift lists it, with what its lock says.
+fn stream(image: &Image, reference: &str, prepared: &Prepared) -> StreamWork {
+    let (name, tag) = reference.rsplit_once(':').unwrap_or((reference, "latest"));
+    let digest = image.as_str().rsplit_once('@').map_or("", |(_, digest)| digest);
+    let lock = prepared.lock.as_deref().unwrap_or_default();
+    let packages = lock.lines().filter_map(|line| {
+        let (name, rest) = line.split_once("==")?;
+        let is_name = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        let version = rest.split([' ', ';', '\\']).next()?;
+        (!name.is_empty() && name.chars().all(is_name)).then(|| (name.to_owned(), version.to_owned()))
+    });
+    StreamWork {
+        image: format!("{name}@{digest}"),
+        tag: tag.to_owned(),
+        notebook: prepared.source.path.clone(),
+        commit: prepared.source.commit.clone(),
+        packages: packages.collect(),
+    }
 }
 
 fn published(draft: &mut Draft, image: &Image, reference: &str, finished: &Finished) {

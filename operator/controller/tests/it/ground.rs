@@ -25,7 +25,8 @@ use nbvet_operator_testkit::{
 use nbvet_report::{
     CellCounts, ExitCode, Level, NotebookReport, Outcome, Reason, Report, Tool, Verdict,
     step::{
-        Base, Builder, FetchedSource, Prepared, STEP_VERSION, Step, StepBlob, StepBody, StepEnd, Validated,
+        Base, BlobRef, Builder, FetchedSource, Prepared, Published, STEP_VERSION, Step, StepBlob, StepBody,
+        StepEnd, Validated,
     },
 };
 use serde_json::{Value, json};
@@ -51,12 +52,15 @@ pub(crate) struct Ground {
 }
 
 fn image(letter: char) -> String {
-    format!("registry.test/image@sha256:{}", letter.to_string().repeat(64))
+    format!(
+        "registry.test/team/nbvet@sha256:{}",
+        letter.to_string().repeat(64)
+    )
 }
 
 /// The step of a pod, by its name.
-fn step(pod: &str) -> Step {
-    [Step::Prepare, Step::Validate]
+pub(crate) fn step(pod: &str) -> Step {
+    [Step::Prepare, Step::Validate, Step::Publish]
         .into_iter()
         .find(|step| pod.contains(&format!("-{step}-")))
         .unwrap_or(Step::Build)
@@ -64,13 +68,13 @@ fn step(pod: &str) -> Step {
 
 /// What pods have written, and since when a build runs.
 #[derive(Default)]
-struct Told {
+pub(crate) struct Told {
     logs: HashMap<String, String>,
     builds_since: Option<Instant>,
 }
 
 /// A step's result: jobs whose name has `built` in it need a build, until it has run.
-fn body(pod: &str, is_built: bool) -> Option<Encoded> {
+fn body(pod: &str, is_built: bool) -> Option<StepBody> {
     let body = match step(pod) {
         Step::Prepare => {
             let mut prepared = prepared(pod.contains("built"));
@@ -78,16 +82,27 @@ fn body(pod: &str, is_built: bool) -> Option<Encoded> {
             StepBody::Prepared(Box::new(prepared))
         }
         Step::Validate => StepBody::Validated(Box::new(validated())),
+        Step::Publish => StepBody::Published(Published::default()),
         _ => return None,
     };
-    let blob = StepBlob {
-        version: STEP_VERSION,
-        body,
-    };
-    Some(encode(&blob).unwrap())
+    Some(body)
 }
 
-fn prepared(builds: bool) -> Prepared {
+impl Told {
+    /// A pod writes its result into its log, between lines of others; by this its end names it.
+    pub(crate) fn result(&mut self, pod: &str, body: StepBody) -> BlobRef {
+        let blob = StepBlob {
+            version: STEP_VERSION,
+            body,
+        };
+        let Encoded { text, blob } = encode(&blob).unwrap();
+        let noise = "a line of a library\n";
+        self.logs.insert(pod.to_owned(), format!("{noise}{text}{noise}"));
+        blob
+    }
+}
+
+pub(crate) fn prepared(builds: bool) -> Prepared {
     Prepared {
         source: FetchedSource {
             commit: Some("c".repeat(40)),
@@ -114,7 +129,7 @@ fn prepared(builds: bool) -> Prepared {
     }
 }
 
-fn validated() -> Validated {
+pub(crate) fn validated() -> Validated {
     let verdict = Verdict {
         outcome: Outcome::Passed,
         exit_code: ExitCode::Passed,
@@ -170,9 +185,7 @@ fn fate(pod: &Pod, told: &Mutex<Told>) -> Fate {
     let mut end = StepEnd::new(step, Outcome::Passed, Reason::Done, "it went well");
     let is_built = told.builds_since.is_some_and(|since| since.elapsed() >= BUILDS);
     if let Some(body) = body(&name, is_built) {
-        let noise = "a line of a library\n";
-        told.logs.insert(name, format!("{noise}{}{noise}", body.text));
-        end.blob = Some(body.blob);
+        end.blob = Some(told.result(&name, body));
     }
     let runs_for = match step {
         Step::Build => {
@@ -192,6 +205,13 @@ fn fate(pod: &Pod, told: &Mutex<Told>) -> Fate {
 impl Ground {
     /// Starts a cluster, or says why it cannot.
     pub(crate) async fn start() -> Option<Self> {
+        Self::with(fate).await
+    }
+
+    /// The same with other ends of pods.
+    pub(crate) async fn with(
+        fate: impl Fn(&Pod, &Mutex<Told>) -> Fate + Send + Sync + 'static,
+    ) -> Option<Self> {
         let options = Options {
             tier: Tier::Controllers,
             // The node that gives logs has a certificate of its own making.
@@ -246,7 +266,18 @@ impl Ground {
         name: &str,
         pod_config: &Value,
     ) -> NotebookValidationJob {
-        let job = json!({
+        self.create_with(namespace, name, pod_config, &json!({})).await
+    }
+
+    /// The same with other fields of its spec.
+    pub(crate) async fn create_with(
+        &self,
+        namespace: &str,
+        name: &str,
+        pod_config: &Value,
+        spec: &Value,
+    ) -> NotebookValidationJob {
+        let mut job = json!({
             "apiVersion": "mlops.mlops.dev/v1alpha1",
             "kind": "NotebookValidationJob",
             "metadata": {"name": name},
@@ -258,6 +289,9 @@ impl Ground {
                 "podConfig": pod_config,
             },
         });
+        for (field, value) in spec.as_object().unwrap() {
+            job["spec"][field] = value.clone();
+        }
         let job = serde_json::from_value(job).unwrap();
         self.jobs(namespace)
             .create(&PostParams::default(), &job)

@@ -53,6 +53,7 @@ fn first_child(job: &NotebookValidationJob) -> String {
         builds: Vec::new(),
         unserved: Vec::new(),
         taken: Vec::new(),
+        refused: Vec::new(),
         cluster: Cluster::default(),
         load: Load::default(),
         config: Config {

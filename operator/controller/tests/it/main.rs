@@ -8,6 +8,9 @@
 )]
 
 mod ground;
+mod hostile;
 mod jobs;
 mod kubelet;
 mod program;
+mod streams;
+mod tekton;

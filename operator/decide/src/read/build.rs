@@ -1,27 +1,18 @@
 //! Build objects of whatever strategy.
 
-use k8s_openapi::{
-    api::core::v1::{Event, Pod},
-    apimachinery::pkg::apis::meta::v1::ObjectMeta,
-};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::Value;
 
 use super::{attempt, is_ours, text};
 use crate::{
     names,
     observed::{Build, Joined},
-    strategy::StrategyName,
+    strategy::{Around, StrategyName},
 };
 
 /// A Job or a `PipelineRun` as a build; `None`: it is none. Whether it is ours is said in it. `has_input`: its
 /// `ConfigMap` is there.
-pub fn build(
-    object: &Value,
-    strategy: StrategyName,
-    has_input: bool,
-    pods: &[Pod],
-    events: &[Event],
-) -> Option<Build> {
+pub fn build(object: &Value, strategy: StrategyName, has_input: bool, around: &Around) -> Option<Build> {
     let meta: ObjectMeta = serde_json::from_value(object.get("metadata")?.clone()).ok()?;
     let annotations = meta.annotations.as_ref();
     let owners = meta
@@ -43,7 +34,7 @@ pub fn build(
         has_input,
         owners: owners.collect(),
         joined: joined(&meta),
-        state: strategy.strategy().read(object, pods, events),
+        state: strategy.strategy().read(object, around),
     })
 }
 

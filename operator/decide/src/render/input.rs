@@ -90,7 +90,7 @@ pub(crate) fn build_input(inputs: &BuildInputs, setting: &Setting) -> StepInput 
             reuse_if_exists: Some(!inputs.anew),
             compiler: (!inputs.compiler.is_empty()).then(|| paths::COMPILER.to_owned()),
             platform: None,
-            registry: registry(setting),
+            registry: registry_and_index(setting, &setting.meaning()),
             index: index(setting, &setting.meaning()),
         }),
         ..StepInput::default()
@@ -147,7 +147,7 @@ fn prepare(setting: &Setting, meaning: &Meaning, find_image: bool) -> PrepareInp
         platform: None,
         build: build_wish(meaning, find_image),
         compiler: meaning.build.as_ref().map(|_| paths::COMPILER.to_owned()),
-        registry: registry(setting),
+        registry: registry_and_index(setting, meaning),
         index: index(setting, meaning),
     }
 }
@@ -184,6 +184,16 @@ fn registry(setting: &Setting) -> RegistryInput {
             .collect(),
         insecure_hosts: setting.config.insecure_registries.clone(),
     }
+}
+
+/// The same where the job's package index is spoken to: who vouches for that is believed as well.
+fn registry_and_index(setting: &Setting, meaning: &Meaning) -> RegistryInput {
+    let mut registry = registry(setting);
+    let own = meaning.build.as_ref().and_then(|build| build.index.as_ref());
+    if own.is_some_and(|index| index.ca_config_map.is_some()) {
+        registry.ca_files.push(paths::INDEX_CA_FILE.to_owned());
+    }
+    registry
 }
 
 fn index(setting: &Setting, meaning: &Meaning) -> IndexInput {

@@ -3,9 +3,11 @@
 pub(crate) mod commands;
 pub(crate) mod compiler;
 mod input;
+pub(crate) mod network;
 mod pod;
 mod record;
 mod steps;
+mod stream;
 
 use nbvet_operator_api::NotebookValidationJob;
 use serde_json::{Value, json};
@@ -55,6 +57,7 @@ pub fn render(intent: &Intent, setting: &Setting) -> Vec<Value> {
         Work::Step(work) => steps::objects(&intent.name, work, setting),
         Work::Build(inputs) => inputs.strategy.strategy().plan(&intent.name, inputs, setting),
         Work::Record(work) => vec![record::object(&intent.name, work, setting)],
+        Work::Stream(work) => vec![stream::object(&intent.name, work, setting)],
     }
 }
 
@@ -100,7 +103,7 @@ fn child_metadata(
 }
 
 /// Labels that are passed on to objects that run pods.
-fn passed_on(setting: &Setting) -> Vec<(String, String)> {
+pub(crate) fn passed_on(setting: &Setting) -> Vec<(String, String)> {
     let labels = setting.job.metadata.labels.iter().flatten();
     labels
         .filter(|(name, _)| setting.config.passed_labels.contains(name))

@@ -35,6 +35,10 @@ pub(crate) mod paths {
     pub(crate) const GOLDEN_CREDENTIALS: &str = "/nbvet/secrets/golden-git";
     /// Credentials of the package index.
     pub(crate) const INDEX_CREDENTIALS: &str = "/nbvet/secrets/index";
+    /// Authorities that vouch for the package index of the job.
+    pub(crate) const INDEX_CA: &str = "/nbvet/index-ca";
+    /// Their file.
+    pub(crate) const INDEX_CA_FILE: &str = "/nbvet/index-ca/ca.crt";
     /// Authorities to trust.
     pub(crate) const CA: &str = "/nbvet/ca";
     /// Their file.
@@ -130,12 +134,18 @@ pub(super) fn for_registries(setting: &Setting) -> Vec<Mounted> {
     folders.chain(authorities(setting)).collect()
 }
 
-/// What a container needs to speak to the package index.
-pub(super) fn for_index(setting: &Setting) -> Option<Mounted> {
-    let build = setting.job.spec.pod_config.build_config.as_ref()?;
-    let secret = build.package_index.as_ref()?.secret.as_ref()?;
-    let source = json!({"secret": {"secretName": secret, "defaultMode": 0o440}});
-    Some(Mounted::of("index", paths::INDEX_CREDENTIALS, source))
+/// What a container needs to speak to the package index of the job.
+pub(super) fn for_index(setting: &Setting) -> Vec<Mounted> {
+    let build = setting.job.spec.pod_config.build_config.as_ref();
+    let index = build.and_then(|build| build.package_index.as_ref());
+    let secret = index.and_then(|index| index.secret.as_ref()).map(|secret| {
+        let source = json!({"secret": {"secretName": secret, "defaultMode": 0o440}});
+        Mounted::of("index", paths::INDEX_CREDENTIALS, source)
+    });
+    let authorities = index
+        .and_then(|index| index.ca_config_map.as_ref())
+        .map(|map| Mounted::of("index-ca", paths::INDEX_CA, json!({"configMap": {"name": map}})));
+    secret.into_iter().chain(authorities).collect()
 }
 
 fn authorities(setting: &Setting) -> Option<Mounted> {
@@ -267,7 +277,7 @@ pub(crate) fn trusted_pod(
 ) -> Value {
     let mut volumes = volumes;
     volumes.push(json!({"name": "tmp", "emptyDir": {}}));
-    json!({
+    let mut pod = json!({
         "restartPolicy": "Never",
         "automountServiceAccountToken": false,
         "enableServiceLinks": false,
@@ -275,7 +285,11 @@ pub(crate) fn trusted_pod(
         "securityContext": pod_security(setting),
         "containers": containers,
         "volumes": volumes,
-    })
+    });
+    if setting.config.user_namespaces {
+        pod["hostUsers"] = json!(false);
+    }
+    pod
 }
 
 /// The pod of a build that assembles wheels.

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::{
     INPUT_FILE, Setting, child_metadata,
     input::step_input,
+    network,
     pod::{self, Mounted, paths},
 };
 use crate::{
@@ -48,7 +49,13 @@ pub(super) fn objects(name: &str, work: &StepWork, setting: &Setting) -> Vec<Val
         } => validate(name, image, *uid, *limit, setting),
         Task::Publish { .. } => publish(name, setting),
     };
-    vec![config_map, pod::job(&metadata, &pod, setting)]
+    let policy = network::policy(&metadata, network::OF_JOB, setting);
+    let job = pod::job(&metadata, &pod, setting);
+    // A pod has its policy before it runs.
+    [Some(config_map), policy, Some(job)]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn prepare(name: &str, setting: &Setting) -> Value {
@@ -233,7 +240,8 @@ fn place(pod: &mut Value, setting: &Setting) {
     if let Some(affinity) = &config.affinity {
         pod["affinity"] = json!(affinity);
     }
-    if let Some(class) = &config.runtime_class_name {
+    let class = config.runtime_class_name.as_ref();
+    if let Some(class) = class.or(setting.config.runtime_class.as_ref()) {
         pod["runtimeClassName"] = json!(class);
     }
 }

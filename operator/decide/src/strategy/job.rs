@@ -1,19 +1,16 @@
 //! Builds as Jobs of plain Kubernetes: nbvet assembles the image of wheels, without privileges; a Dockerfile or a source
 //! distribution is built by buildah, which needs some.
 
-use k8s_openapi::api::{
-    batch::v1::Job,
-    core::v1::{Event, Pod},
-};
+use k8s_openapi::api::{batch::v1::Job, core::v1::Pod};
 use nbvet_report::{Outcome, Reason};
 use serde_json::{Value, json};
 
-use super::Strategy;
+use super::{Around, Strategy};
 use crate::{
     observed::{BuildState, ChildState, Fault},
     plan::BuildInputs,
     read,
-    render::{self, Setting},
+    render::{self, Setting, network},
 };
 
 /// Builds as Jobs.
@@ -26,17 +23,17 @@ impl Strategy for JobStrategy {
         let mut pod = render::build_pod(name, seconds, setting);
         render::compiler::add(&mut pod, inputs, setting);
         render::commands::allow(&mut pod, inputs, setting);
-        vec![
-            render::job(&metadata, &pod, setting),
-            input_of_build(name, inputs, setting),
-        ]
+        let mut objects = vec![render::job(&metadata, &pod, setting)];
+        objects.extend(network::policy(&metadata, network::OF_JOB, setting));
+        objects.push(input_of_build(name, inputs, setting));
+        objects
     }
 
-    fn read(&self, object: &Value, pods: &[Pod], events: &[Event]) -> BuildState {
+    fn read(&self, object: &Value, around: &Around) -> BuildState {
         let Ok(job) = serde_json::from_value::<Job>(object.clone()) else {
             return BuildState::Starting { held: None };
         };
-        match read::pod::state(&job, pods, events) {
+        match read::pod::state(&job, around.pods, around.events) {
             ChildState::Starting { held } => BuildState::Starting { held },
             ChildState::Running { since } => BuildState::Running { since },
             ChildState::Said { at, end, .. } if end.outcome == Outcome::Passed => BuildState::Complete {
@@ -52,7 +49,7 @@ impl Strategy for JobStrategy {
                     message: end.message,
                 },
             },
-            ChildState::Broken { at, fault } => of_broken(&job, pods, at, fault),
+            ChildState::Broken { at, fault } => of_broken(&job, around.pods, at, fault),
         }
     }
 }

@@ -49,8 +49,19 @@ pub trait Strategy {
     /// The objects of a build, the one that carries its name last.
     fn plan(&self, name: &str, inputs: &BuildInputs, setting: &Setting) -> Vec<Value>;
 
-    /// How far a build is, by its object, and by the pods and events about it where it has some.
-    fn read(&self, object: &Value, pods: &[Pod], events: &[Event]) -> BuildState;
+    /// How far a build is, by its object and by what is about it.
+    fn read(&self, object: &Value, around: &Around) -> BuildState;
+}
+
+/// What is about a build besides its object.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Around<'a> {
+    /// The pods of its Job.
+    pub pods: &'a [Pod],
+    /// Events about its Job and their pods, among others.
+    pub events: &'a [Event],
+    /// The `TaskRun`s of its `PipelineRun`.
+    pub tasks: &'a [Value],
 }
 
 /// Who runs a build: who is named, else a Job. What cannot be had is told with what to do.

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 #![expect(clippy::panic, reason = "so it does where there is nothing to unwrap")]
 
+mod fields;
 mod main_path;
 mod pods;
 mod property;

@@ -15,6 +15,7 @@ fn creates(world: &World, job: &str) -> Vec<String> {
     let name = |work: &Work| match work {
         Work::Step(step) => step.task.step().to_string(),
         Work::Build(build) => format!("build {}", build.attempt),
+        Work::Stream(_) => "stream".to_owned(),
         Work::Record(record) => format!("record of {}", record.step),
     };
     plan.create.iter().map(|intent| name(&intent.work)).collect()

@@ -14,7 +14,7 @@ use nbvet_operator_api::Reason;
 use nbvet_operator_decide::{
     observed::{BuildState, ChildState},
     read,
-    strategy::StrategyName,
+    strategy::{Around, StrategyName},
 };
 use nbvet_report::{
     Outcome,
@@ -311,8 +311,12 @@ fn a_job_whose_pod_is_refused_or_gone_says_so() {
 }
 
 /// A build's state in a few words.
-fn build(strategy: StrategyName, object: &Value, pods: &[Pod]) -> String {
-    match strategy.strategy().read(object, pods, &[]) {
+fn build(object: &Value, pods: &[Pod]) -> String {
+    let around = Around {
+        pods,
+        ..Around::default()
+    };
+    match StrategyName::Job.strategy().read(object, &around) {
         BuildState::Starting { held } => format!(
             "starting{}",
             held.map_or(String::new(), |held| format!(" {}", held.reason))
@@ -335,7 +339,7 @@ fn a_build_in_a_job_is_read_by_its_trusted_container() {
     let image = format!("registry.example/team/nbvet@sha256:{}", "a".repeat(64));
     let made =
         write_end(&StepEnd::new(Step::Build, Outcome::Passed, Reason::Done, "built").with_image(&image));
-    let of = |status: Value| build(StrategyName::Job, &object(json!({})), &[pod(status)]);
+    let of = |status: Value| build(&object(json!({})), &[pod(status)]);
     assert_eq!(
         of(json!({"phase": "Succeeded", "containerStatuses": [ended("nbvet", 0, "Completed", Some(&made))]})),
         format!("complete {image}")
@@ -360,67 +364,5 @@ fn a_build_in_a_job_is_read_by_its_trusted_container() {
     );
     let complete =
         json!({"conditions": [{"type": "Complete", "status": "True", "lastTransitionTime": ENDED}]});
-    assert_eq!(build(StrategyName::Job, &object(complete), &[]), "complete ");
-}
-
-#[test]
-fn a_build_in_tekton_is_read_by_what_its_step_said() {
-    let image = format!("registry.example/team/nbvet@sha256:{}", "a".repeat(64));
-    let made =
-        write_end(&StepEnd::new(Step::Build, Outcome::Passed, Reason::Done, "built").with_image(&image));
-    let run = |condition: Value, end: Option<&str>| {
-        let mut status = json!({"startTime": BEGUN, "conditions": [condition]});
-        if let Some(end) = end {
-            status["completionTime"] = json!(ENDED);
-            status["results"] = json!([{"name": "END", "value": end}]);
-        }
-        build(StrategyName::Tekton, &json!({"status": status}), &[])
-    };
-    let condition = |holds: &str, reason: &str, message: &str| json!({"type": "Succeeded", "status": holds, "reason": reason, "message": message});
-    assert_eq!(
-        run(condition("True", "Succeeded", ""), Some(&made)),
-        format!("complete {image}")
-    );
-    let denied = write_end(&StepEnd::new(
-        Step::Build,
-        Outcome::Error,
-        Reason::PushDenied,
-        "denied",
-    ));
-    assert_eq!(
-        run(condition("True", "Succeeded", ""), Some(&denied)),
-        "failed PushDenied"
-    );
-    assert_eq!(
-        run(condition("True", "Succeeded", ""), Some("no end")),
-        "failed ReportLost, again"
-    );
-    assert_eq!(run(condition("Unknown", "Running", ""), None), "running");
-    assert_eq!(
-        run(condition("Unknown", "Cancelled", "being cancelled"), None),
-        "running",
-        "it still stops"
-    );
-    for (reason, message, expected) in [
-        ("Cancelled", "was cancelled", "failed BuildCancelled"),
-        ("PipelineRunTimeout", "", "failed BuildTimedOut"),
-        ("PipelineValidationFailed", "", "failed BuildFailed"),
-        ("Failed", "TaskRun failed: PodEvicted", "failed Evicted, again"),
-        (
-            "Failed",
-            "pods \"x\" is forbidden: violates PodSecurity",
-            "failed AdmissionRefused",
-        ),
-    ] {
-        assert_eq!(
-            run(condition("False", reason, message), Some("")),
-            expected,
-            "{reason}"
-        );
-    }
-    assert_eq!(
-        run(condition("Unknown", "PipelineRunPending", "pending"), None),
-        "starting Waiting"
-    );
-    assert_eq!(build(StrategyName::Tekton, &json!({}), &[]), "starting");
+    assert_eq!(build(&object(complete), &[]), "complete ");
 }

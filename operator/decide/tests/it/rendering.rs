@@ -1,14 +1,19 @@
 //! Plans as objects, and objects read back: what passes Pod Security *restricted*, and what the user's container has not.
 
 use k8s_openapi::api::{batch::v1::Job, core::v1::ConfigMap};
-use nbvet_operator_decide::{Setting, observed::Body, read, render, strategy::StrategyName};
+use nbvet_operator_decide::{
+    Setting,
+    observed::Body,
+    read, render,
+    strategy::{Around, StrategyName},
+};
 use nbvet_report::step::{Builder, SourceFrom, Step, StepBody, StepInput};
 use serde_json::Value;
 
 use crate::world::{World, spec};
 
 /// The objects of everything that a job's plans create on its way to the end.
-fn all(world: &mut World) -> Vec<Value> {
+pub(crate) fn all(world: &mut World) -> Vec<Value> {
     let mut objects = Vec::new();
     for _ in 0..20 {
         let plan = world.plan("a");
@@ -52,14 +57,14 @@ fn everything() -> Vec<Value> {
     objects
 }
 
-fn pod(objects: &[Value], step: &str) -> Value {
+pub(crate) fn pod(objects: &[Value], step: &str) -> Value {
     let of = |object: &&Value| {
         object["kind"] == "Job" && object["metadata"]["labels"]["nbvet.mlops.dev/step"] == step
     };
     objects.iter().find(of).unwrap_or_else(|| panic!("no {step}"))["spec"]["template"]["spec"].clone()
 }
 
-fn containers(pod: &Value) -> Vec<&Value> {
+pub(crate) fn containers(pod: &Value) -> Vec<&Value> {
     let of = |field: &str| pod[field].as_array().into_iter().flatten();
     of("initContainers").chain(of("containers")).collect()
 }
@@ -315,10 +320,28 @@ fn s9_a_build_in_tekton_is_one_inline_task_that_hands_its_end_back() {
         "--input",
         "/nbvet/input/input.json",
         "--termination-log",
-        "$(results.END.path)"
+        "$(results.END.path)",
+        "--image-url",
+        "$(results.IMAGE_URL.path)",
+        "--image-digest",
+        "$(results.IMAGE_DIGEST.path)"
     ]);
     assert_eq!(step["args"], args);
     assert_eq!(run["spec"]["timeouts"]["pipeline"], "2700s");
+    // JSON without a type would be taken for an object, and a build that fails names no image.
+    let results = task["results"].as_array().unwrap();
+    assert!(
+        results.iter().all(|result| result["type"] == "string"),
+        "{results:?}"
+    );
+    let of_run: Vec<_> = run["spec"]["pipelineSpec"]["results"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|result| (&result["name"], &result["type"]))
+        .collect();
+    assert_eq!(of_run, [(&"END".into(), &"string".into())]);
+    assert_eq!(step["computeResources"]["limits"]["memory"], "2Gi");
     let volumes: Vec<&Value> = task["volumes"]
         .as_array()
         .unwrap()
@@ -328,7 +351,7 @@ fn s9_a_build_in_tekton_is_one_inline_task_that_hands_its_end_back() {
     for mount in step["volumeMounts"].as_array().unwrap() {
         assert!(volumes.contains(&&mount["name"]), "{mount}");
     }
-    let read = read::build(&with_time(run), StrategyName::Tekton, true, &[], &[]).unwrap();
+    let read = read::build(&with_time(run), StrategyName::Tekton, true, &Around::default()).unwrap();
     assert_eq!(read.identity, "a".repeat(64));
     world.is_sound();
 }
@@ -398,7 +421,7 @@ fn a_build_is_read_back_with_who_joined_it() {
     let objects = all(&mut world);
     let is_build = |one: &&Value| one["metadata"]["labels"]["nbvet.mlops.dev/step"] == "build";
     let object = with_time(objects.iter().find(is_build).unwrap());
-    let build = read::build(&object, StrategyName::Job, true, &[], &[]).unwrap();
+    let build = read::build(&object, StrategyName::Job, true, &Around::default()).unwrap();
     let kept = &world.api.builds[&build.name];
     assert!(build.ours);
     assert_eq!(

@@ -18,7 +18,9 @@ use nbvet_operator_api::{
 };
 use nbvet_operator_decide::{
     Config, Observed, Plan, decide,
-    observed::{Body, Build, BuildState, Child, ChildState, Cluster, Fault, Joined, Load, Record, Unserved},
+    observed::{
+        Body, Build, BuildState, Child, ChildState, Cluster, Fault, Joined, Load, Record, Refused, Unserved,
+    },
     plan::{Again, Announcement, Deletion, Task, Work},
 };
 use nbvet_report::{
@@ -73,6 +75,9 @@ pub(crate) struct World {
     pub(crate) load: Load,
     pub(crate) unserved: Vec<Unserved>,
     pub(crate) taken: Vec<String>,
+    pub(crate) refused: Vec<Refused>,
+    /// Published images that OpenShift lists, by name of the stream.
+    pub(crate) streams: BTreeMap<String, String>,
     pub(crate) bug: Option<Bug>,
     /// Everything that must not happen and did.
     pub(crate) faults: Vec<String>,
@@ -113,6 +118,8 @@ impl Default for World {
             load: Load::default(),
             unserved: Vec::new(),
             taken: Vec::new(),
+            refused: Vec::new(),
+            streams: BTreeMap::new(),
             bug: None,
             faults: Vec::new(),
             built: Vec::new(),
@@ -271,6 +278,7 @@ impl World {
             builds: objects.builds.values().cloned().collect(),
             unserved: self.unserved.clone(),
             taken: self.taken.clone(),
+            refused: self.refused.clone(),
             cluster: self.cluster,
             load: self.load,
             config: self.config.clone(),
@@ -502,6 +510,9 @@ impl World {
                     state: BuildState::Starting { held: None },
                 };
                 self.api.builds.insert(name.to_owned(), build);
+            }
+            Work::Stream(stream) => {
+                self.streams.insert(name.to_owned(), stream.image.clone());
             }
             Work::Record(record) => {
                 let written = Record {
