@@ -16,6 +16,7 @@ mod bases;
 mod beside;
 mod bytecode;
 mod commands;
+mod fields;
 mod foreign;
 mod ground;
 mod kept;

@@ -98,7 +98,7 @@ pub(crate) fn source(ground: &Ground, from: SourceFrom) -> SourceInput {
     }
 }
 
-fn prepare(ground: &Ground, build: Option<BuildWish>) -> (StepEnd, Option<Box<Prepared>>) {
+pub(crate) fn prepare(ground: &Ground, build: Option<BuildWish>) -> (StepEnd, Option<Box<Prepared>>) {
     let from = SourceFrom::Folder(FolderSource {
         folder: ground.path("work").display().to_string(),
     });

@@ -37,7 +37,7 @@ pub(crate) fn python() -> Option<String> {
     None
 }
 
-fn is(left: &Left, outcome: Outcome, reason: Reason, said: &str) {
+pub(crate) fn is(left: &Left, outcome: Outcome, reason: Reason, said: &str) {
     let end = &left.end;
     assert_eq!(
         (end.step, end.outcome, end.reason),

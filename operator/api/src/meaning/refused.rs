@@ -5,6 +5,7 @@ use nbvet_report::Reason;
 
 use crate::{
     NotebookValidationJobSpec,
+    build::BuildConfig,
     fault::FieldFault,
     source::{GitSource, NotebookSource},
 };
@@ -34,7 +35,76 @@ pub fn refused(spec: &NotebookValidationJobSpec, insecure: bool) -> Vec<FieldFau
     for (index, path) in build.requirements_sources.iter().enumerate() {
         check_path(&at(&format!("requirementsSources[{index}]")), path, &mut faults);
     }
+    if let Some(index) = &build.package_index {
+        check_index(&at("packageIndex.url"), &index.url, &mut faults);
+    }
+    check_names(build, &mut faults);
     faults
+}
+
+/// The parts of the name of an image, as registries take them.
+fn check_names(build: &BuildConfig, faults: &mut Vec<FieldFault>) {
+    let at = |name: &str| format!("spec.podConfig.buildConfig.{name}");
+    let mut check = |name: &str, text: Option<&String>, fits: fn(&str) -> bool, problem: &str| {
+        if let Some(text) = text.filter(|text| !text.is_empty() && !fits(text)) {
+            faults.push(FieldFault::invalid(at(name), text, problem));
+        }
+    };
+    let path =
+        "is no path of a repository: lower-case letters and digits, with `.`, `_`, `-` and `/` between them";
+    check("imageName", build.image_name.as_ref(), is_repository, path);
+    check(
+        "registryNamespace",
+        build.registry_namespace.as_ref(),
+        is_repository,
+        path,
+    );
+    let tag = "is no tag: letters, digits, `_`, `.` and `-`, of which the last two do not come first";
+    check("imageTag", build.image_tag.as_ref(), is_tag, tag);
+    let host = "is no registry: write its host, and its port where it has one: registry.example:5000";
+    check("registry", build.registry.as_ref(), is_registry, host);
+}
+
+fn is_repository(text: &str) -> bool {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    text.split('/').all(|part| {
+        part.starts_with(fits) && part.ends_with(fits) && part.chars().all(|c| fits(c) || "._-".contains(c))
+    })
+}
+
+fn is_tag(text: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    text.starts_with(fits) && text.chars().all(|c| fits(c) || ".-".contains(c))
+}
+
+fn is_registry(text: &str) -> bool {
+    let mut parts = text.trim_end_matches('/').split('/');
+    let (host, port) = parts.next().and_then(|first| first.split_once(':')).unzip();
+    let host = host.unwrap_or_else(|| text.split('/').next().unwrap_or_default());
+    let fits = |c: char| c.is_ascii_alphanumeric();
+    host.starts_with(fits)
+        && host.chars().all(|c| fits(c) || ".-".contains(c))
+        && port.is_none_or(|port| port.parse::<u16>().is_ok())
+        && parts.all(is_repository)
+}
+
+/// The address of a package index holds no credentials: it stands where everybody who may see the job reads it.
+fn check_index(field: &str, url: &str, faults: &mut Vec<FieldFault>) {
+    let rest = url
+        .split_once("://")
+        .filter(|(scheme, _)| matches!(*scheme, "https" | "http"));
+    let problem = match rest.map(|(_, rest)| rest.split('/').next().unwrap_or_default()) {
+        None => "is no address of an index; write https://HOST/simple",
+        Some("") => "names no host",
+        Some(authority) if authority.contains('@') => {
+            "has credentials in it; put them into a Secret and name that in packageIndex.secret"
+        }
+        Some(_) if url.chars().any(|c| c.is_control() || c.is_whitespace()) => {
+            "holds blanks or control characters"
+        }
+        Some(_) => return,
+    };
+    faults.push(FieldFault::invalid(field, &shown(url), problem));
 }
 
 fn source(field: &str, source: &NotebookSource, insecure: bool, faults: &mut Vec<FieldFault>) {
@@ -107,7 +177,12 @@ fn shown(url: &str) -> String {
         return url.to_owned();
     };
     let Some((name, _)) = user.split_once(':') else {
-        return url.to_owned();
+        // A name alone may be a token.
+        return if matches!(scheme, "http" | "https") {
+            format!("{scheme}://***@{host}{}", &rest[end..])
+        } else {
+            url.to_owned()
+        };
     };
     format!("{scheme}://{name}:***@{host}{}", &rest[end..])
 }
@@ -273,6 +348,89 @@ mod tests {
                     false
                 ),
                 [""; 0]
+            );
+        }
+    }
+
+    #[test]
+    fn s10_names_of_images_are_names_and_nothing_else() {
+        let check = |field: &str, text: &str, fits: bool| {
+            let build = json!({"enabled": true, (field): text});
+            let found = faults(git("https://example.com/a", "main", "a.ipynb"), build, false);
+            let expected = format!("InvalidField spec.podConfig.buildConfig.{field}");
+            assert_eq!(found.contains(&expected), !fits, "{field}: {text:?}: {found:?}");
+        };
+        for field in ["imageName", "registryNamespace"] {
+            for good in ["report", "team/daily-report_2", "a.b"] {
+                check(field, good, true);
+            }
+            for bad in [
+                "../other",
+                "A",
+                "a:b",
+                "a@sha256:0",
+                "-a",
+                "a//b",
+                "/a",
+                "a b",
+                "a\nb",
+            ] {
+                check(field, bad, false);
+            }
+        }
+        for good in ["v1", "_x", "2026-01-01.3"] {
+            check("imageTag", good, true);
+        }
+        for bad in ["-v", ".v", "a/b", "a:b", "a b"] {
+            check("imageTag", bad, false);
+        }
+        for good in [
+            "registry.example",
+            "localhost:5000",
+            "registry.example/mirror/",
+            "10.0.0.1:5000",
+        ] {
+            check("registry", good, true);
+        }
+        for bad in [
+            "https://registry.example",
+            "me:pw@registry.example",
+            "-x",
+            "a b",
+            "registry.example:x",
+        ] {
+            check("registry", bad, false);
+        }
+    }
+
+    #[test]
+    fn s10_credentials_of_an_index_stand_in_a_secret() {
+        for url in [
+            "https://me:hunter2@index.example/simple",
+            "https://hunter2@index.example/simple",
+        ] {
+            let spec = json!({
+                "notebook": git("https://example.com/a.git", "main", "a.ipynb"),
+                "podConfig": {"buildConfig": {"enabled": true, "packageIndex": {"url": url}}},
+            });
+            let said = refused(&serde_json::from_value(spec).unwrap(), false)[0].to_string();
+            assert!(
+                said.contains("packageIndex.secret") && !said.contains("hunter2"),
+                "{said}"
+            );
+        }
+        for bad in [
+            "file:///etc",
+            "index.example/simple",
+            "https:///simple",
+            "https://a b/simple",
+        ] {
+            let build = json!({"enabled": true, "packageIndex": {"url": bad}});
+            let found = faults(git("https://example.com/a", "main", "a.ipynb"), build, false);
+            assert_eq!(
+                found,
+                ["InvalidField spec.podConfig.buildConfig.packageIndex.url"],
+                "{bad}"
             );
         }
     }

@@ -13,6 +13,7 @@ mod manifests;
 mod reference;
 mod schema;
 mod server;
+mod tables;
 
 use std::{
     env, fs,

@@ -43,7 +43,7 @@ fn the_committed_page_of_the_fields_is_the_one_of_the_types() {
 }
 
 /// Below the first field of what core/v1 describes.
-fn is_core(path: &str) -> bool {
+pub(crate) fn is_core(path: &str) -> bool {
     let parts = [
         "imagePullSecrets",
         "env",
