@@ -159,13 +159,12 @@ fn build_image(args: &ImageBuildArgs) -> Result<ExitCode, Stop> {
     };
     let mut warnings = prepared.warnings.clone();
     warnings.extend(tell::unfit(&shelf));
-    let mut built = match there {
-        Some(there) => there,
-        None => {
-            let (built, unfit) = assembled(&order, &network, &shelf, compilers.as_ref(), &bytecode)?;
-            warnings.extend(unfit);
-            built
-        }
+    let mut built = if let Some(there) = there {
+        there
+    } else {
+        let (built, unfit) = assembled(&order, &network, &shelf, compilers.as_ref(), &bytecode)?;
+        warnings.extend(unfit);
+        built
     };
     let traffic = network.registries.traffic();
     output::print(&match args.format {

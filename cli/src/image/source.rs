@@ -117,7 +117,9 @@ pub(crate) fn prepare(
     let found = find(&source, network, shelf)?;
     judged(&found, format)?;
     let warnings = warnings(&found);
-    warnings.iter().for_each(|warning| output::warning(warning));
+    for warning in &warnings {
+        output::warning(warning);
+    }
     let (lock, came, from) = lock(&source, &found, network, shelf)?;
     let kernel = match args.kernel {
         KernelWay::Auto => Kernel::of(&lock, &found.known.probe, &found.target),

@@ -165,7 +165,9 @@ fn layers_text(layers: &[Told]) -> String {
 pub(crate) fn unfit(shelf: &Shelf) -> Vec<String> {
     let unfit = shelf.take_unfit().into_iter();
     let told: Vec<String> = unfit.map(|unfit| unfit.to_string()).collect();
-    told.iter().for_each(|unfit| output::warning(unfit));
+    for unfit in &told {
+        output::warning(unfit);
+    }
     told
 }
 

@@ -353,9 +353,9 @@ fn what_a_notebook_installs_itself_is_told_beside_what_the_file_asks_for() {
 
           environment from requirements.txt (requirements in pip's form)
           note: the notebook itself installs `pandas==1.5.3` (cell 0; requirements.txt:1 asks for
-                `pandas==2.2.3`), `yfinance` (cell 0), `pip install -r more.txt` (cell 1): no image holds
-                what a run installs, and where there is no network, no run does. Instead, let
-                requirements.txt name it
+                `pandas==2.2.3`), `yfinance` (cell 0), `pip install -r more.txt` (cell 1): what a run
+                installs is in no image, and each run needs the network for it. Instead, let
+                requirements.txt ask for it
           imports
             ✓ pandas  pandas  requirements.txt:1  cell 1
           asks for 1 requirement: 1 pinned, 0 with hashes
@@ -377,8 +377,8 @@ fn what_a_notebook_installs_itself_is_told_beside_what_the_file_asks_for() {
                 beside the notebook
           note: this is no git repository: dependency files were looked for in the notebook's folder alone
           note: the notebook itself installs `pandas==1.5.3` (cell 0), `yfinance` (cell 0),
-                `pip install -r more.txt` (cell 1): no image holds what a run installs, and where there is
-                no network, no run does. Instead, `nbvet deps --write` takes distributions over
+                `pip install -r more.txt` (cell 1): what a run installs is in no image, and each run needs
+                the network for it. Instead, `nbvet deps --write` takes distributions over
           imports
             ✗ pandas  pandas  missing  cell 1
 
