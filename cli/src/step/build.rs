@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use nbvet_deps::{ImageReference, Lock, target::Target};
+use nbvet_deps::{ImageReference, Lock, identity::Identity, target::Target};
 use nbvet_image::{
     assemble::{self, Known, Order, Probes, Shelf, Tools, existing, identity, known},
     bytecode::{Compilers, Finished, Python},
@@ -84,7 +84,7 @@ impl Ground {
         let found = known(&network.registries, &base, &platform, &probes, Some(&shelf));
         let (known, _) = found.map_err(|error| failed(&error, &shelf))?;
         let target = known.probe.target().map_err(|error| usage(failure(&error)))?;
-        Ok(Self {
+        let mut ground = Self {
             network,
             shelf,
             base,
@@ -94,7 +94,12 @@ impl Ground {
             platform,
             target,
             lock,
-        })
+        };
+        if wish.commands.is_none() && ground.identity().hex() != wish.identity {
+            // `prepare` has found that the index has no such kernel.
+            ground.kernel = Kernel::Off;
+        }
+        Ok(ground)
     }
 
     pub(super) fn around(&self) -> commands::Around<'_> {
@@ -130,9 +135,12 @@ impl Ground {
         }
     }
 
+    fn identity(&self) -> Identity {
+        identity(&self.order(), self.python.as_ref())
+    }
+
     fn built(&self, wish: &BuildInput) -> Result<Ending, Ending> {
-        let order = self.order();
-        let identity = identity(&order, self.python.as_ref());
+        let (order, identity) = (self.order(), self.identity());
         if identity.hex() != wish.identity {
             return Err(internal(&format!(
                 "the image would have the identity {identity}, and {} is asked for: the pods are of different versions",

@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    fmt::Write as _,
     fs,
     io::{self, Read as _, Write as _},
     os::unix::fs::OpenOptionsExt as _,
@@ -192,7 +193,7 @@ fn registries(registry: &RegistryInput) -> String {
     let loopback = loopback.iter().filter(|_| !certified);
     for host in registry.insecure_hosts.iter().chain(loopback) {
         let host = Value::String(host.clone());
-        text += &format!("[[registry]]\nlocation = {host}\ninsecure = true\n");
+        let _ = writeln!(text, "[[registry]]\nlocation = {host}\ninsecure = true");
     }
     text
 }
@@ -285,7 +286,7 @@ fn failed(what: &str, status: ExitStatus, told: &str) -> Failed {
     };
     let mut end = lines.join(" | ");
     if end.len() > TOLD {
-        let from = (end.len() - TOLD..).find(|place| end.is_char_boundary(*place));
+        let from = (end.len() - TOLD..end.len()).find(|place| end.is_char_boundary(*place));
         end = format!("…{}", &end[from.unwrap_or(end.len())..]);
     }
     Failed {

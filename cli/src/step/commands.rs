@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeMap,
+    fmt::Write as _,
     fs,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
@@ -353,7 +354,12 @@ fn written(ground: &Ground, wish: &BuildInput, scratch: &Path) -> Result<Work, E
         registry: &wish.registry,
         index: &wish.index,
     };
-    let (known, files) = around.of_sources(ground.lock(), ground.kernel(), &networking)?;
+    let of = |kernel: &Kernel| around.of_sources(ground.lock(), kernel, &networking);
+    let (mut known, mut files) = of(ground.kernel())?;
+    if known.identity.hex() != wish.identity {
+        // `prepare` has found that the index has no such kernel.
+        (known, files) = of(&Kernel::Off)?;
+    }
     let failed = |error: std::io::Error| around.internal(&format!("a temporary folder: {error}"));
     let context = scratch.join("context");
     files.write(&context).map_err(failed)?;
@@ -394,11 +400,11 @@ fn pip_config(urls: &[Secret]) -> String {
     let mut text = "[global]\n".to_owned();
     let mut urls = urls.iter().map(Secret::reveal);
     if let Some(first) = urls.next() {
-        text += &format!("index-url = {first}\n");
+        let _ = writeln!(text, "index-url = {first}");
     }
     let more: Vec<&str> = urls.collect();
     if !more.is_empty() {
-        text += &format!("extra-index-url = {}\n", more.join("\n    "));
+        let _ = writeln!(text, "extra-index-url = {}", more.join("\n    "));
     }
     text
 }

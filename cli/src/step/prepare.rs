@@ -9,7 +9,7 @@ use std::{
 };
 
 use nbvet_deps::{
-    BadReference, ImageReference,
+    BadReference, ImageReference, Lock,
     detection::{Decision, Needs, Refused},
 };
 use nbvet_image::{
@@ -221,7 +221,6 @@ impl Preparing<'_> {
             let ending = Ending::error(Step::Prepare, Reason::BuildFailed, false, &message);
             return Err(with_body(ending, body));
         }
-        let kernel = Kernel::of(&lock, &found.known.probe, &found.target);
         body.lock = Some(text);
         if let Some(package) = lock.need_build().next() {
             body.builder = Builder::Buildah;
@@ -229,35 +228,85 @@ impl Preparing<'_> {
                 "`{}` has only source, which a build would run",
                 package.name
             ));
-            tell_lacking(&kernel, true, &found, &mut body);
-            let (known, _) = self
-                .around(&found)
-                .of_sources(&lock, &kernel, &self.networking())?;
-            return self.named_by_commands(known, &from, &report, asked, body, &store);
+            let kernel = self.kernel(&lock, &found, &mut body)?;
+            let networking = self.networking();
+            let (known, _) = self.around(&found).of_sources(&lock, &kernel, &networking)?;
+            return named_by_commands(&known, &from, &report, asked, body, &store);
         }
+        self.by_nbvet((&found, &lock, &from), &report, asked, body, &store)
+    }
+
+    /// What is assembled of wheels.
+    fn by_nbvet(
+        &self,
+        (found, lock, from): (&Found, &Lock, &str),
+        report: &NotebookReport,
+        asked: &BuildWish,
+        mut body: Prepared,
+        store: &Shelf,
+    ) -> Result<Ending, Ending> {
         body.builder = Builder::Assemble;
-        let (python, compiler) = self.compiler(&found);
-        let is_known = python.is_some() || self.wish.compiler.is_none();
-        tell_lacking(&kernel, is_known, &found, &mut body);
+        let (python, compiler) = self.compiler(found);
         body.compiler = compiler;
-        let order = Order {
-            base: &found.base,
-            known: &found.known,
-            platform: &found.platform,
-            lock: &lock,
-            kernel: &kernel,
-            target: &found.target,
+        if python.is_none() && self.wish.compiler.is_some() {
+            body.warnings.push(format!(
+                "the image gets no byte-code, which nbvet does not know of Python {}: notebooks start slower",
+                found.target.python()
+            ));
+        }
+        let named = |kernel: &Kernel| {
+            let order = Order {
+                base: &found.base,
+                known: &found.known,
+                platform: &found.platform,
+                lock,
+                kernel,
+                target: &found.target,
+            };
+            let identity = identity(&order, python.as_ref());
+            let there = if asked.reuse_if_exists == Some(false) {
+                None
+            } else {
+                let there = existing(&order, store, &identity);
+                there.map_err(|error| usage(&failure(&error)))?
+            };
+            Ok((identity, there.map(|there| there.image)))
         };
-        let identity = identity(&order, python.as_ref());
-        let there = if asked.reuse_if_exists == Some(false) {
-            None
-        } else {
-            let there = existing(&order, &store, &identity);
-            there.map_err(|error| usage(&failure(&error)))?
-        };
+        let kernel = Kernel::of(lock, &found.known.probe, &found.target);
+        let (mut identity, mut image) = named(&kernel)?;
+        // Nobody is asked for the kernel of an image that is there.
+        if image.is_none() && self.kernel(lock, found, &mut body)? != kernel {
+            (identity, image) = named(&Kernel::Off)?;
+        }
         body.identity = Some(identity.hex().to_owned());
-        body.image = there.map(|there| there.image);
-        Ok(named(&from, &report, body))
+        body.image = image;
+        Ok(self::named(from, report, body))
+    }
+
+    /// The kernel that the image gets. Nobody has asked for it: where the index has not what nbvet's own lock names, there is
+    /// none, and that is told.
+    fn kernel(&self, lock: &Lock, found: &Found, body: &mut Prepared) -> Result<Kernel, Ending> {
+        let kernel = Kernel::of(lock, &found.known.probe, &found.target);
+        let mut lacks = |why: &str| {
+            body.warnings.push(format!(
+                "the image gets no kernel for Jupyter: {why}; lock `ipykernel` with the rest"
+            ));
+        };
+        if let Kernel::Lacking { why } = &kernel {
+            lacks(why);
+        }
+        let Some(added) = kernel.lock() else {
+            return Ok(kernel);
+        };
+        let packages = self.network.packages().map_err(|error| usage(&error))?;
+        match packages.choose(added, &found.target, &|_| ()) {
+            Ok(_) => Ok(kernel),
+            Err(error) if reason::of_index(&error).0 == Reason::DependencyConflict => {
+                lacks(&error.to_string());
+                Ok(Kernel::Off)
+            }
+            Err(error) => Err(usage(&failure(&error))),
+        }
     }
 
     fn around<'f>(&'f self, found: &'f Found) -> commands::Around<'f> {
@@ -293,8 +342,8 @@ impl Preparing<'_> {
         )?;
         let detection = found.gathered.detection.as_ref();
         let from = detection.and_then(|detection| detection.file());
-        self.named_by_commands(
-            known,
+        named_by_commands(
+            &known,
             from.unwrap_or("the base image"),
             report,
             asked,
@@ -302,27 +351,27 @@ impl Preparing<'_> {
             store,
         )
     }
+}
 
-    fn named_by_commands(
-        &self,
-        known: commands::Known,
-        from: &str,
-        report: &NotebookReport,
-        asked: &BuildWish,
-        mut body: Prepared,
-        store: &Shelf,
-    ) -> Result<Ending, Ending> {
-        // An image that may have been made from another base is not taken again.
-        let there = if asked.reuse_if_exists == Some(false) || !known.is_sure {
-            None
-        } else {
-            let there = store.repository().head_manifest(&known.identity.tag());
-            there.map_err(|error| usage(&failure(&error)))?
-        };
-        body.identity = Some(known.identity.hex().to_owned());
-        body.image = there.map(|there| format!("{}@{}", store.repository().image(), there.digest));
-        Ok(named(from, report, body))
-    }
+/// The name of an image by commands.
+fn named_by_commands(
+    known: &commands::Known,
+    from: &str,
+    report: &NotebookReport,
+    asked: &BuildWish,
+    mut body: Prepared,
+    store: &Shelf,
+) -> Result<Ending, Ending> {
+    // An image that may have been made from another base is not taken again.
+    let there = if asked.reuse_if_exists == Some(false) || !known.is_sure {
+        None
+    } else {
+        let there = store.repository().head_manifest(&known.identity.tag());
+        there.map_err(|error| usage(&failure(&error)))?
+    };
+    body.identity = Some(known.identity.hex().to_owned());
+    body.image = there.map(|there| format!("{}@{}", store.repository().image(), there.digest));
+    Ok(named(from, report, body))
 }
 
 /// What was found, as far as it is known before there is a lock.
@@ -348,21 +397,6 @@ fn describe(found: &Found, report: &NotebookReport, body: &mut Prepared) {
     body.warnings.clone_from(&gathered.told.remarks);
     body.warnings.extend(image::missing(gathered));
     body.diagnostics.clone_from(&report.diagnostics);
-}
-
-/// What an image would have, and this one will not.
-fn tell_lacking(kernel: &Kernel, has_bytecode: bool, found: &Found, body: &mut Prepared) {
-    if let Kernel::Lacking { why } = kernel {
-        body.warnings.push(format!(
-            "the image gets no kernel for Jupyter: {why}; lock `ipykernel` with the rest"
-        ));
-    }
-    if !has_bytecode {
-        body.warnings.push(format!(
-            "the image gets no byte-code, which nbvet does not know of Python {}: notebooks start slower",
-            found.target.python()
-        ));
-    }
 }
 
 /// Why commands have to run, where they have to, and the Dockerfile that says which.

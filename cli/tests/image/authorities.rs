@@ -100,6 +100,12 @@ fn s10_an_index_and_a_registry_with_their_own_authority_and_passwords_serve_ever
         (Outcome::Passed, Reason::Done),
         "{end:?}"
     );
+    // The index has another ipykernel than nbvet's lock names. Nobody asked for one.
+    let warnings = prepared.warnings.join("\n");
+    assert!(
+        warnings.contains("no kernel for Jupyter: ipykernel 7."),
+        "{warnings}"
+    );
     let lock = ground.path("lock.txt");
     fs::write(&lock, prepared.lock.as_ref().unwrap()).unwrap();
     let build = |registry: RegistryInput, index: IndexInput| {
@@ -232,7 +238,7 @@ fn s10_whom_nobody_vouches_for_and_who_wants_another_password_is_told_and_not_tr
     check(
         registry(&private),
         missing,
-        Reason::InternalError,
+        Reason::InvalidField,
         "/no/such/secret/username",
     );
     assert!(!Path::new("/no/such/secret").exists());
