@@ -342,6 +342,11 @@ fn s9_a_build_in_tekton_is_one_inline_task_that_hands_its_end_back() {
         .collect();
     assert_eq!(of_run, [(&"END".into(), &"string".into())]);
     assert_eq!(step["computeResources"]["limits"]["memory"], "2Gi");
+    // The base image compiles beside it there too.
+    let beside = &task["sidecars"][0];
+    assert!(beside["image"].as_str().unwrap().contains("@sha256:"), "{beside}");
+    assert!(beside.get("resources").is_none() && beside["computeResources"].is_object());
+    assert_eq!(task["sidecars"].as_array().unwrap().len(), 1);
     let volumes: Vec<&Value> = task["volumes"]
         .as_array()
         .unwrap()
