@@ -32,10 +32,16 @@ pub(crate) fn add(pod: &mut Value, inputs: &BuildInputs, setting: &Setting) {
     push(&mut pod["containers"][0]["volumeMounts"], folder.mount());
     push(&mut pod["containers"], container);
     push(&mut pod["volumes"], folder.volume());
-    let secrets = pod::registry_secrets(setting);
-    if !secrets.is_empty() {
-        pod["imagePullSecrets"] = secrets.iter().map(|name| json!({"name": name})).collect();
+    if let Some(secrets) = pull_secrets(setting) {
+        pod["imagePullSecrets"] = secrets;
     }
+}
+
+/// What a private base image is pulled with.
+pub(crate) fn pull_secrets(setting: &Setting) -> Option<Value> {
+    let secrets = pod::registry_secrets(setting);
+    let named = secrets.iter().map(|name| json!({"name": name})).collect();
+    (!secrets.is_empty()).then_some(Value::Array(named))
 }
 
 fn push(list: &mut Value, item: Value) {

@@ -306,6 +306,7 @@ fn s9_a_build_in_tekton_is_one_inline_task_that_hands_its_end_back() {
     let mut wanted = spec();
     wanted.pod_config.build_config.as_mut().unwrap().strategy =
         Some(nbvet_operator_api::build::BuildStrategy::Tekton);
+    wanted.pod_config.build_config.as_mut().unwrap().push_secret = Some("push".to_owned());
     let mut world = World::with("a", wanted);
     world.cluster.tekton = true;
     let objects = all(&mut world);
@@ -347,6 +348,11 @@ fn s9_a_build_in_tekton_is_one_inline_task_that_hands_its_end_back() {
     assert!(beside["image"].as_str().unwrap().contains("@sha256:"), "{beside}");
     assert!(beside.get("resources").is_none() && beside["computeResources"].is_object());
     assert_eq!(task["sidecars"].as_array().unwrap().len(), 1);
+    let template = &run["spec"]["taskRunTemplate"]["podTemplate"];
+    assert_eq!(
+        template["imagePullSecrets"],
+        serde_json::json!([{"name": "push"}])
+    );
     let volumes: Vec<&Value> = task["volumes"]
         .as_array()
         .unwrap()

@@ -64,6 +64,9 @@ fn pod_template(setting: &Setting) -> Value {
     if setting.config.user_namespaces {
         template["hostUsers"] = json!(false);
     }
+    if let Some(secrets) = render::compiler::pull_secrets(setting) {
+        template["imagePullSecrets"] = secrets;
+    }
     template
 }
 
