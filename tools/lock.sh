@@ -37,7 +37,7 @@ lock 3.9 tools/kit/py39 "${kit[@]}"
 lock 3.10 tools/kit/py310 "${kit[@]}"
 lock 3.11 tools/kit/py311 "${kit[@]}"
 lock 3.11 tools/requirements-test --allow-unsafe
-for name in old newer kernel test; do
+for name in old newer kernel test feedback; do
     lock 3.11 "environment/testkit/bases/locks/$name" --no-annotate
 done
 .venv/bin/python tools/kernel.py

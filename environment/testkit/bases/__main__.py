@@ -30,7 +30,7 @@ def key(*parts: bytes) -> str:
 def layout(at: Path) -> Path:
     machine = os.uname().machine.encode()
     root_key = key(machine, *(word.encode() for word in images.ROOT))
-    sources = [*sorted(HERE.glob("*.py")), *sorted(HERE.glob("locks/*.txt"))]
+    sources = [*sorted(HERE.glob("*.py")), *map(wheels.file, images.LOCKS)]
     folder = at / "bases" / key(root_key.encode(), *(path.read_bytes() for path in sources))
     if folder.is_dir():
         return folder / "layout"

@@ -18,6 +18,8 @@ ROOT = [
     *("--dpkgopt=force-unsafe-io", "--aptopt=Acquire::Languages \"none\""),
     *('--customize-hook=rm -rf "$1"/etc/apt/sources.list* "$1"/var/log/*', "bookworm"),
 ]
+# The locks of what base images hold.
+LOCKS = ["kernel", "newer", "old"]
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 STDLIB = "usr/lib/python3.11"
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "metadata": {"debugger": True}}

@@ -110,6 +110,8 @@ pub enum Lock {
     Kernel,
     /// The kernel that nbvet adds to images of Python 3.11, by nbvet's own lock.
     Added,
+    /// What `fixtures/feedback` asks for.
+    Feedback,
 }
 
 impl Lock {
@@ -119,6 +121,7 @@ impl Lock {
             Self::Old => "old",
             Self::Kernel => "kernel",
             Self::Added => "added",
+            Self::Feedback => "feedback",
         }
     }
 

@@ -86,6 +86,15 @@ impl PrivateIndex {
     /// Serves the wheels of a folder to [`USER`] with [`INDEX_PASSWORD`], under the certificate of a registry if it has
     /// one.
     pub fn start(wheels: &Path, registry: &Registry) -> Result<Self> {
+        let certificate = registry.certificate();
+        Self::under(
+            wheels,
+            certificate.map(|certificate| (&*certificate.signed, &*certificate.key)),
+        )
+    }
+
+    /// The same under a certificate, of which both files are given; with none it speaks plain HTTP.
+    pub fn under(wheels: &Path, certificate: Option<(&Path, &Path)>) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("nbvet-index-").tempdir();
         let folder = folder.map_err(|source| Error::Other(format!("no temporary folder: {source}")))?;
         let script = folder.path().join("server.py");
@@ -99,20 +108,21 @@ impl PrivateIndex {
             USER.as_ref(),
             INDEX_PASSWORD.as_ref(),
         ];
-        if let Some(certificate) = registry.certificate() {
-            arguments.extend([certificate.signed.as_os_str(), certificate.key.as_os_str()]);
+        if let Some((signed, key)) = certificate {
+            arguments.extend([signed.as_os_str(), key.as_os_str()]);
         }
         let service = Service::start("python3", &arguments, &folder.path().join("log"))?;
         Ok(Self {
             _service: service,
             port: written_port(&port, &folder.path().join("log"))?,
-            scheme: if registry.certificate().is_some() {
-                "https"
-            } else {
-                "http"
-            },
+            scheme: if certificate.is_some() { "https" } else { "http" },
             folder,
         })
+    }
+
+    /// The port on loopback.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// `127.0.0.1:PORT`.

@@ -2,36 +2,21 @@
 
 use std::{
     fs,
-    io::{BufRead as _, BufReader},
     path::PathBuf,
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
 };
 
 use nbvet_report::{Reason, step::GitSource};
 use nbvet_source::{Allowed, fetch};
+use nbvet_testkit::{GIT_PASSWORD, GIT_USER, GitServer};
 
 use crate::ground::{Ground, refused};
 
-/// Of whoever may see `/private/`.
-const PASSWORD: &str = "p@ss w/ord";
-
-struct Server {
-    process: Child,
-    port: u16,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        drop(self.process.stdin.take());
-        let _ = self.process.wait();
-    }
-}
-
 struct Site {
     ground: Ground,
-    server: Server,
+    server: GitServer,
     /// Where `/elsewhere/` sends to.
-    other: Server,
+    other: GitServer,
 }
 
 fn is_missing(program: &str) -> bool {
@@ -56,7 +41,7 @@ impl Site {
         ground.git(&["clone", "--quiet", "--bare", ".", "../nbs.git"]);
         certificate(&ground);
         let other = start(&ground, 0);
-        let server = start(&ground, other.port);
+        let server = start(&ground, other.port());
         Some(Self {
             ground,
             server,
@@ -66,7 +51,7 @@ impl Site {
 
     fn source(&self, place: &str) -> GitSource {
         GitSource {
-            url: format!("https://127.0.0.1:{}/{place}/nbs.git", self.server.port),
+            url: format!("https://127.0.0.1:{}/{place}/nbs.git", self.server.port()),
             ca_file: Some(self.ground.path("ca.pem").display().to_string()),
             ..GitSource::default()
         }
@@ -75,7 +60,7 @@ impl Site {
     fn with_login(&self, place: &str, password: &str) -> GitSource {
         let folder = self.ground.path(&format!("login-{}", password.len()));
         fs::create_dir_all(&folder).unwrap();
-        fs::write(folder.join("username"), "alice").unwrap();
+        fs::write(folder.join("username"), GIT_USER).unwrap();
         fs::write(folder.join("password"), password).unwrap();
         GitSource {
             credentials: Some(folder.display().to_string()),
@@ -89,24 +74,9 @@ impl Site {
     }
 }
 
-fn start(ground: &Ground, other: u16) -> Server {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/server.py");
-    let mut process = Command::new("python3")
-        .arg("-B")
-        .arg(script)
-        .arg(ground.folder.path())
-        .args([ground.path("server.pem"), ground.path("server-key.pem")])
-        .arg(other.to_string())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(process.stdout.take().unwrap())
-        .read_line(&mut line)
-        .unwrap();
-    let port = line.trim().parse().unwrap();
-    Server { process, port }
+fn start(ground: &Ground, other: u16) -> GitServer {
+    let (certificate, key) = (ground.path("server.pem"), ground.path("server-key.pem"));
+    GitServer::start(ground.folder.path(), &certificate, &key, other).unwrap()
 }
 
 /// An authority, and a certificate for loopback that it signed.
@@ -181,7 +151,7 @@ fn a_repository_is_fetched_over_https_by_branch_and_by_commit() {
 fn a_private_repository_wants_the_right_password_and_no_message_holds_one() {
     let Some(site) = Site::new() else { return };
     let fetched = |source, into: &str| fetch(&site.ground.input(source, into), Allowed::default());
-    fetched(site.with_login("private", PASSWORD), "a").unwrap();
+    fetched(site.with_login("private", GIT_PASSWORD), "a").unwrap();
     let said = refused(
         fetched(site.with_login("private", "hunter2"), "b"),
         Reason::AuthenticationFailed,
@@ -198,7 +168,7 @@ fn a_private_repository_wants_the_right_password_and_no_message_holds_one() {
         let bytes = fs::read(&file).unwrap();
         let text = String::from_utf8_lossy(&bytes);
         assert!(
-            !text.contains(PASSWORD) && !text.contains("p%40ss"),
+            !text.contains(GIT_PASSWORD) && !text.contains("p%40ss"),
             "{}",
             file.display()
         );
@@ -217,7 +187,7 @@ fn a_redirect_is_not_followed_and_gets_no_credentials() {
     let Some(site) = Site::new() else { return };
     for place in ["elsewhere", "moved"] {
         let fetched = fetch(
-            &site.ground.input(site.with_login(place, PASSWORD), place),
+            &site.ground.input(site.with_login(place, GIT_PASSWORD), place),
             Allowed::default(),
         );
         refused(
@@ -237,13 +207,13 @@ fn a_redirect_is_not_followed_and_gets_no_credentials() {
             .all(|line| line.starts_with("/elsewhere/") || line.starts_with("/moved/")),
         "{asked}"
     );
-    assert_ne!(site.other.port, site.server.port);
+    assert_ne!(site.other.port(), site.server.port());
 }
 
 #[test]
 fn a_server_that_nobody_vouches_for_is_refused_and_one_that_is_down_may_come_back() {
     let Some(site) = Site::new() else { return };
-    let mut source = site.with_login("private", PASSWORD);
+    let mut source = site.with_login("private", GIT_PASSWORD);
     source.ca_file = None;
     let error = fetch(&site.ground.input(source, "a"), Allowed::default()).unwrap_err();
     assert_eq!(
@@ -279,7 +249,9 @@ fn a_server_that_nobody_vouches_for_is_refused_and_one_that_is_down_may_come_bac
 #[test]
 fn credentials_stand_in_no_argument_and_no_variable_of_any_process() {
     let Some(site) = Site::new() else { return };
-    let mut input = site.ground.input(site.with_login("private", PASSWORD), "tree");
+    let mut input = site
+        .ground
+        .input(site.with_login("private", GIT_PASSWORD), "tree");
     input.limits.seconds = 60;
     let (done, is_done) = std::sync::mpsc::channel();
     let watcher = std::thread::spawn(move || {
@@ -290,7 +262,7 @@ fn credentials_stand_in_no_argument_and_no_variable_of_any_process() {
                     let bytes = fs::read(process.path().join(file)).unwrap_or_default();
                     let text = String::from_utf8_lossy(&bytes);
                     assert!(
-                        !text.contains(PASSWORD) && !text.contains("p%40ss%20w%2Ford"),
+                        !text.contains(GIT_PASSWORD) && !text.contains("p%40ss%20w%2Ford"),
                         "{}: {text}",
                         process.path().join(file).display()
                     );

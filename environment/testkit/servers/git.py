@@ -1,8 +1,8 @@
-"""git's own `http-backend` behind HTTPS with a certificate of the test's authority. Prints its port.
+"""git's own `http-backend` behind HTTPS with a certificate of the test's authority. Prints `port N`.
 
-Arguments: folder of repositories, certificate, key, port of another server or 0. Everything below `/private/` wants the
-password; `/elsewhere/` sends there; `/moved/` sends to the same server; `/broken/` fails. Each request is written to the
-file `requests` in the folder, with whether it came with credentials.
+Arguments: folder of repositories, certificate, key, file with the login as `NAME:PASSWORD`, port of another server or 0.
+Everything below `/private/` wants the login; `/elsewhere/` sends there; `/moved/` sends to the same server; `/broken/` fails.
+Each request is written to the file `requests` in the folder, with whether it came with credentials.
 """
 
 import base64
@@ -11,10 +11,10 @@ import os
 import ssl
 import subprocess
 import sys
-import threading
 
-ROOT, CERTIFICATE, KEY, OTHER = sys.argv[1:5]
-LOGIN = "Basic " + base64.b64encode(b"alice:p@ss w/ord").decode()
+ROOT, CERTIFICATE, KEY, NAMED, OTHER = sys.argv[1:6]
+with open(NAMED, "rb") as login:
+    LOGIN = "Basic " + base64.b64encode(login.read()).decode()
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -90,8 +90,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
 server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 context.load_cert_chain(CERTIFICATE, KEY)
-server.socket = context.wrap_socket(server.socket, server_side=True)
-print(server.server_address[1], flush=True)
-# The test's end closes our input.
-threading.Thread(target=server.serve_forever, daemon=True).start()
-sys.stdin.read()
+server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+print("port", server.server_address[1], flush=True)
+server.serve_forever()
