@@ -1,6 +1,6 @@
 //! What is shipped: one static binary that carries the worker, and the wheel around it.
 
-use std::process::Command;
+use std::{path::PathBuf, process::Command};
 
 use crate::{
     assets, command,
@@ -13,27 +13,29 @@ use crate::{
 const TARGET: &str = "x86_64-unknown-linux-musl";
 const TARGET_FLAGS: &str = "CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_RUSTFLAGS";
 const PACKAGE: &str = "nbvet";
+const RELEASE: &str = "release";
 
-/// Builds assets, binary and wheel, in this order: each carries the one before.
-pub(crate) fn build(workspace: &Workspace) -> Result<(), Error> {
+/// Builds a static program by a profile of cargo, with the assets that nbvet carries, and gives its path.
+pub(crate) fn program(workspace: &Workspace, package: &str, profile: &str) -> Result<PathBuf, Error> {
     let archive = assets::build(workspace)?;
     let mut cargo = Command::new("cargo");
     cargo
-        .args([
-            "build",
-            "--quiet",
-            "--release",
-            "--package",
-            PACKAGE,
-            "--target",
-            TARGET,
-        ])
-        .env(TARGET_FLAGS, workspace.path_flags())
+        .args(["build", "--quiet", "--profile", profile, "--package", package])
+        .args(["--target", TARGET])
         .env("NBVET_ASSETS_ARCHIVE", archive)
         .current_dir(workspace.root());
-    command::say("building the static binary");
+    // What is shipped says nothing of where it was built.
+    if profile == RELEASE {
+        cargo.env(TARGET_FLAGS, workspace.path_flags());
+    }
+    command::say(&format!("building the static {package}"));
     command::run(&mut cargo)?;
-    let binary = workspace.target().join(TARGET).join("release").join(PACKAGE);
+    Ok(workspace.target().join(TARGET).join(profile).join(package))
+}
+
+/// Builds assets, binary and wheel, in this order: each carries the one before.
+pub(crate) fn build(workspace: &Workspace) -> Result<(), Error> {
+    let binary = program(workspace, PACKAGE, RELEASE)?;
     let package = workspace.package(PACKAGE);
     let wheel = Wheel {
         name: PACKAGE,

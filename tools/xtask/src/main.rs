@@ -8,7 +8,9 @@ mod dist;
 mod error;
 mod files;
 mod generated;
+mod image;
 mod kit;
+mod oci;
 mod wheel;
 mod worker;
 mod workspace;
@@ -33,6 +35,15 @@ enum Task {
     Assets,
     /// Builds the static binary and packs it as dist/nbvet-VERSION-….whl
     Dist,
+    /// Builds target/nbvet-image, an OCI layout: the image of the operator and of the trusted containers of its pods
+    Image {
+        /// The profile of cargo that the programs are built with
+        #[arg(long, default_value = "release")]
+        profile: String,
+        /// Another one for the operator alone
+        #[arg(long, value_name = "PROFILE")]
+        operator_profile: Option<String>,
+    },
     /// Writes generated files anew
     Gen {
         /// Writes nothing; fails where a file is not as its source says
@@ -56,6 +67,10 @@ fn run(task: &Task) -> Result<(), Error> {
     match task {
         Task::Assets => assets::build(&workspace).map(drop),
         Task::Dist => dist::build(&workspace),
+        Task::Image {
+            profile,
+            operator_profile,
+        } => image::build(&workspace, profile, operator_profile.as_deref()),
         Task::Gen { check } => generated::update(&workspace, *check),
     }
 }
