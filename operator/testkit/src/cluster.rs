@@ -320,6 +320,14 @@ impl Cluster {
         }
     }
 
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    pub(crate) fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
     /// The registry that a node reaches as [`REGISTRY`](crate::REGISTRY).
     pub fn registry(&self) -> Option<&nbvet_testkit::Registry> {
         self.node.as_ref().map(Node::registry)

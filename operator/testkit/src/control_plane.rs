@@ -16,14 +16,16 @@ use crate::{
 const SERVICES: &str = "10.96.0.0/16";
 
 /// The controllers that a test can see the work of: all others only cost time.
-const CONTROLLERS: [&str; 12] = [
+const CONTROLLERS: [&str; 14] = [
     "clusterrole-aggregation-controller",
+    "deployment-controller",
     "disruption-controller",
     "garbage-collector-controller",
     "job-controller",
     "namespace-controller",
     "node-lifecycle-controller",
     "pod-garbage-collector-controller",
+    "replicaset-controller",
     "resourcequota-controller",
     "root-ca-certificate-publisher-controller",
     "serviceaccount-controller",

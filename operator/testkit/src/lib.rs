@@ -20,6 +20,7 @@ mod ports;
 mod process;
 mod programs;
 mod proxy;
+mod site;
 
 pub use audit::{Call, count};
 pub use cluster::{Cluster, Options, Tier};
@@ -28,11 +29,12 @@ pub use fake_kubelet::{FAKE_NODE, FakeKubelet};
 pub use fake_tekton::{FakeTekton, Move, Told};
 pub use fate::{End, Exit, Fate};
 pub use image::Image;
-pub use node::{NODE, REGISTRY};
+pub use node::{ADDRESS as NODE_ADDRESS, NODE, REGISTRY};
 pub use objects::{
     PodSecurity, apply_definitions, create, definitions_of, events, logs, wait_for, wait_until_gone,
 };
 pub use proxy::{Fault, Proxy, Seen};
+pub use site::Site;
 
 /// Whether a test can go on; if not, prints why in the words that `make test` counts as skipped.
 ///

@@ -33,8 +33,9 @@ pub const NODE: &str = "node-1";
 /// How pods and the node reach the registry.
 pub const REGISTRY: &str = "10.96.0.1:5000";
 
-/// The first address of services: the API server listens on it itself, so that no rule of a packet filter is needed.
-const ADDRESS: &str = "10.96.0.1";
+/// The node's address, which pods reach. The first of services: the API server listens on it itself, so that no rule of a
+/// packet filter is needed.
+pub const ADDRESS: &str = "10.96.0.1";
 const RUNTIME: &str = "/run/containerd/containerd.sock";
 const CNI: &str = "/usr/lib/cni";
 
@@ -243,7 +244,7 @@ pub(crate) fn import(inside: &Namespaces, files: &Files, image: &Image) -> Resul
     fs::remove_file(&archive).map_err(Error::file(&archive))
 }
 
-fn from_kit(error: nbvet_testkit::Error) -> Error {
+pub(crate) fn from_kit(error: nbvet_testkit::Error) -> Error {
     match error {
         nbvet_testkit::Error::Missing { what, why } => Error::Missing { what, why },
         error => Error::other(error),

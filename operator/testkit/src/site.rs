@@ -1,0 +1,100 @@
+//! What stands around a team's cluster: a git server and a package index over https, which pods and this machine reach, and
+//! the authority that vouches for both.
+
+use std::{
+    fs,
+    net::{TcpListener, TcpStream},
+    path::{Path, PathBuf},
+};
+
+use nbvet_testkit::{GitServer, PrivateIndex, bare_repository};
+use tempfile::TempDir;
+
+use crate::{
+    Cluster, Error, NODE_ADDRESS, Result,
+    forward::Forwarder,
+    node::from_kit,
+    place::{Namespaces, Place},
+};
+
+/// How pods reach the git server and the index.
+const GIT_PORT: u16 = 8443;
+const INDEX_PORT: u16 = 8444;
+
+/// The servers; they end with the value.
+#[derive(Debug)]
+pub struct Site {
+    git: GitServer,
+    _index: PrivateIndex,
+    _ways: [Forwarder; 2],
+    folder: TempDir,
+    authority: String,
+}
+
+impl Site {
+    /// Starts both, with an index of the wheels of a folder.
+    pub fn start(cluster: &Cluster, wheels: &Path) -> Result<Self> {
+        let Place::Node(inside) = cluster.place() else {
+            return Err(Error::Other("only a node has a network of its own".to_owned()));
+        };
+        let folder = TempDir::new().map_err(Error::other)?;
+        let repositories = folder.path().join("repositories");
+        fs::create_dir(&repositories).map_err(Error::file(&repositories))?;
+        let authority = cluster.authority();
+        let served = authority.server(&[NODE_ADDRESS, "127.0.0.1", "localhost"])?;
+        let (certificate, key) = served.write(folder.path(), "server")?;
+        let file = folder.path().join("ca.crt");
+        fs::write(&file, &authority.certificate).map_err(Error::file(&file))?;
+        let git = GitServer::start(&repositories, &certificate, &key, 0).map_err(from_kit)?;
+        let index = PrivateIndex::under(wheels, Some((&certificate, &key))).map_err(from_kit)?;
+        Ok(Self {
+            _ways: [
+                way(inside, GIT_PORT, git.port())?,
+                way(inside, INDEX_PORT, index.port())?,
+            ],
+            git,
+            _index: index,
+            authority: authority.certificate.clone(),
+            folder,
+        })
+    }
+
+    /// Makes an empty private repository; it is there for whoever knows [`nbvet_testkit::GIT_PASSWORD`].
+    pub fn repository(&self, name: &str) -> Result<()> {
+        let made = bare_repository(&self.folder.path().join("repositories"), name);
+        made.map(drop).map_err(from_kit)
+    }
+
+    /// A private repository's address, as pods reach it.
+    pub fn inside(&self, name: &str) -> String {
+        format!("https://{NODE_ADDRESS}:{GIT_PORT}/private/{name}.git")
+    }
+
+    /// The same as this machine reaches it.
+    pub fn outside(&self, name: &str) -> String {
+        format!("https://127.0.0.1:{}/private/{name}.git", self.git.port())
+    }
+
+    /// The package index, as pods reach it; it wants [`nbvet_testkit::INDEX_PASSWORD`].
+    pub fn index(&self) -> String {
+        format!("https://{NODE_ADDRESS}:{INDEX_PORT}/simple")
+    }
+
+    /// The certificate of the authority that vouches for both servers (PEM).
+    pub fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// The file of the same.
+    pub fn authority_file(&self) -> PathBuf {
+        self.folder.path().join("ca.crt")
+    }
+}
+
+/// From a port of the node to one of this machine's loopback.
+fn way(inside: &Namespaces, port: u16, goal: u16) -> Result<Forwarder> {
+    let listener = inside.in_network(|| TcpListener::bind((NODE_ADDRESS, port)));
+    Forwarder::start(listener.map_err(Error::other)?, move || {
+        TcpStream::connect(("127.0.0.1", goal))
+    })
+}
