@@ -1,5 +1,5 @@
 # Everything a developer does. Each target does all its set-up itself, and little when nothing changed.
-.PHONY: setup assets demo test lint bench dist gen lock
+.PHONY: setup assets demo cluster-demo test lint bench dist gen lock
 
 setup: ## Debian packages, Rust parts and .venv
 	@tools/setup.sh
@@ -9,6 +9,10 @@ assets: setup ## the worker, its shim and the IPython kits, which the agent embe
 
 demo: assets ## a good notebook and a broken one, as a user sees them
 	@tools/demo.sh
+
+cluster-demo: setup ## the operator in a cluster of its own, from nothing to nothing; as root
+	@tools/setup.sh --cluster
+	@tools/cluster-demo.sh
 
 test: setup ## everything that CI runs
 	@tools/setup.sh --tests

@@ -3,7 +3,7 @@
 # the toolchain's parts, and .venv with what tools/requirements-test.txt pins. Fast when nothing is to be done.
 # With --tests also what only some tests need, which are skipped where it cannot be had: Chromium for the HTML page;
 # a registry and container tools for images; an ssh server for sources; Kubernetes, built from its Go modules, and what a
-# node of it runs on.
+# node of it runs on. With --cluster the tools for images and all of Kubernetes alone.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -148,4 +148,7 @@ control_plane() {
 debian_packages
 rust_toolchain
 python_packages
-[ "${1-}" != --tests ] || { browser; image_tools; ssh_server; node_tools; control_plane; }
+[ "${1-}" != --tests ] || { browser; ssh_server; }
+case ${1-} in
+    --tests | --cluster) image_tools; node_tools; control_plane ;;
+esac

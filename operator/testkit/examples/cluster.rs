@@ -50,7 +50,9 @@ async fn serve(tier: Tier, with_site: bool) -> Result<()> {
 /// Starts what stands around a node, and tells a shell how to reach it.
 fn site(cluster: &Cluster) -> Result<Site> {
     let other = |error: nbvet_testkit::Error| nbvet_operator_testkit::Error::Other(error.to_string());
-    let site = Site::start(cluster, &Lock::Feedback.wheels().map_err(other)?)?;
+    let asked_for = Lock::Feedback.wheels().map_err(other)?;
+    let kernel = Lock::Added.wheels().map_err(other)?;
+    let site = Site::start(cluster, &[&asked_for, &kernel])?;
     site.repository("sensors")?;
     let mut told = vec![
         ("SITE_GIT_INSIDE", site.inside("sensors")),

@@ -32,8 +32,8 @@ pub struct Site {
 }
 
 impl Site {
-    /// Starts both, with an index of the wheels of a folder.
-    pub fn start(cluster: &Cluster, wheels: &Path) -> Result<Self> {
+    /// Starts both, with an index of the wheels of some folders.
+    pub fn start(cluster: &Cluster, wheels: &[&Path]) -> Result<Self> {
         let Place::Node(inside) = cluster.place() else {
             return Err(Error::Other("only a node has a network of its own".to_owned()));
         };
@@ -46,7 +46,9 @@ impl Site {
         let file = folder.path().join("ca.crt");
         fs::write(&file, &authority.certificate).map_err(Error::file(&file))?;
         let git = GitServer::start(&repositories, &certificate, &key, 0).map_err(from_kit)?;
-        let index = PrivateIndex::under(wheels, Some((&certificate, &key))).map_err(from_kit)?;
+        let offered = folder.path().join("wheels");
+        offer(wheels, &offered)?;
+        let index = PrivateIndex::under(&offered, Some((&certificate, &key))).map_err(from_kit)?;
         Ok(Self {
             _ways: [
                 way(inside, GIT_PORT, git.port())?,
@@ -89,6 +91,22 @@ impl Site {
     pub fn authority_file(&self) -> PathBuf {
         self.folder.path().join("ca.crt")
     }
+}
+
+/// Links the files of some folders into a new one.
+fn offer(folders: &[&Path], goal: &Path) -> Result<()> {
+    fs::create_dir(goal).map_err(Error::file(goal))?;
+    for folder in folders {
+        for entry in fs::read_dir(folder).map_err(Error::file(*folder))? {
+            let entry = entry.map_err(Error::file(*folder))?;
+            let link = goal.join(entry.file_name());
+            // What stands in two of them is the same.
+            if !link.exists() {
+                std::os::unix::fs::symlink(entry.path(), &link).map_err(Error::file(&link))?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// From a port of the node to one of this machine's loopback.

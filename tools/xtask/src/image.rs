@@ -22,8 +22,8 @@ use crate::{
 const USER: u32 = 10_001;
 
 /// What the programs call: git and ssh for sources, and a library by which ssh knows users whom `/etc/passwd` does not;
-/// certificates; a Python, without which uv resolves nothing.
-const PACKAGES: &str = "ca-certificates,git,libnss-wrapper,openssh-client,python3";
+/// certificates; a Python, without which uv resolves nothing; buildah for Dockerfiles.
+const PACKAGES: &str = "buildah,ca-certificates,git,libnss-wrapper,openssh-client,python3";
 
 /// The release of Debian.
 const SUITE: &str = "bookworm";

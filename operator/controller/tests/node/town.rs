@@ -47,9 +47,10 @@ pub(crate) async fn town() -> Option<&'static Town> {
 impl Town {
     async fn start() -> Result<Self> {
         let layout = layout()?;
-        let wheels = Lock::Feedback.wheels().map_err(missing)?;
+        let asked_for = Lock::Feedback.wheels().map_err(missing)?;
+        let kernel = Lock::Added.wheels().map_err(missing)?;
         let cluster = Cluster::start(Tier::Node).await?;
-        let site = Site::start(&cluster, &wheels)?;
+        let site = Site::start(&cluster, &[&asked_for, &kernel])?;
         let registry = cluster
             .registry()
             .ok_or_else(|| Error::Other("a node has a registry".to_owned()))?;
