@@ -9,7 +9,6 @@ A Rust test that finds what it needs missing prints `skipped: REASON` and counts
 import argparse
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -88,23 +87,15 @@ def steps() -> list:
         Step("ruff", [str(BIN / "ruff"), "check", "--no-cache", *python], 2, "lint"),
         Step("assets", ["cargo", "xtask", "assets"], 30),
         Step("clippy", clippy, 30, "lint"),
-        # What tests on a node run: the program as it is shipped, and an operator that is ready sooner.
-        Step("dist", ["cargo", "xtask", "dist"], 30),
-        *image(),
         Step("cargo-test", [*cargo_test, "--", "--show-output"], 60, count=count_cargo),
         Step(
             "cargo-fork", ["env", "NBVET_TEST_ISOLATION=fork", *fork_test, "--", "--show-output"], 15, count=count_cargo
         ),
+        Step("dist", ["cargo", "xtask", "dist"], 30),
     ]
     folders = {"tools": "tools/tests", "worker": "runner/worker/tests", "wheel": "python/tests", "benches": "benches"}
     found += [Step(f"pytest-{name}", pytest(folder), 20, count=count_pytest) for name, folder in folders.items()]
     return found
-
-
-def image() -> list:
-    """The operator's image, where its packages can be had; elsewhere tests that want it say so."""
-    command = ["cargo", "xtask", "image", "--operator-profile", "unoptimised"]
-    return [Step("image", command, 30)] if shutil.which("mmdebstrap") else []
 
 
 def environment() -> dict:

@@ -42,11 +42,11 @@ pub struct Options {
     /// Give pods users of their own on the node (`hostUsers: false`); nodes have to support user namespaces
     #[arg(long)]
     pub user_namespaces: bool,
-    /// The RuntimeClass of notebooks' pods where a job names none: gVisor, Kata
+    /// The runtime class of notebooks' pods where a job names none: gVisor, Kata
     #[arg(long, value_name = "NAME")]
     pub runtime_class: Option<String>,
     /// Addresses that pods may reach, as 10.0.0.0/8 or 192.0.2.7/32:443; may be given several times. With it every pod gets
-    /// a NetworkPolicy that lets it reach these and DNS alone, and nothing reach it
+    /// a network policy that lets it reach these and DNS alone, and nothing reach it
     #[arg(long = "egress", value_name = "CIDR[:PORT]", value_parser = egress)]
     pub egress: Vec<Egress>,
     /// Jobs that are looked at at the same time, in each watched namespace
