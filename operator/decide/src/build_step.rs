@@ -85,9 +85,11 @@ pub(crate) fn pass(draft: &mut Draft, found: &Found) -> Flow<Gate> {
         .filter(|build| has_joined(draft, build))
         .collect();
     count(draft, &mine, &joined);
+    // Of several the last one: that it was begun means that the image of the one before it is nowhere.
     if let Some(done) = joined
         .iter()
-        .find(|build| matches!(build.state, BuildState::Complete { .. }))
+        .max_by_key(|build| build.attempt)
+        .filter(|build| matches!(build.state, BuildState::Complete { .. }))
     {
         return complete(draft, found, done, identity);
     }

@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures::future::join_all;
 use k8s_openapi::{
     api::core::v1::Pod, apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
 };
@@ -54,6 +55,8 @@ struct Row {
     again: bool,
     /// Whether all tries go as the first one.
     always: bool,
+    /// The job's own limit of its build.
+    limit: Option<&'static str>,
 }
 
 impl Row {
@@ -66,6 +69,7 @@ impl Row {
             ends: Reason::Done,
             again: false,
             always: false,
+            limit: None,
         }
     }
 
@@ -79,6 +83,13 @@ impl Row {
 
     fn always(self) -> Self {
         Self { always: true, ..self }
+    }
+
+    fn within(self, limit: &'static str) -> Self {
+        Self {
+            limit: Some(limit),
+            ..self
+        }
     }
 
     fn waits_for(self, words: &'static str) -> Self {
@@ -149,7 +160,7 @@ fn held(job: &str, reason: &str, message: &str) -> Vec<Move> {
     let held = vec![
         Move::Run(Says::unknown("Running", "")),
         Move::Task(Says::unknown(reason, message)),
-        Move::Wait(Duration::from_secs(8)),
+        Move::Wait(Duration::from_secs(15)),
     ];
     [held, good(&results(&image(job)))].concat()
 }
@@ -207,7 +218,7 @@ fn good_rows() -> Vec<Row> {
                 "PipelineRunPending",
                 "PipelineRun \"x\" is pending",
             )),
-            Move::Wait(Duration::from_secs(8)),
+            Move::Wait(Duration::from_secs(15)),
         ],
         good(&ok("pending")),
     ];
@@ -419,16 +430,24 @@ fn pod_rows() -> Vec<Row> {
 fn run_rows() -> Vec<Row> {
     let deleted = [Move::begin(), vec![Move::Delete]].concat();
     let mut rows = vec![
-        Row::new("timeout", "`PipelineRunTimeout`", timed_out()).ends(Reason::BuildTimedOut),
+        Row::new("too-long", "nothing, past the job's own limit", Move::begin())
+            .ends(Reason::BuildTimedOut)
+            .within("10s"),
+        Row::new(
+            "timeout",
+            "`PipelineRunTimeout` before the job's own limit",
+            timed_out(),
+        )
+        .again(),
         Row::new(
             "task-timeout",
-            "task `TaskRunTimeout`",
+            "task `TaskRunTimeout` before the job's own limit",
             task(
                 "TaskRunTimeout",
                 "TaskRun \"x\" failed to finish within \"1h0m0s\"",
             ),
         )
-        .ends(Reason::BuildTimedOut),
+        .again(),
         Row::new("cancelled", "`Cancelled`", stopped("Cancelled")).ends(Reason::BuildCancelled),
         Row::new(
             "cancelled-finally",
@@ -494,19 +513,19 @@ fn rows() -> Vec<Row> {
 }
 
 /// Steps of jobs end well; a second look into the registry finds what jobs named `known-…` have built.
-fn fate(pod: &Pod, told: &Mutex<Told>, prepares: &Mutex<HashMap<String, u32>>) -> Fate {
+fn fate(pod: &Pod, told: &Mutex<Told>, looks: &Mutex<HashMap<String, u32>>) -> Fate {
     let name = pod.name_any();
     let step = step(&name);
     let job = name.split(&format!("-{step}-")).next().unwrap_or_default();
     let body = match step {
         Step::Prepare => {
-            let mut prepares = prepares.lock().unwrap();
-            let looks = prepares.entry(job.to_owned()).or_insert(0);
-            *looks += 1;
-            let mut prepared = prepared(true);
-            prepared.identity = Some(names::digest(&[job]));
-            prepared.image = (*looks > 1 && job.starts_with("known-")).then(|| image(job));
-            StepBody::Prepared(Box::new(prepared))
+            let mut looks = looks.lock().unwrap();
+            let number = looks.entry(job.to_owned()).or_insert(0);
+            *number += 1;
+            let mut found = prepared(true);
+            found.identity = Some(names::digest(&[job]));
+            found.image = (*number > 1 && job.starts_with("known-")).then(|| image(job));
+            StepBody::Prepared(Box::new(found))
         }
         _ => StepBody::Validated(Box::new(validated())),
     };
@@ -651,8 +670,8 @@ fn compare(table: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn builds_in_tekton_end_as_each_of_its_states_says_also_when_it_comes_late_and_goes() {
-    let prepares = Mutex::new(HashMap::new());
-    let Some(ground) = Ground::with(move |pod, told| fate(pod, told, &prepares)).await else {
+    let looks = Mutex::new(HashMap::new());
+    let Some(ground) = Ground::with(move |pod, told| fate(pod, told, &looks)).await else {
         return;
     };
     ground.define().await;
@@ -682,20 +701,29 @@ async fn builds_in_tekton_end_as_each_of_its_states_says_also_when_it_comes_late
         .await
         .unwrap();
 
-    for row in rows() {
-        ground.create("team", row.job, &built()).await;
-    }
-    for row in rows() {
-        let Some(words) = row.waits_for else { continue };
-        let waits = |job: &NotebookValidationJob| {
+    let create = async {
+        for row in rows() {
+            let limit = row
+                .limit
+                .map_or_else(|| json!({}), |limit| json!({"buildTimeout": limit}));
+            ground.create_with("team", row.job, &built(), &limit).await;
+        }
+    };
+    // Looked at while the others are created: none waits for long.
+    let waiting = rows()
+        .into_iter()
+        .filter_map(|row| Some((row.job, row.waits_for?)));
+    let jobs = ground.jobs("team");
+    let told = waiting.map(|(name, words)| {
+        let waits = move |job: &NotebookValidationJob| {
             let step = job.status.as_ref().and_then(|status| status.step.as_ref());
             let waits_for = step.and_then(|step| step.waiting_for.as_deref());
             waits_for.is_some_and(|waits_for| waits_for.contains(words))
         };
-        wait_for(&ground.jobs("team"), row.job, LIMIT, waits)
-            .await
-            .unwrap();
-    }
+        let jobs = &jobs;
+        async move { wait_for(jobs, name, LIMIT, waits).await.unwrap() }
+    });
+    tokio::join!(create, join_all(told));
     let mut ended = Vec::new();
     for row in rows() {
         ground.ended("team", row.job).await;

@@ -525,6 +525,7 @@ fn s9_what_the_steps_of_a_build_are_told_is_what_the_job_says() {
             "failOnConflict": true,
             "lockTtl": 7200
           },
+          "compiler": "/nbvet/agent/compiler",
           "registry": {
             "authFiles": [
               "/nbvet/secrets/registry-0/.dockerconfigjson"

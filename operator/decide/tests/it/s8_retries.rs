@@ -3,7 +3,7 @@
 use nbvet_operator_api::{ConditionType, Phase, Reason, RetryPolicy};
 use nbvet_operator_decide::{
     Again,
-    observed::{Body, ChildState, Held, Unserved},
+    observed::{Body, BuildState, ChildState, Held, Unserved},
 };
 use nbvet_report::{Outcome, step::Step};
 
@@ -367,4 +367,31 @@ fn s8_a_node_that_cannot_start_a_pod_is_given_five_minutes() {
         world.pass(20);
         assert_eq!(world.child("a", Step::Validate).unwrap().attempt, 2, "{reason}");
     }
+}
+
+#[test]
+fn s8_where_the_image_of_a_build_that_ended_well_is_nowhere_the_next_one_counts() {
+    let mut world = World::with("a", spec());
+    world.settle();
+    world.ends_well("a", Step::Prepare);
+    world.pass(1);
+    let first = world.build().unwrap();
+    let state = BuildState::Complete {
+        at: world.now,
+        image: None,
+        size: None,
+    };
+    world.set_build(&first.name, state);
+    world.pass(1);
+    // The registry is asked, and has none.
+    world.ends_well("a", Step::Prepare);
+    world.pass(10);
+    let second = world.build().unwrap();
+    assert_eq!(second.attempt, 2);
+    world.pass(1);
+    world.build_ends_well();
+    world.pass(1);
+    assert_eq!(world.condition("a", ConditionType::ImageBuilt), "True Done");
+    assert_eq!(world.status("a").build_retry_count, Some(1));
+    world.is_sound();
 }
