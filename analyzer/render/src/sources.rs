@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, sync::OnceLock};
 
 use nbvet_notebook::{CellKind, Output};
+use nbvet_report::RuleMeta;
 
 /// The parts of one notebook that are shown beside its diagnostics.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -69,6 +70,18 @@ pub struct RuleInfo<'a> {
     pub summary: &'a str,
     /// The rule's page, Markdown.
     pub page: String,
+}
+
+impl RuleInfo<'static> {
+    /// What a rule says of itself. Pages are written as doc comments, whose lines begin with a space.
+    pub fn of(rule: &'static RuleMeta) -> Self {
+        Self {
+            id: rule.id,
+            name: rule.name,
+            summary: rule.summary(),
+            page: rule.doc.lines().map(|line| line.strip_prefix(' ').unwrap_or(line).to_owned() + "\n").collect(),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -64,6 +64,14 @@ pub enum BlobError {
     Unreadable(#[from] serde_json::Error),
 }
 
+/// Whether a line of a log carries a part of a result, whole or broken: nobody wants to read it.
+pub fn is_of_result(line: &str) -> bool {
+    let Some(start) = line.find(MARK) else {
+        return false;
+    };
+    start == 0 || line.as_bytes()[start - 1] == b' '
+}
+
 /// Reads a result out of a whole log.
 pub fn decode<T: DeserializeOwned>(log: &[u8], blob: &BlobRef) -> Result<T, BlobError> {
     let mut reader = BlobReader::new(blob)?;

@@ -6,7 +6,7 @@ mod find;
 mod write;
 
 pub use end::{BadEnd, read_end, write_end};
-pub use find::{BlobError, BlobReader, decode};
+pub use find::{BlobError, BlobReader, decode, is_of_result};
 pub use write::{Encoded, TooLarge, encode};
 
 /// Compressed bytes that a result may have: in base64 they fit an object of Kubernetes.

@@ -29,6 +29,7 @@ pub use self::{
     config::{Config, Egress},
     decide::decide,
     image::Image,
+    meaning::faults,
     observed::Observed,
     plan::{Again, Plan},
     render::{Setting, render},

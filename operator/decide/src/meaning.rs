@@ -116,6 +116,11 @@ impl Meaning {
     }
 }
 
+/// Fields of a job that nothing can be done with: any of them ends its run before its first step.
+pub fn faults(job: &NotebookValidationJob, config: &Config) -> Vec<FieldFault> {
+    Meaning::of(job, config).faults
+}
+
 fn signed(time: std::time::Duration) -> SignedDuration {
     SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX)
 }

@@ -11,7 +11,7 @@ use crate::root;
 const LONGEST: usize = 600;
 
 /// Folders of code that prints or exits, since it is a program.
-const PROGRAMS: [&str; 2] = ["cli/", "tools/xtask/"];
+const PROGRAMS: [&str; 3] = ["cli/", "operator/kubectl/", "tools/xtask/"];
 
 /// Names that say nothing of what a file holds.
 const VAGUE: [&str; 8] = [

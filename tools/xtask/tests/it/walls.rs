@@ -42,6 +42,18 @@ const ARROWS: &[(&str, &[&str])] = &[
             "nbvet-report",
         ],
     ),
+    (
+        "kubectl-nbvet",
+        &[
+            "nbvet-blob",
+            "nbvet-deps",
+            "nbvet-operator-api",
+            "nbvet-operator-decide",
+            "nbvet-render",
+            "nbvet-report",
+            "nbvet-rules",
+        ],
+    ),
     ("nbvet-operator-testkit", &["nbvet-testkit"]),
     ("nbvet-protocol", &["nbvet-report"]),
     ("nbvet-agent", &["nbvet-protocol", "nbvet-report"]),

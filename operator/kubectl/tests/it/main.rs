@@ -1,0 +1,17 @@
+//! Every command, called through kubectl, against jobs in every phase and end on a real API server: what a user reads, word
+//! for word.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test stops at what it did not expect, and says why it is skipped"
+)]
+
+mod commands;
+mod ground;
+mod hostile;
+mod jobs;
+// Pods run nothing here; their logs are those that the test tells, as in the controller's tests.
+#[path = "../../../controller/tests/it/kubelet.rs"]
+mod kubelet;
+mod plan;
