@@ -7,7 +7,7 @@ use nbvet_operator_api::duration;
 
 /// See what notebook validations in a cluster are at and why, and have them run again.
 ///
-/// The jobs are NotebookValidationJobs (short `nvj`). Without a cluster, `plan` says what a manifest would do.
+/// The jobs are `NotebookValidationJob`s (short `nvj`). Without a cluster, `plan` says what a manifest would do.
 #[derive(Debug, Parser)]
 #[command(
     name = "kubectl nbvet",

@@ -41,7 +41,7 @@ pub(crate) async fn answer() {
     let mut text = String::new();
     for word in found.unwrap_or_default() {
         if word.starts_with(last) {
-            text += &format!("{word}\n");
+            text.extend([word.as_str(), "\n"]);
         }
     }
     let is_file = before

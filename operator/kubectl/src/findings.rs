@@ -94,10 +94,8 @@ fn headline(cell: i64, result: Option<&CellResult>) -> String {
 fn said(result: &CellResult) -> String {
     let said = result.error_message.as_deref().or(result.output.as_deref());
     let said = text::cut(text::clean(said.unwrap_or_default()).trim(), MOST_TEXT);
-    said.lines()
-        .take(MOST_LINES)
-        .map(|line| format!("    {}\n", line.trim_end()))
-        .collect()
+    let lines = said.lines().take(MOST_LINES);
+    lines.flat_map(|line| ["    ", line.trim_end(), "\n"]).collect()
 }
 
 fn finding(found: &Feedback, width: usize) -> String {

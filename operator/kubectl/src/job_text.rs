@@ -26,7 +26,8 @@ pub(crate) fn whole(job: &NotebookValidationJob, now: Timestamp, width: usize) -
     let mut out = headline(job, status);
     for (word, text) in facts(job, status, now) {
         if let Some(text) = text {
-            out += &format!("  {} {text}\n", paint(DIM, &format!("{word:<10}")));
+            let word = paint(DIM, &format!("{word:<10}"));
+            out.extend(["  ", &word, " ", &text, "\n"]);
         }
     }
     let parts = [
@@ -36,7 +37,7 @@ pub(crate) fn whole(job: &NotebookValidationJob, now: Timestamp, width: usize) -
         findings::differences(status),
     ];
     for part in parts.iter().filter(|part| !part.is_empty()) {
-        out += &format!("\n{part}");
+        out.extend(["\n", part]);
     }
     out
 }
@@ -172,7 +173,8 @@ fn verdict(found: &VerdictSummary) -> String {
         ];
         let parts = parts.iter().filter(|(count, _)| *count > 0);
         let parts: Vec<_> = parts.map(|(count, word)| format!("{count} {word}")).collect();
-        out += &format!(" · {} ({})", counted(cells.total, "code cell"), parts.join(", "));
+        let total = counted(cells.total, "code cell");
+        out.extend([" · ", &total, " (", &parts.join(", "), ")"]);
     }
     out + &format!(
         " · {}, {}, {}",

@@ -91,7 +91,7 @@ fn labels(job: &NotebookValidationJob, status: &NotebookValidationJobStatus, ste
     let uid = job.uid().unwrap_or_default();
     let mut labels = format!("{}={uid},{}={step}", names::JOB_UID, names::STEP);
     if let Some(run) = &status.run {
-        labels += &format!(",{}={}", names::RUN, run.id);
+        labels.extend([",", names::RUN, "=", &run.id]);
     }
     Some(labels)
 }

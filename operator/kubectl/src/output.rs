@@ -2,6 +2,7 @@
 //! the stream is no terminal or `NO_COLOR` is set.
 
 use std::{
+    fmt::Write as _,
     io::{self, IsTerminal as _, Write as _},
     sync::atomic::{AtomicBool, Ordering},
 };
@@ -104,7 +105,8 @@ fn escaped(json: &str) -> String {
         } else {
             let mut units = [0; 2];
             for unit in character.encode_utf16(&mut units) {
-                text += &format!("\\u{unit:04x}");
+                // Writing to a string cannot fail.
+                let _ = write!(text, "\\u{unit:04x}");
             }
         }
     }

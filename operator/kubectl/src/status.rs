@@ -34,9 +34,10 @@ pub(crate) async fn status(cluster: &ClusterArgs, args: &StatusArgs) -> Result<E
         let texts: Vec<String> = texts.collect();
         output::print(&texts.join("\n"));
     } else if jobs.is_empty() {
-        let place = match args.all_namespaces {
-            true => "the cluster".to_owned(),
-            false => format!("namespace `{}`", cluster.namespace),
+        let place = if args.all_namespaces {
+            "the cluster".to_owned()
+        } else {
+            format!("namespace `{}`", cluster.namespace)
         };
         output::note(&format!("there are no jobs in {place}"));
     } else {

@@ -180,9 +180,10 @@ pub(crate) fn told(call: &str, output: &Output) -> String {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     let mut out = format!("$ {call}\n{}", text(&output.stdout));
     for line in text(&output.stderr).lines() {
-        out += &format!("stderr: {line}\n");
+        out.extend(["stderr: ", line, "\n"]);
     }
-    out += &format!("exit code {}\n\n", output.status.code().unwrap());
+    let code = output.status.code().unwrap();
+    out.extend(["exit code ", &code.to_string(), "\n\n"]);
     without_times(&out)
 }
 

@@ -1,11 +1,7 @@
 //! Every command, called through kubectl, against jobs in every phase and end on a real API server: what a user reads, word
 //! for word.
 
-#![expect(
-    clippy::print_stdout,
-    clippy::unwrap_used,
-    reason = "a test stops at what it did not expect, and says why it is skipped"
-)]
+#![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
 mod commands;
 mod ground;
