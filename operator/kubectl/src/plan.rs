@@ -193,6 +193,7 @@ fn step(number: usize, made: &Made, job: &NotebookValidationJob) -> String {
             ),
         },
         Work::Build(inputs) => ("build", builds(inputs, job)),
+        Work::Stream(_) => ("list", "lists the image among those of OpenShift".to_owned()),
         Work::Record(_) => return String::new(),
     };
     let kinds: Vec<&str> = made

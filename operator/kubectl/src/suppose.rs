@@ -58,6 +58,7 @@ pub(crate) fn story(job: &NotebookValidationJob, config: &Config, cluster: Clust
             builds: Vec::new(),
             unserved: Vec::new(),
             taken: Vec::new(),
+            refused: Vec::new(),
             cluster,
             load: Load::default(),
             config: config.clone(),
@@ -104,6 +105,7 @@ impl World {
         let now = self.observed.now;
         match &intent.work {
             Work::Record(work) => self.observed.records.push(record(work)),
+            Work::Stream(_) => self.note(intent),
             Work::Step(work) => {
                 self.note(intent);
                 let child = child(intent, work, &self.observed);
@@ -241,6 +243,7 @@ fn prepared(observed: &Observed) -> Prepared {
             (Some(_), None) => Builder::Assemble,
             (Some(_), Some(_)) => Builder::Buildah,
         },
+        compiler: Vec::new(),
         because: dockerfile.as_ref().map(|path| format!("`{path}` is named")),
         dockerfile,
         warnings: Vec::new(),
