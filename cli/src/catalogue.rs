@@ -26,10 +26,21 @@ pub(crate) fn find(word: &str) -> Result<&'static RuleMeta, Vec<String>> {
 
 /// What the renderers say about rules.
 pub(crate) fn infos() -> Vec<RuleInfo<'static>> {
-    all().into_iter().map(RuleInfo::of).collect()
+    all()
+        .into_iter()
+        .map(|rule| RuleInfo {
+            id: rule.id,
+            name: rule.name,
+            summary: rule.summary(),
+            page: page(rule),
+        })
+        .collect()
 }
 
-/// A rule's page.
-pub(crate) fn page(rule: &'static RuleMeta) -> String {
-    RuleInfo::of(rule).page
+/// A rule's page. It is written as doc comments, whose lines begin with a space.
+pub(crate) fn page(rule: &RuleMeta) -> String {
+    rule.doc
+        .lines()
+        .map(|line| line.strip_prefix(' ').unwrap_or(line).to_owned() + "\n")
+        .collect()
 }
