@@ -79,7 +79,11 @@ impl RuleInfo<'static> {
             id: rule.id,
             name: rule.name,
             summary: rule.summary(),
-            page: rule.doc.lines().map(|line| line.strip_prefix(' ').unwrap_or(line).to_owned() + "\n").collect(),
+            page: rule
+                .doc
+                .lines()
+                .map(|line| line.strip_prefix(' ').unwrap_or(line).to_owned() + "\n")
+                .collect(),
         }
     }
 }
