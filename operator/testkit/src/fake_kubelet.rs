@@ -30,8 +30,8 @@ const RENEW: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// A fake kubelet and scheduler; ends with the value. For pods that are never restarted.
-#[derive(Debug)]
 pub struct FakeKubelet {
+    client: Client,
     task: JoinHandle<()>,
 }
 
@@ -44,11 +44,21 @@ impl FakeKubelet {
     ) -> Result<Self> {
         register(&client).await?;
         let script: Arc<Script> = Arc::new(script);
+        let of_task = client.clone();
         let task = tokio::spawn(async move {
-            let work = live(client.clone(), script);
-            tokio::join!(work, renew(client));
+            let work = live(of_task.clone(), script);
+            tokio::join!(work, renew(of_task));
         });
-        Ok(Self { task })
+        Ok(Self { client, task })
+    }
+
+    /// Ends a pod of [`End::Never`]; nothing where it is gone.
+    pub async fn end(&self, pod: Pod, end: &End) {
+        let actor = Actor::new(&self.client, pod);
+        if let Some(status) = fate::ended(&actor.pod, end) {
+            // One that is gone needs no end.
+            let _ = actor.tell(status).await;
+        }
     }
 }
 

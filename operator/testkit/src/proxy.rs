@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use futures::{StreamExt as _, stream};
+use futures::{Stream, StreamExt as _, stream};
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, StreamBody, combinators::UnsyncBoxBody};
 use hyper::{
@@ -18,11 +18,12 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use kube::{Client, client::Body};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::watch,
+    sync::{mpsc, watch},
     task::{JoinHandle, JoinSet},
+    time::Instant,
 };
 
 use crate::{Error, Result, cluster::client, kubeconfig};
@@ -38,6 +39,14 @@ pub enum Fault {
     Delayed(Duration),
     /// It never arrives; this is the answer: 409, 410, 429 (with `Retry-After: 1`), 500, 503, 504.
     Answered(u16),
+    /// It never arrives, and no answer comes: the connection stays open until the client gives up.
+    Unanswered,
+    /// A watch that begins and at once tells of this error, as one whose version has expired does with 410.
+    Broken(u16),
+    /// A watch that tells everything so much later.
+    Late(Duration),
+    /// The replacement of an object arrives as if its writer had just read it: whatever changed since is overwritten.
+    Blind,
 }
 
 /// A request as the proxy sees it, before anything has happened to it.
@@ -51,6 +60,8 @@ pub struct Seen {
     pub path: String,
     /// After the question mark; empty where there is none.
     pub query: String,
+    /// What it carries; empty where that is nothing.
+    pub body: Bytes,
 }
 
 impl Seen {
@@ -198,48 +209,88 @@ enum Closed {
 }
 
 async fn answer(request: Request<Incoming>, shared: Arc<Shared>) -> std::result::Result<Answer, Closed> {
+    let (parts, body) = request.into_parts();
+    let mut request = Request::from_parts(parts, body.collect().await?.to_bytes());
     let seen = shared.note(&request);
     let script = Arc::clone(&lock(&shared.script));
     let fault = script(&seen);
     match fault {
         Some(Fault::Lost) => return Err(Closed::OnPurpose),
         Some(Fault::Answered(code)) => return Ok(refusal(code)),
+        Some(Fault::Broken(code)) => return Ok(broken(code)),
+        Some(Fault::Unanswered) => std::future::pending().await,
         Some(Fault::Delayed(time)) => tokio::time::sleep(time).await,
-        Some(Fault::ReplyLost) | None => {}
+        Some(Fault::Blind) => request = shared.as_if_just_read(request).await?,
+        Some(Fault::ReplyLost | Fault::Late(_)) | None => {}
+    }
+    if fault == Some(Fault::ReplyLost) {
+        let done = tokio::spawn(async move {
+            if let Ok(response) = shared.forward(request).await {
+                let _ = response.into_body().collect().await;
+            }
+        });
+        // Only now is it certain that it was done; it is also where the client does not wait so long.
+        let _ = done.await;
+        return Err(Closed::OnPurpose);
     }
     let changes = shared.watches.subscribe();
     let response = shared.forward(request).await?;
-    if fault == Some(Fault::ReplyLost) {
-        // Only now is it certain that it was done.
-        let _ = response.into_body().collect().await;
-        return Err(Closed::OnPurpose);
-    }
     if seen.is_watch() {
-        return Ok(response.map(|body| held(body, changes)));
+        let late = match fault {
+            Some(Fault::Late(time)) => time,
+            _ => Duration::ZERO,
+        };
+        return Ok(response.map(|body| held(body, changes, late)));
     }
     Ok(response.map(http_body_util::BodyExt::boxed_unsync))
 }
 
 impl Shared {
-    fn note(&self, request: &Request<Incoming>) -> Seen {
+    fn note(&self, request: &Request<Bytes>) -> Seen {
         let mut all = lock(&self.seen);
         let seen = Seen {
             writes_before: all.iter().filter(|seen| seen.is_write()).count(),
             method: request.method().to_string(),
             path: request.uri().path().to_owned(),
             query: request.uri().query().unwrap_or_default().to_owned(),
+            body: request.body().clone(),
         };
         all.push(seen.clone());
         seen
     }
 
-    async fn forward(&self, request: Request<Incoming>) -> std::result::Result<Response<Body>, Closed> {
+    /// A replacement with the version that its object has now.
+    async fn as_if_just_read(&self, request: Request<Bytes>) -> std::result::Result<Request<Bytes>, Closed> {
+        let (parts, body) = request.into_parts();
+        let path = parts.uri.path().trim_end_matches("/status").to_owned();
+        let now = Request::get(path).body(Vec::new());
+        let now: Option<Value> = match now {
+            Ok(now) => self.upstream.request(now).await.ok(),
+            Err(_) => None,
+        };
+        let object: Option<Value> = serde_json::from_slice(&body).ok();
+        let body = match (now, object) {
+            (Some(now), Some(mut object)) => {
+                object["metadata"]["resourceVersion"] = now["metadata"]["resourceVersion"].clone();
+                Bytes::from(object.to_string())
+            }
+            _ => body,
+        };
+        Ok(Request::from_parts(parts, body))
+    }
+
+    async fn forward(&self, request: Request<Bytes>) -> std::result::Result<Response<Body>, Closed> {
         let (mut parts, body) = request.into_parts();
         // These are of the connection to us; the client makes its own.
-        for name in [header::HOST, header::CONNECTION, header::TRANSFER_ENCODING] {
+        for name in [
+            header::HOST,
+            header::CONNECTION,
+            header::TRANSFER_ENCODING,
+            header::CONTENT_LENGTH,
+        ] {
             parts.headers.remove(name);
         }
-        let body = body.collect().await?.to_bytes().to_vec();
+        let body = body.to_vec();
         let sent = self
             .upstream
             .send(Request::from_parts(parts, Body::from(body)))
@@ -251,10 +302,18 @@ impl Shared {
     }
 }
 
-/// What a watch tells, held back and broken as the proxy is told.
-fn held(body: Body, mut changes: watch::Receiver<Watches>) -> UnsyncBoxBody<Bytes, kube::Error> {
+/// What a watch tells, so much later, held back and broken as the proxy is told.
+fn held(
+    body: Body,
+    mut changes: watch::Receiver<Watches>,
+    late: Duration,
+) -> UnsyncBoxBody<Bytes, kube::Error> {
     let began = changes.borrow_and_update().age;
-    let data = body.into_data_stream().boxed();
+    let data = if late.is_zero() {
+        body.into_data_stream().boxed()
+    } else {
+        delayed(body, late).boxed()
+    };
     let frames = stream::unfold((data, changes), move |(mut data, mut changes)| async move {
         let chunk = tokio::select! {
             biased;
@@ -273,8 +332,43 @@ fn held(body: Body, mut changes: watch::Receiver<Watches>) -> UnsyncBoxBody<Byte
     UnsyncBoxBody::new(StreamBody::new(frames.boxed()))
 }
 
-/// An answer as the API server words it.
-fn refusal(code: u16) -> Answer {
+/// What a body has, each piece so much after it came.
+fn delayed(body: Body, late: Duration) -> impl Stream<Item = std::result::Result<Bytes, kube::Error>> + Send {
+    let (sender, pieces) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        let mut data = body.into_data_stream();
+        loop {
+            tokio::select! {
+                piece = data.next() => {
+                    let Some(piece) = piece else { return };
+                    if sender.send((Instant::now() + late, piece)).is_err() {
+                        return;
+                    }
+                }
+                // Nobody listens any more.
+                () = sender.closed() => return,
+            }
+        }
+    });
+    stream::unfold(pieces, |mut pieces| async move {
+        let (at, piece) = pieces.recv().await?;
+        tokio::time::sleep_until(at).await;
+        Some((piece, pieces))
+    })
+}
+
+/// A watch that has nothing to tell but an error.
+fn broken(code: u16) -> Answer {
+    let event = json!({"type": "ERROR", "object": status(code)});
+    let body = http_body_util::Full::new(Bytes::from(format!("{event}\n")));
+    let mut response = Response::new(body.map_err(|never: Infallible| match never {}).boxed_unsync());
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    response
+}
+
+/// An error as the API server words it.
+fn status(code: u16) -> Value {
     let reason = match code {
         409 => "Conflict",
         410 => "Expired",
@@ -283,11 +377,15 @@ fn refusal(code: u16) -> Answer {
         504 => "Timeout",
         _ => "InternalError",
     };
-    let status = json!({
+    json!({
         "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
         "message": "said by the test's proxy", "reason": reason, "code": code,
-    });
-    let body = http_body_util::Full::new(Bytes::from(status.to_string()));
+    })
+}
+
+/// An answer that is an error.
+fn refusal(code: u16) -> Answer {
+    let body = http_body_util::Full::new(Bytes::from(status(code).to_string()));
     let mut response = Response::new(body.map_err(|never: Infallible| match never {}).boxed_unsync());
     *response.status_mut() = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let json = HeaderValue::from_static("application/json");

@@ -133,3 +133,67 @@ async fn a_frozen_watch_tells_nothing_until_it_is_thawed_and_a_broken_one_ends()
     let end = tokio::time::timeout(LIMIT, watch.next()).await.unwrap();
     assert!(end.is_none_or(|event| event.is_err()));
 }
+
+#[tokio::test]
+async fn a_watch_can_be_late_or_tell_of_an_error_and_an_answer_may_never_come() {
+    let Some((cluster, proxy)) = start().await else {
+        return;
+    };
+    let (direct, lossy) = (cluster.admin().await.unwrap(), proxy.client().await.unwrap());
+    let late = Duration::from_millis(900);
+    proxy.script(move |seen| match (seen.is_watch(), &*seen.query) {
+        (true, query) if query.contains("one") => Some(Fault::Late(late)),
+        (true, _) => Some(Fault::Broken(410)),
+        _ => Some(Fault::Unanswered),
+    });
+    let asked = maps(&lossy);
+    let asked = tokio::time::timeout(Duration::from_secs(1), asked.get("one"));
+    assert!(asked.await.is_err(), "answered");
+
+    let one = WatchParams::default().fields("metadata.name=one");
+    let mut watch = maps(&lossy).watch(&one, "0").await.unwrap().boxed();
+    let begin = Instant::now();
+    maps(&direct)
+        .create(&PostParams::default(), &map("one"))
+        .await
+        .unwrap();
+    let event = tokio::time::timeout(LIMIT, watch.try_next())
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(matches!(event, Some(WatchEvent::Added(_))), "{event:?}");
+    assert!(begin.elapsed() >= late, "{:?}", begin.elapsed());
+
+    let two = WatchParams::default().fields("metadata.name=two");
+    let mut watch = maps(&lossy).watch(&two, "0").await.unwrap().boxed();
+    let event = watch.try_next().await.unwrap();
+    assert!(
+        matches!(&event, Some(WatchEvent::Error(error)) if error.code == 410),
+        "{event:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_blind_replacement_overwrites_what_it_has_not_seen() {
+    let Some((cluster, proxy)) = start().await else {
+        return;
+    };
+    let (direct, lossy) = (cluster.admin().await.unwrap(), proxy.client().await.unwrap());
+    let how = PostParams::default();
+    let seen = maps(&direct).create(&how, &map("one")).await.unwrap();
+    let with = |word: &str| {
+        let mut map = seen.clone();
+        map.data = Some([("word".to_owned(), word.to_owned())].into());
+        map
+    };
+    maps(&direct).replace("one", &how, &with("theirs")).await.unwrap();
+    let refused = maps(&lossy)
+        .replace("one", &how, &with("ours"))
+        .await
+        .unwrap_err();
+    assert_eq!(code(&refused), Some(409));
+    proxy.script(|seen| seen.is_write().then_some(Fault::Blind));
+    maps(&lossy).replace("one", &how, &with("ours")).await.unwrap();
+    let now = maps(&direct).get("one").await.unwrap();
+    assert_eq!(now.data.unwrap()["word"], "ours");
+}
