@@ -1,14 +1,13 @@
 //! Does what a plan says, in its order. Everything can be done twice: a controller may die between any two writes.
 
 use k8s_openapi::{
-    api::{batch::v1::Job, core::v1::ConfigMap},
-    apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference},
+    api::{batch::v1::Job, core::v1::ConfigMap, events::v1::Event},
+    apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta, OwnerReference},
 };
 use kube::{
     Api, Resource as _, ResourceExt as _,
     api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions},
     core::GroupVersionKind,
-    runtime::events::{Event, EventType},
 };
 use nbvet_operator_api::{NotebookValidationJob, Reason};
 use nbvet_operator_decide::{
@@ -404,22 +403,36 @@ impl<'a> Actor<'a> {
         }
     }
 
-    /// Tells people; nothing depends on it.
+    /// Tells people; nothing depends on it. Each is an event of its own: those of one reason must not become one that says
+    /// the first of them many times.
     async fn tell(&self, announcement: &Announcement) {
+        let job = &self.observed.job;
+        let seen = job.resource_version().unwrap_or_default();
+        let reason = announcement.reason.as_str();
+        let digest = names::digest(&[&self.uid, &seen, reason, &announcement.note]);
+        let name: String = job.name_any().chars().take(200).collect();
         let event = Event {
-            type_: if announcement.warning {
-                EventType::Warning
-            } else {
-                EventType::Normal
+            metadata: ObjectMeta {
+                name: Some(format!("{}.{}", name.trim_end_matches(['.', '-']), &digest[..16])),
+                namespace: Some(self.namespace.clone()),
+                ..ObjectMeta::default()
             },
-            reason: announcement.reason.as_str().to_owned(),
+            type_: Some(if announcement.warning { "Warning" } else { "Normal" }.to_owned()),
+            reason: Some(reason.to_owned()),
             note: Some(announcement.note.chars().take(1000).collect()),
-            action: "Validate".to_owned(),
-            secondary: None,
+            action: Some("Validate".to_owned()),
+            regarding: Some(job.object_ref(&())),
+            event_time: Some(MicroTime(self.scope.clock.now())),
+            reporting_controller: Some(names::MANAGED_BY.1.to_owned()),
+            reporting_instance: Some(self.scope.identity.chars().take(128).collect()),
+            ..Event::default()
         };
-        let about = self.observed.job.object_ref(&());
-        if let Err(error) = self.scope.recorder.publish(&event, &about).await {
-            tracing::warn!(namespace = self.namespace, "event: {error}");
+        let api = Api::<Event>::namespaced(self.scope.client.clone(), &self.namespace);
+        match api.create(&PostParams::default(), &event).await {
+            Ok(_) => {}
+            // Told already, by a request whose answer was lost.
+            Err(error) if is_code(&error, 409) => {}
+            Err(error) => tracing::warn!(namespace = self.namespace, "event: {error}"),
         }
     }
 }

@@ -6,19 +6,21 @@ use std::{
         atomic::{AtomicI64, Ordering},
     },
     task::{Context, Poll},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use futures::{FutureExt as _, future::BoxFuture};
 use http::{Request, Response, header::DATE};
 use k8s_openapi::jiff::{SignedDuration, Timestamp, fmt::rfc2822};
 use kube::{Client, Config, client::ClientBuilder};
-use tower::{Layer, Service};
+use tower::{BoxError, Layer, Service};
 
 use crate::{Error, metrics::Metrics};
 
 /// How long a connection may take to be there.
 const CONNECT: Duration = Duration::from_secs(10);
+/// How long the head of an answer may take, of a watch too: one that never comes would keep a list from ever being seen.
+const ANSWER: Duration = Duration::from_secs(30);
 /// Differences of clocks below this are those of rounding and of the way.
 const SAME: SignedDuration = SignedDuration::from_secs(2);
 
@@ -49,12 +51,22 @@ impl Clock {
     }
 }
 
-/// A client of the cluster that the program runs in or that `KUBECONFIG` names.
-pub(crate) async fn client(clock: &Clock, metrics: &Metrics) -> Result<Client, Error> {
-    let mut config = Config::infer().await?;
+/// The API server did not answer; the connection stands.
+#[derive(Debug, thiserror::Error)]
+#[error("no answer within {ANSWER:?}")]
+struct Unanswered;
+
+/// A client of a cluster. What it reads may stand still for a while longer than a watch may.
+pub(crate) fn client(
+    mut config: Config,
+    watch: u32,
+    clock: &Clock,
+    metrics: &Metrics,
+) -> Result<Client, Error> {
     // Passes are tried again with a back-off of each job's own; one of the client would hold them for minutes.
     config.default_retry = false;
     config.connect_timeout = Some(CONNECT);
+    config.read_timeout = Some(Duration::from_secs(watch.into()) + ANSWER);
     let layer = Counted {
         clock: clock.clone(),
         metrics: metrics.clone(),
@@ -91,15 +103,15 @@ impl<S, B, R> Service<Request<B>> for Counting<S>
 where
     S: Service<Request<B>, Response = Response<R>>,
     S::Future: Send + 'static,
-    S::Error: 'static,
+    S::Error: Into<BoxError>,
     R: 'static,
 {
     type Response = S::Response;
-    type Error = S::Error;
-    type Future = BoxFuture<'static, Result<S::Response, S::Error>>;
+    type Error = BoxError;
+    type Future = BoxFuture<'static, Result<S::Response, BoxError>>;
 
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(context)
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(context).map_err(Into::into)
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
@@ -107,11 +119,17 @@ where
         let by = self.by.clone();
         let answer = self.inner.call(request);
         async move {
-            let answer = answer.await;
+            let begun = Instant::now();
+            let answer = match tokio::time::timeout(ANSWER, answer).await {
+                Ok(answer) => answer.map_err(Into::into),
+                Err(_) => Err(Unanswered.into()),
+            };
             let code = answer.as_ref().map_or(0, |answer| answer.status().as_u16());
             by.metrics.api_request(&verb, code);
             let date = answer.as_ref().ok().and_then(|answer| answer.headers().get(DATE));
-            if let Some(date) = date.and_then(|date| date.to_str().ok()) {
+            // A date that was long on its way is of another time.
+            let is_fresh = SignedDuration::try_from(begun.elapsed()).is_ok_and(|took| took < SAME);
+            if let Some(date) = date.and_then(|date| date.to_str().ok()).filter(|_| is_fresh) {
                 by.clock.told(date);
             }
             answer

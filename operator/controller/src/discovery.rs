@@ -1,16 +1,30 @@
 //! Which kinds the cluster serves: asked for again and again, since they come and go.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use kube::Client;
-use tokio::sync::watch;
+use tokio::{
+    sync::{Notify, watch},
+    time::sleep,
+};
 
 use crate::error::is_code;
 
 /// Between two looks.
 const EVERY: Duration = Duration::from_mins(1);
-/// The same while our own kind is not served.
+/// The same while our own kind is not served, and the least between two looks that watches ask for.
 const SOON: Duration = Duration::from_secs(2);
+
+/// By which watches tell that a kind seems to be gone, so that it is looked at before its time.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Absent(Arc<Notify>);
+
+impl Absent {
+    /// A watch was answered that there is no such kind.
+    pub(crate) fn tell(&self) {
+        self.0.notify_one();
+    }
+}
 
 /// What is served.
 #[expect(
@@ -32,7 +46,7 @@ pub(crate) struct Served {
 }
 
 /// Looks for ever, and tells changes.
-pub(crate) async fn look(client: Client, served: watch::Sender<Served>) {
+pub(crate) async fn look(client: Client, served: watch::Sender<Served>, absent: Absent) {
     loop {
         let mut now = *served.borrow();
         let kinds = [
@@ -64,7 +78,13 @@ pub(crate) async fn look(client: Client, served: watch::Sender<Served>) {
             *before = now;
             changed
         });
-        tokio::time::sleep(if now.jobs { EVERY } else { SOON }).await;
+        sleep(SOON).await;
+        if now.jobs {
+            tokio::select! {
+                () = sleep(EVERY.saturating_sub(SOON)) => {}
+                () = absent.0.notified() => {}
+            }
+        }
     }
 }
 

@@ -33,9 +33,6 @@ pub enum Error {
         /// Why not.
         source: std::io::Error,
     },
-    /// The lease cannot be had at all.
-    #[error("lease: {0}")]
-    Lease(String),
     /// Another controller leads now.
     #[error("the lease was lost; another start begins as a standby")]
     LeaseLost,

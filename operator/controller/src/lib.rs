@@ -20,4 +20,8 @@ mod view;
 
 pub mod rbac;
 
-pub use self::{error::Error, options::Options, start::run};
+pub use self::{
+    error::Error,
+    options::Options,
+    start::{Means, run, run_with},
+};

@@ -10,8 +10,8 @@ use tracing_subscriber::EnvFilter;
 async fn main() -> ExitCode {
     let options = Options::parse();
     let filter = EnvFilter::try_from_env("NBVET_LOG")
-        // The crate of leases tells every renewal, and kube each object that is gone.
-        .unwrap_or_else(|_| EnvFilter::new("info,kube_lease_manager=warn,kube_runtime=warn"));
+        // kube tells each object that is gone.
+        .unwrap_or_else(|_| EnvFilter::new("info,kube_runtime=warn"));
     let logs = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

@@ -26,6 +26,8 @@ pub(crate) struct Remembered {
     pub(crate) unread: BTreeMap<String, u32>,
     /// Records by the uids of their objects; `None`: one that cannot be read.
     pub(crate) records: BTreeMap<String, Option<Record>>,
+    /// The uids of ended Jobs of Kubernetes that have no pods any more, as the API server said.
+    pub(crate) podless: BTreeSet<String>,
     /// Names that objects have which are not the job's.
     pub(crate) taken: BTreeSet<String>,
     /// Objects that the API server refused by what stands in them, and why; of which generation of the job they were.

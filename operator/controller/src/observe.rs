@@ -6,7 +6,11 @@ use k8s_openapi::api::{
     batch::v1::Job,
     core::v1::{ConfigMap, Event, Pod},
 };
-use kube::{Api, ResourceExt as _, api::DynamicObject, runtime::reflector::Store};
+use kube::{
+    Api, ResourceExt as _,
+    api::{DynamicObject, ListParams},
+    runtime::reflector::Store,
+};
 use nbvet_operator_api::NotebookValidationJob;
 use nbvet_operator_decide::{
     Observed, names,
@@ -28,7 +32,8 @@ pub(crate) async fn observe(
     let uid = job.uid().unwrap_or_default();
     let records = records(scope, job, &namespace, &uid, remembered).await?;
     let cluster = scope.cluster(&namespace).await?;
-    let seen = Seen::of(scope, &namespace);
+    let mut seen = Seen::of(scope, &namespace);
+    seen.look_for_pods(scope, job, &records, remembered).await?;
     let mut children = seen.children(&uid);
     for child in &mut children {
         if let ChildState::Said { body, .. } = &mut child.state
@@ -103,6 +108,46 @@ impl Seen {
             pods,
             events: events.map(|event| (*event).clone()).collect(),
         }
+    }
+
+    /// Jobs of Kubernetes that have ended, and whose pods no watch has shown: the watch of pods may be behind that of Jobs,
+    /// and what is taken for lost is done again. So each is asked for once.
+    async fn look_for_pods(
+        &mut self,
+        scope: &Scope,
+        of: &NotebookValidationJob,
+        records: &[Record],
+        remembered: &mut Remembered,
+    ) -> Result<(), Error> {
+        let (namespace, uid) = (of.namespace().unwrap_or_default(), of.uid().unwrap_or_default());
+        let ended = ended_run(of);
+        let unexplained = self.jobs.iter().filter(|job| {
+            let is_mine = is_child(job, &uid) || job.annotations().contains_key(&names::joined(&uid));
+            let is_over = ended.is_some() && job.labels().get(names::RUN).map(String::as_str) == ended;
+            let is_written = records.iter().any(|record| record.child == job.name_any());
+            is_mine && !is_over && !is_written && self.pods(job).is_empty() && read::pod::has_ended(job)
+        });
+        let unexplained: Vec<_> = unexplained.map(std::sync::Arc::clone).collect();
+        for job in unexplained {
+            let Some(owner) = job.uid() else { continue };
+            if remembered.podless.contains(&owner) {
+                continue;
+            }
+            let name = job.name_any();
+            let api = Api::<Pod>::namespaced(scope.client.clone(), &namespace);
+            let how = ListParams::default().labels(&format!("batch.kubernetes.io/job-name={name}"));
+            let found = api.list(&how).await;
+            let mut found = found
+                .map_err(Error::api(format!("look for the pods of Job {name}")))?
+                .items;
+            found.retain(|pod| pod.owner_references().iter().any(|one| one.uid == owner));
+            if found.is_empty() {
+                remembered.podless.insert(owner);
+            } else {
+                self.pods.insert(owner, found);
+            }
+        }
+        Ok(())
     }
 
     fn pods(&self, job: &Job) -> &[Pod] {
@@ -180,6 +225,10 @@ impl Seen {
 fn is_of_run(task: &DynamicObject, run: &DynamicObject) -> bool {
     let mut owners = task.metadata.owner_references.iter().flatten();
     run.metadata.uid.is_some() && owners.any(|owner| Some(&owner.uid) == run.metadata.uid.as_ref())
+}
+
+fn is_child(job: &Job, uid: &str) -> bool {
+    job.labels().get(names::JOB_UID).is_some_and(|of| of == uid)
 }
 
 fn is_build(job: &Job) -> bool {

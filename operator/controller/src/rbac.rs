@@ -25,7 +25,7 @@ pub fn cluster_role() -> Value {
             rule("", &["configmaps"], &["get", "list", "watch", "create", "delete"]),
             rule("", &["events"], &["list", "watch"]),
             rule("", &["namespaces"], &["get"]),
-            rule("events.k8s.io", &["events"], &["create", "patch"]),
+            rule("events.k8s.io", &["events"], &["create"]),
             // Where there are any: published images are listed.
             rule("image.openshift.io", &["imagestreams"], &["get", "create", "update"]),
             // Used with `--egress` alone.
@@ -47,7 +47,7 @@ pub fn lease_role() -> Value {
         "rules": [{
             "apiGroups": ["coordination.k8s.io"],
             "resources": ["leases"],
-            "verbs": ["get", "create", "patch"],
+            "verbs": ["get", "create", "update"],
         }],
     })
 }

@@ -9,7 +9,7 @@ use std::{
 use kube::{ResourceExt as _, runtime::controller::Action};
 use nbvet_operator_api::NotebookValidationJob;
 use nbvet_operator_decide::{
-    Again, Observed, Plan, decide,
+    Again, Observed, Plan,
     observed::{Body, Child, ChildState},
 };
 
@@ -73,7 +73,7 @@ async fn pass(
     scope.seen_all().await;
     for _ in 0..ROUNDS {
         let observed = observe(scope, job, remembered).await?;
-        let plan = decide(&observed);
+        let plan = (scope.decide)(&observed);
         tell(&observed, &plan);
         scope.metrics.plan(plan.label);
         if plan.read.is_empty() {

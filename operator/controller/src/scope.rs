@@ -19,13 +19,12 @@ use kube::{
     api::{DynamicObject, PartialObjectMeta},
     runtime::{
         Controller, controller,
-        events::Recorder,
         reflector::{self, Store, store::Writer},
         watcher,
     },
 };
 use nbvet_operator_decide::{
-    Config, names,
+    Config, Observed, Plan, names,
     observed::{Cluster, PodSecurity},
 };
 use tokio::sync::watch;
@@ -33,7 +32,7 @@ use tokio::sync::watch;
 use crate::{
     Error,
     client::Clock,
-    discovery::Served,
+    discovery::{Absent, Served},
     error::is_code,
     memory::Memory,
     metrics::Metrics,
@@ -60,11 +59,16 @@ pub(crate) struct Scope {
     pub(crate) client: Client,
     pub(crate) clock: Clock,
     pub(crate) config: Config,
+    pub(crate) decide: fn(&Observed) -> Plan,
     pub(crate) metrics: Metrics,
     pub(crate) memory: Memory,
     pub(crate) view: Arc<View>,
-    pub(crate) recorder: Recorder,
+    /// Who this is in events.
+    pub(crate) identity: String,
     pub(crate) served: watch::Receiver<Served>,
+    absent: Absent,
+    /// Seconds after which a watch is begun anew, and in which it has to tell something or is taken for dead.
+    watch: u32,
     seen: Seen,
     levels: Mutex<HashMap<String, (Instant, PodSecurity)>>,
 }
@@ -75,9 +79,12 @@ pub(crate) struct Ground {
     pub(crate) client: Client,
     pub(crate) clock: Clock,
     pub(crate) config: Config,
+    pub(crate) decide: fn(&Observed) -> Plan,
     pub(crate) metrics: Metrics,
-    pub(crate) recorder: Recorder,
+    pub(crate) identity: String,
     pub(crate) served: watch::Receiver<Served>,
+    pub(crate) absent: Absent,
+    pub(crate) watch: u32,
     pub(crate) concurrency: u16,
 }
 
@@ -103,12 +110,15 @@ where
     }
 }
 
+/// All of a kind.
+fn all(seconds: u32) -> watcher::Config {
+    watcher::Config::default().page_size(PAGE).timeout(seconds)
+}
+
 /// Ours alone.
-fn ours() -> watcher::Config {
+fn ours(seconds: u32) -> watcher::Config {
     let (label, value) = names::MANAGED_BY;
-    watcher::Config::default()
-        .page_size(PAGE)
-        .labels(&format!("{label}={value}"))
+    all(seconds).labels(&format!("{label}={value}"))
 }
 
 fn triggers<K>(
@@ -142,20 +152,26 @@ impl Prepared {
             events,
             tekton: Mutex::new(None),
         });
-        let all = watcher::Config::default().page_size(PAGE);
+        let (all, ours) = (all(ground.watch), ours(ground.watch));
         let seen = Seen::new();
         let watch = |kind, number| Watch {
             kind,
             number,
             seen: &seen,
             metrics,
+            absent: &ground.absent,
         };
         let main = watch("notebookvalidationjobs", 0);
         let jobs = follow(api(client, within), all.clone(), jobs_writer, &main);
         let of = |view: &Arc<View>| Arc::clone(view);
-        let jobs_of = follow(api(client, within), ours(), children_writer, &watch("jobs", 1));
-        let pods_of = follow(api(client, within), ours(), pods_writer, &watch("pods", 2));
-        let maps_of = follow(api(client, within), ours(), maps_writer, &watch("configmaps", 3));
+        let jobs_of = follow(
+            api(client, within),
+            ours.clone(),
+            children_writer,
+            &watch("jobs", 1),
+        );
+        let pods_of = follow(api(client, within), ours.clone(), pods_writer, &watch("pods", 2));
+        let maps_of = follow(api(client, within), ours, maps_writer, &watch("configmaps", 3));
         let (for_pods, for_maps) = (of(&view), of(&view));
         let mut all_triggers = vec![
             triggers(jobs_of, |job: &Job| of_meta(&job.metadata)),
@@ -175,11 +191,14 @@ impl Prepared {
                 client: client.clone(),
                 clock: ground.clock.clone(),
                 config: ground.config.clone(),
+                decide: ground.decide,
                 metrics: metrics.clone(),
                 memory: Memory::default(),
                 view,
-                recorder: ground.recorder.clone(),
+                identity: ground.identity.clone(),
                 served: ground.served.clone(),
+                absent: ground.absent.clone(),
+                watch: ground.watch,
                 seen,
                 levels: Mutex::default(),
             }),
@@ -320,6 +339,7 @@ fn follow_kind(
         number: 0,
         seen: &Seen::new(),
         metrics: &scope.metrics,
+        absent: &scope.absent,
     };
-    follow(api, ours(), writer, &watch).boxed()
+    follow(api, ours(scope.watch), writer, &watch).boxed()
 }

@@ -31,7 +31,7 @@ use nbvet_operator_api::NotebookValidationJob;
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 
-use crate::metrics::Metrics;
+use crate::{discovery::Absent, error::is_code, metrics::Metrics};
 
 /// What is kept of the namespaces of a scope.
 pub(crate) struct View {
@@ -109,6 +109,8 @@ pub(crate) struct Watch<'a> {
     pub(crate) number: usize,
     pub(crate) seen: &'a Seen,
     pub(crate) metrics: &'a Metrics,
+    /// Whom to tell where the kind is not served.
+    pub(crate) absent: &'a Absent,
 }
 
 /// A job, to be looked at.
@@ -126,7 +128,7 @@ where
     K::DynamicType: Eq + Hash + Clone + Send + Sync,
 {
     let Watch { kind, number, .. } = *watch;
-    let (metrics, seen) = (watch.metrics.clone(), watch.seen.clone());
+    let (metrics, seen, absent) = (watch.metrics.clone(), watch.seen.clone(), watch.absent.clone());
     watcher(api, config)
         .default_backoff()
         .modify(|object| object.meta_mut().managed_fields = None)
@@ -145,11 +147,25 @@ where
                 }
                 Err(error) => {
                     metrics.watch_error(kind);
+                    if is_absent(&error) {
+                        absent.tell();
+                    }
                     tracing::warn!(kind, "watch: {error}");
                     None
                 }
             })
         })
+}
+
+/// Whether the API server knows no such kind.
+fn is_absent(error: &watcher::Error) -> bool {
+    match error {
+        watcher::Error::InitialListFailed(error)
+        | watcher::Error::WatchStartFailed(error)
+        | watcher::Error::WatchFailed(error) => is_code(error, 404),
+        watcher::Error::WatchError(status) => status.code == 404,
+        watcher::Error::NoResourceVersion => false,
+    }
 }
 
 impl View {

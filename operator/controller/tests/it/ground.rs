@@ -51,7 +51,7 @@ pub(crate) struct Ground {
     _kubelet: FakeKubelet,
 }
 
-fn image(letter: char) -> String {
+pub(crate) fn image(letter: char) -> String {
     format!(
         "registry.test/team/nbvet@sha256:{}",
         letter.to_string().repeat(64)
@@ -331,7 +331,7 @@ impl Ground {
 }
 
 /// Gives the controller's user the shipped roles.
-async fn grant(admin: &Client) {
+pub(crate) async fn grant(admin: &Client) {
     let subject = json!([{"kind": "User", "name": USER, "apiGroup": "rbac.authorization.k8s.io"}]);
     let binding = |kind: &str, of: &str| {
         json!({

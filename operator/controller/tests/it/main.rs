@@ -10,6 +10,7 @@
 mod ground;
 mod hostile;
 mod jobs;
+mod kinds;
 mod kubelet;
 mod program;
 mod streams;

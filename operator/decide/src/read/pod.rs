@@ -63,6 +63,11 @@ fn event_time(event: &Event) -> Option<Timestamp> {
     last.max(exact)
 }
 
+/// Whether a Job has ended, whatever its pods are.
+pub fn has_ended(job: &Job) -> bool {
+    job_ended(job).is_some()
+}
+
 fn job_ended(job: &Job) -> Option<(bool, Timestamp)> {
     let status = job.status.as_ref()?;
     let conditions = status.conditions.iter().flatten();
