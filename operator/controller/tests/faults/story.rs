@@ -322,7 +322,10 @@ impl Story<'_> {
         };
         for pod in pods.iter().filter(runs) {
             self.stage.witness.of(self.namespace, |place| place.built = true);
-            self.stage.kubelet.end((**pod).clone(), &build_ends()).await;
+            self.stage
+                .kubelet
+                .end((**pod).clone(), &build_ends(self.namespace))
+                .await;
         }
     }
 

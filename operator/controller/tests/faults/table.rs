@@ -87,7 +87,8 @@ Two jobs that need the same image are prepared, built for once, validated and pu
 API server and the controllers of Kubernetes; pods are moved by a fake kubelet. The story is told again for each cell, with
 one thing going wrong. `ok`: it ends as undisturbed, down to the objects that are left and how often each pod ran; nothing
 was built twice, no notebook ran before its image was there, no phase went back, no end changed. `-`: what was to go wrong
-did not come in three tellings (two statuses were written as one).
+did not come in three tellings (two statuses were written as one). Where users or a later run make another try, what users
+were promised is the same. A seeded fault of the controller has to be found: by what is said.
 
 `cargo test -p nbvet-operator --test faults -- --nocapture` tells all of it and prints this table; a cell that is red
 fails it.

@@ -18,7 +18,7 @@ use nbvet_report::{
 };
 
 use crate::{
-    ground::{image, prepared, validated},
+    ground::{prepared, validated},
     trouble::FOREIGN,
 };
 
@@ -70,7 +70,7 @@ impl Witness {
     /// A pod has come: what becomes of it.
     pub(crate) fn fate(&self, pod: &Pod) -> Fate {
         let namespace = pod.namespace().unwrap_or_default();
-        self.of(&namespace, |place| place.fate(pod))
+        self.of(&namespace, |place| place.fate(pod, &namespace))
     }
 
     /// A status was written: within a run the phase never goes back, and an end stays.
@@ -124,9 +124,9 @@ fn role(pod: &Pod) -> String {
 }
 
 impl Place {
-    fn fate(&mut self, pod: &Pod) -> Fate {
+    fn fate(&mut self, pod: &Pod, namespace: &str) -> Fate {
         if pod.name_any().starts_with(FOREIGN) {
-            return Fate::ends(build_ends_with(image('f')));
+            return Fate::ends(build_ends_with(image(namespace, 'f')));
         }
         let role = role(pod);
         self.ran.push(role.clone());
@@ -139,19 +139,19 @@ impl Place {
             return Fate::ends(End::Never);
         };
         match step {
-            "prepare" => self.prepare(&pod.name_any(), job),
-            "validate" => self.validate(pod, job),
+            "prepare" => self.prepare(&pod.name_any(), job, namespace),
+            "validate" => self.validate(pod, job, namespace),
             _ => self.publish(&pod.name_any(), job),
         }
     }
 
-    fn prepare(&mut self, pod: &str, job: &str) -> Fate {
+    fn prepare(&mut self, pod: &str, job: &str, namespace: &str) -> Fate {
         let mut found = prepared(!job.starts_with("plain"));
-        found.image = (self.built && found.identity.is_some()).then(|| image('1'));
+        found.image = (self.built && found.identity.is_some()).then(|| image(namespace, '1'));
         self.passes(pod, Step::Prepare, StepBody::Prepared(Box::new(found)))
     }
 
-    fn validate(&mut self, pod: &Pod, job: &str) -> Fate {
+    fn validate(&mut self, pod: &Pod, job: &str, namespace: &str) -> Fate {
         let of = pod.spec.iter().flat_map(|spec| &spec.containers);
         let mut notebooks = of.filter(|one| one.name == "notebook");
         let run_in = notebooks
@@ -162,7 +162,7 @@ impl Place {
         if !is_plain && !self.built {
             self.wrongs.push(format!("{job} is validated before its build"));
         }
-        if !is_plain && run_in != image('1') {
+        if !is_plain && run_in != image(namespace, '1') {
             self.wrongs.push(format!("{job} is validated in {run_in}"));
         }
         self.passes(
@@ -204,9 +204,15 @@ impl Place {
     }
 }
 
+/// An image where builds of a namespace go.
+fn image(namespace: &str, letter: char) -> String {
+    let digest = letter.to_string().repeat(64);
+    format!("registry.test/{namespace}/nbvet@sha256:{digest}")
+}
+
 /// The end of the build.
-pub(crate) fn build_ends() -> End {
-    build_ends_with(image('1'))
+pub(crate) fn build_ends(namespace: &str) -> End {
+    build_ends_with(image(namespace, '1'))
 }
 
 fn build_ends_with(image: String) -> End {
