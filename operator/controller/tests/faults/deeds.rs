@@ -23,7 +23,7 @@ use crate::{
 pub(crate) const FIRST: &str = "first";
 
 /// How long a leader is waited for that cannot renew its lease; whether it ended in time the lease itself says.
-const LEADS_NO_LONGER: Duration = Duration::from_secs(60);
+const LEADS_NO_LONGER: Duration = Duration::from_mins(1);
 
 impl Story<'_> {
     /// Does what is to be done, when its time has come.
@@ -157,7 +157,10 @@ impl Story<'_> {
                 let found = self.stage.children(self.namespace);
                 let found = found.iter().find(|job| job.name_any().starts_with(&begins));
                 let name = found.map(|job| job.name_any()).unwrap_or_default();
-                all.delete(&name, &DeleteParams::background()).await.is_ok()
+                let is_done = all.delete(&name, &DeleteParams::background()).await.is_ok();
+                // Its pod must not be taken for that of the build after it.
+                let is_gone = |stage: &Stage| stage.pods(self.namespace, &name).is_empty();
+                is_done && (deed != Deed::DeletesBuild || self.stage.until(LIMIT, is_gone).await)
             }
         }
     }
