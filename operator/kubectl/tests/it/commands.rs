@@ -128,6 +128,7 @@ fn options(ground: &Ground) {
     let forced = ground
         .kubectl()
         .args(["nbvet", "status", "checks-failed", "-n", TEAM])
+        .env_remove("NO_COLOR")
         .env("CLICOLOR_FORCE", "1")
         .output();
     assert!(forced.unwrap().stdout.contains(&0x1b));
