@@ -76,7 +76,7 @@ fn an_index_without_encryption_is_refused_but_on_loopback() {
     expect![[r#"
         exit 2
         --- stderr
-        index: http://0.0.0.0:9/simple/six/: plain http is refused; use https, or name it as an insecure host (`--insecure-host 0.0.0.0`); what it tells of versions was not looked at
+        warning: http://0.0.0.0:9/simple/six/: plain http is refused; use https, or name it as an insecure host (`--insecure-host 0.0.0.0`); what the index tells of versions was not looked at
         byte-code [way]
         error: http://0.0.0.0:9/simple/six/: plain http is refused; use https, or name it as an insecure host (`--insecure-host 0.0.0.0`)
     "#]].assert_eq(&ground.shown(&output));

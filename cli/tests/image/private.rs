@@ -289,14 +289,14 @@ fn a_wrong_password_of_a_registry_or_an_index_is_told_and_not_shown() {
     private.check(private.build(&further, "hunter2"), &expect![[r#"
         exit 2
         --- stderr
-        index: https://[index]/simple/attrs/ wants other credentials (status 401); put them into the URL of the index in NBVET_INDEX_URL: https://USER:PASSWORD@HOST/…; what it tells of versions was not looked at
+        warning: https://[index]/simple/attrs/ wants other credentials (status 401); put them into the URL of the index in NBVET_INDEX_URL: https://USER:PASSWORD@HOST/…; what the index tells of versions was not looked at
         byte-code [way]
         error: https://[index]/simple/attrs/ wants other credentials (status 401); put them into the URL of the index in NBVET_INDEX_URL: https://USER:PASSWORD@HOST/…
     "#]]);
     private.check(private.build(&further, ""), &expect![[r#"
         exit 2
         --- stderr
-        index: https://[index]/simple/attrs/ wants credentials (status 401); put them into the URL of the index in NBVET_INDEX_URL: https://USER:PASSWORD@HOST/…; what it tells of versions was not looked at
+        warning: https://[index]/simple/attrs/ wants credentials (status 401); put them into the URL of the index in NBVET_INDEX_URL: https://USER:PASSWORD@HOST/…; what the index tells of versions was not looked at
         byte-code [way]
         error: https://[index]/simple/attrs/ wants credentials (status 401); put them into the URL of the index in NBVET_INDEX_URL: https://USER:PASSWORD@HOST/…
     "#]]);
