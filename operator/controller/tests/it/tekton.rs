@@ -739,6 +739,7 @@ async fn builds_in_tekton_end_as_each_of_its_states_says_also_when_it_comes_late
     println!("{table}");
 
     // Gone while a build runs: the job ends and says so, and others are not held.
+    assert_eq!(ground.refused(), Vec::<String>::new());
     ground.create("team", "endless", &built()).await;
     let builds = |job: &NotebookValidationJob| {
         let build = job
@@ -769,6 +770,9 @@ async fn builds_in_tekton_end_as_each_of_its_states_says_also_when_it_comes_late
         )
         .await;
     ground.ended("team", "plain-job").await;
-    assert_eq!(ground.refused(), Vec::<String>::new());
+    // A kind that is going takes no new objects.
+    let mut refused = ground.refused();
+    refused.retain(|call| !call.starts_with("create pipelineruns "));
+    assert_eq!(refused, Vec::<String>::new());
     compare(&table);
 }
