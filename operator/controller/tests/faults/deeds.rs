@@ -157,10 +157,10 @@ impl Story<'_> {
                 let found = self.stage.children(self.namespace);
                 let found = found.iter().find(|job| job.name_any().starts_with(&begins));
                 let name = found.map(|job| job.name_any()).unwrap_or_default();
-                let is_done = all.delete(&name, &DeleteParams::background()).await.is_ok();
+                let deleted = all.delete(&name, &DeleteParams::background()).await.is_ok();
                 // Its pod must not be taken for that of the build after it.
                 let is_gone = |stage: &Stage| stage.pods(self.namespace, &name).is_empty();
-                is_done && (deed != Deed::DeletesBuild || self.stage.until(LIMIT, is_gone).await)
+                deleted && (deed != Deed::DeletesBuild || self.stage.until(LIMIT, is_gone).await)
             }
         }
     }
