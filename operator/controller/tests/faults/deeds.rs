@@ -157,9 +157,14 @@ impl Story<'_> {
                 let found = self.stage.children(self.namespace);
                 let found = found.iter().find(|job| job.name_any().starts_with(&begins));
                 let name = found.map(|job| job.name_any()).unwrap_or_default();
+                let pods = self.stage.pods(self.namespace, &name);
+                let uids: Vec<_> = pods.iter().map(|pod| pod.uid()).collect();
                 let deleted = all.delete(&name, &DeleteParams::background()).await.is_ok();
-                // Its pod must not be taken for that of the build after it.
-                let is_gone = |stage: &Stage| stage.pods(self.namespace, &name).is_empty();
+                // Its pod must not be taken for that of the build after it, which has its name.
+                let is_gone = |stage: &Stage| {
+                    let pods = stage.pods(self.namespace, &name);
+                    !pods.iter().any(|pod| uids.contains(&pod.uid()))
+                };
                 deleted && (deed != Deed::DeletesBuild || self.stage.until(LIMIT, is_gone).await)
             }
         }

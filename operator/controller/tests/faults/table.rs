@@ -153,7 +153,7 @@ async fn of_the_cluster(stage: &Arc<Stage>, base: &Told) -> Vec<Cell> {
             }
         };
         let (told, ()) = tokio::join!(stories, disturbs);
-        let found = told.iter().map(|told| judge(base, told, Wanted::Same));
+        let found = told.iter().map(|told| judge(base, told, Wanted::SameButPrepare));
         let found = found.into_iter().find(|found| matches!(found, Found::Red(_)));
         cells.push(Cell {
             group: rows::WATCHES,
