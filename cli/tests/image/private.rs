@@ -304,6 +304,7 @@ fn a_wrong_password_of_a_registry_or_an_index_is_told_and_not_shown() {
     private.check(private.build(&further, "hunter2"), &expect![[r#"
         exit 2
         --- stderr
+        warning: requirements.txt:1: `six` may install a different six tomorrow than the one you validated [NB901]; pin it: `six==1.16.0` (as in the base image), or keep what you ask for in `requirements.in` and lock it: `mv requirements.txt requirements.in && uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_36 -o requirements.txt`
         error: no versions could be looked up, an index wants credentials: Because six was not found in the package registry and you require six, we can conclude that your requirements are unsatisfiable.
         Put them into its URL in NBVET_INDEX_URL: https://USER:PASSWORD@HOST/…
     "#]]);
@@ -312,12 +313,14 @@ fn a_wrong_password_of_a_registry_or_an_index_is_told_and_not_shown() {
     private.check(private.build(&further, IN_URL), &expect![[r#"
         exit 2
         --- stderr
+        warning: requirements.txt:1: `six` may install a different six tomorrow than the one you validated [NB901]; pin it: `six==1.16.0` (as in the base image), or keep what you ask for in `requirements.in` and lock it: `mv requirements.txt requirements.in && uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_36 -o requirements.txt`
         error: [registry]/team/nbvet: no access: authentication required (UNAUTHORIZED); the credentials of [folder]/home/.docker/config.json do not do for it
     "#]]);
     fs::remove_dir_all(private.ground.path("home/.docker")).unwrap();
     private.check(private.build(&further, IN_URL), &expect![[r#"
         exit 2
         --- stderr
+        warning: requirements.txt:1: `six` may install a different six tomorrow than the one you validated [NB901]; pin it: `six==1.16.0` (as in the base image), or keep what you ask for in `requirements.in` and lock it: `mv requirements.txt requirements.in && uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_36 -o requirements.txt`
         error: [registry]/team/nbvet: no access: there are no credentials for [registry] in [folder]/home/.docker/config.json, [folder]/run/containers/auth.json, [folder]/home/.config/containers/auth.json; `docker login [registry]` or `podman login [registry]` writes them
     "#]]);
 }
