@@ -101,7 +101,8 @@ fn told(spec: &NotebookValidationJobSpec, story: Story) -> String {
             object.as_object_mut().unwrap().remove("metadata");
             told += &object.to_string();
         }
-        told += &format!("{:?} {}", plan.again, plan.label);
+        let ends = format!("{:?} {}", plan.again, plan.label);
+        told += &ends;
         let version = observed.job.metadata.resource_version.clone();
         world.act("a", &plan, version.as_deref(), None);
         if plan.is_idle() && !moves(&mut world, story) {
@@ -204,6 +205,7 @@ fn input(objects: &[Value], step: &str) -> Value {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "the whole of what is rendered, as a text")]
 fn s10_what_a_validation_is_told_is_what_the_job_says() {
     let objects = all(&mut world(&json!({
         "parameters": {"alpha": 0.5, "names": ["a", null], "n": 3, "deep": {"x": true}},
@@ -359,6 +361,7 @@ fn s10_what_a_validation_is_told_is_what_the_job_says() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "the whole of what is rendered, as a text")]
 fn s10_what_users_say_of_their_pod_reaches_it() {
     let mut world = world(&json!({"podConfig": {
         "imagePullSecrets": [{"name": "pull"}],
