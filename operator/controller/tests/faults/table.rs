@@ -189,14 +189,15 @@ async fn whatever_goes_wrong_the_story_ends_the_same_and_every_seeded_fault_is_f
     };
     let (mut cells, published) = tokio::join!(tell_all(&stage, &base, rows), published);
     cells.extend(published);
+    // Before it is started anew: an API server that has just begun refuses until it has read the roles.
+    let calls = stage.cluster.lock().await.audit();
+    let refused = calls
+        .iter()
+        .filter(|call| call.user == USER && call.status == 403);
     if is_told("Watches: the API server") {
         cells.extend(of_the_cluster(&stage, &base).await);
     }
     let table = markdown(&cells);
-    let refused = stage.cluster.lock().await.audit();
-    let refused = refused
-        .iter()
-        .filter(|call| call.user == USER && call.status == 403);
     println!("{HEAD}{table}");
     println!(
         "{} writes, {} cells, {:.0} s",
