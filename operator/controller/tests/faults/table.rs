@@ -190,7 +190,7 @@ async fn whatever_goes_wrong_the_story_ends_the_same_and_every_seeded_fault_is_f
     let (mut cells, published) = tokio::join!(tell_all(&stage, &base, rows), published);
     cells.extend(published);
     // Before it is started anew: an API server that has just begun refuses until it has read the roles.
-    let calls = stage.cluster.lock().await.audit();
+    let audited = stage.cluster.lock().await.audit();
     let refused = calls
         .iter()
         .filter(|call| call.user == USER && call.status == 403);
