@@ -51,7 +51,7 @@ def main():
         since = time.monotonic() if running else since
         try:
             connection, _ = server.accept()
-        except socket.timeout:
+        except socket.timeout:  # noqa: UP041 - another error than TimeoutError before Python 3.10
             continue
         pid = os.fork()
         if pid == 0:

@@ -191,7 +191,7 @@ async fn whatever_goes_wrong_the_story_ends_the_same_and_every_seeded_fault_is_f
     cells.extend(published);
     // Before it is started anew: an API server that has just begun refuses until it has read the roles.
     let audited = stage.cluster.lock().await.audit();
-    let refused = calls
+    let refused = audited
         .iter()
         .filter(|call| call.user == USER && call.status == 403);
     if is_told("Watches: the API server") {
