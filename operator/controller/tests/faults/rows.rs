@@ -14,8 +14,9 @@ use crate::{
     trouble::{Deed, Leading, Trouble},
 };
 
-/// Stories that are told at the same time.
-const AT_ONCE: usize = 32;
+/// Stories that are told at the same time: of those that wait for long, and of all others, which want the processor.
+const WAIT_AT_ONCE: usize = 32;
+const WORK_AT_ONCE: usize = 8;
 /// How often a story is told again in which nothing went wrong: the write did not come, as where two statuses are one.
 const TELLINGS: usize = 3;
 
@@ -256,15 +257,19 @@ pub(crate) fn seeded() -> Vec<Row> {
 
 /// Tells all stories, many at the same time.
 pub(crate) async fn tell_all(stage: &Arc<Stage>, base: &Arc<Told>, rows: Vec<Row>) -> Vec<Cell> {
-    // Those that wait for long come first.
-    let mut rows: Vec<(usize, Row)> = rows.into_iter().enumerate().collect();
-    rows.sort_by_key(|(_, row)| !row.waits_long());
-    let cells = rows.into_iter().map(|(number, row)| {
-        let (stage, base) = (Arc::clone(stage), Arc::clone(base));
-        async move { (number, tell_row(&stage, &base, row, number).await) }
-    });
-    let cells = stream::iter(cells).buffer_unordered(AT_ONCE);
-    let mut cells: Vec<(usize, Cell)> = cells.collect().await;
+    let rows = rows.into_iter().enumerate();
+    let (wait, work): (Vec<_>, Vec<_>) = rows.partition(|(_, row)| row.waits_long());
+    let tell = |rows: Vec<(usize, Row)>, at_once| {
+        let cells = rows.into_iter().map(|(number, row)| {
+            let (stage, base) = (Arc::clone(stage), Arc::clone(base));
+            async move { (number, tell_row(&stage, &base, row, number).await) }
+        });
+        stream::iter(cells)
+            .buffer_unordered(at_once)
+            .collect::<Vec<(usize, Cell)>>()
+    };
+    let (mut cells, others) = tokio::join!(tell(wait, WAIT_AT_ONCE), tell(work, WORK_AT_ONCE));
+    cells.extend(others);
     cells.sort_by_key(|(number, _)| *number);
     cells.into_iter().map(|(_, cell)| cell).collect()
 }

@@ -37,7 +37,7 @@ use crate::{
 };
 
 /// How long one thing may take on a loaded machine.
-pub(crate) const LIMIT: Duration = Duration::from_mins(8);
+pub(crate) const LIMIT: Duration = Duration::from_mins(15);
 /// Between two looks.
 pub(crate) const LOOK: Duration = Duration::from_millis(25);
 
