@@ -230,11 +230,11 @@ fn assembled(built: assemble::Built, size: u64) -> Ending {
 
 /// The end of a build that has an image.
 pub(super) fn ending(body: Built, message: &str) -> Ending {
-    let (image, was_there) = (body.image.clone(), body.cache_hit);
+    let (image, size, was_there) = (body.image.clone(), body.size, body.cache_hit);
     let mut ending = Ending::done(Step::Build, message, Some(StepBody::Built(Box::new(body))));
     if was_there {
         ending.end.reason = Reason::ImageReused;
     }
-    ending = ending.with_image(&image);
-    ending
+    ending.end.image_size = Some(size);
+    ending.with_image(&image)
 }

@@ -1,5 +1,7 @@
 //! What a report says, as the end of `validate`: one reason, one sentence, and the report as far as there is room for it.
 
+use std::cmp::Reverse;
+
 use nbvet_blob::encode;
 use nbvet_report::{
     COMPARISON_RULE, CellRun, Diagnostic, FailureKind, NotebookReport, Outcome, Reason, Report, RunEnd,
@@ -122,7 +124,8 @@ fn message(notebook: &NotebookReport) -> String {
         verdict.warnings,
         verdict.notes
     );
-    let worst = failing(notebook).max_by_key(|found| (found.fault, found.severity));
+    // Of several that are as bad, the first in the notebook.
+    let worst = failing(notebook).min_by_key(|found| Reverse((found.fault, found.severity)));
     match worst {
         Some(found) => {
             let cell = found

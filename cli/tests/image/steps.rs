@@ -261,7 +261,10 @@ fn s6_a_notebook_is_prepared_built_and_published_and_the_second_time_nothing_is_
         (Outcome::Passed, Reason::Done, false),
         "{end:?}"
     );
-    assert_eq!(end.image.as_deref(), Some(&*built.image));
+    assert_eq!(
+        (end.image.as_deref(), end.image_size),
+        (Some(&*built.image), Some(built.size))
+    );
     assert_eq!(Some(&built.identity), prepared.identity.as_ref());
     assert!(
         built.size > 1 << 20 && built.layers.iter().any(|layer| layer.what == "six 1.17.0"),

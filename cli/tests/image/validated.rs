@@ -246,6 +246,16 @@ fn s6_each_end_of_a_notebook_has_its_reason() {
 }
 
 #[test]
+fn of_findings_that_are_as_bad_the_first_in_the_notebook_is_told() {
+    let Some(python) = python() else { return };
+    let load = "def load(path):\n    try:\n        return open(path).read()\n    except OSError:\n        print('no file')";
+    let [one, two] = ["one", "two"].map(|name| format!("{name} = load('not-there')\nprint({name})"));
+    let pod = Pod::new(&[("a.ipynb", &cells(&[load, &one, &two]))]);
+    let left = pod.validated(pod.wish("a.ipynb"), &python);
+    is(&left, Outcome::Failed, Reason::ChecksFailed, "cell 1: ");
+}
+
+#[test]
 fn s8_a_pod_that_is_put_out_leaves_an_end_that_may_be_tried_again() {
     let Some(python) = python() else { return };
     let source = cells(&["open('begun', 'w').close()\nimport time\ntime.sleep(600)"]);

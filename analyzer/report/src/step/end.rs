@@ -36,6 +36,9 @@ pub struct StepEnd {
     /// The image that was found, built, run or published: `registry/repository@sha256:…`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
+    /// Compressed bytes of all layers of an image that was built.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_size: Option<u64>,
     /// What was counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counts: Option<StepCounts>,
@@ -93,6 +96,7 @@ impl StepEnd {
             transient: false,
             message: plain(message, MAX_MESSAGE),
             image: None,
+            image_size: None,
             counts: None,
             blob: None,
         }
@@ -128,6 +132,7 @@ mod tests {
         )
         .with_image(&"a".repeat(MAX_IMAGE));
         end.transient = true;
+        end.image_size = Some(u64::MAX);
         end.counts = Some(StepCounts {
             errors: u32::MAX,
             warnings: u32::MAX,

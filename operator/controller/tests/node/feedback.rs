@@ -81,6 +81,11 @@ async fn is_told(status: &Value, commit: &str, team: &Team) {
     );
     assert_eq!(nan["issue"], "`mean_value` is NaN, not a number");
     assert!(none["suggestion"].as_str().unwrap().contains("raise"), "{seen}");
+    assert!(
+        status["message"].as_str().unwrap().starts_with("cell 3: "),
+        "{seen}"
+    );
+    assert!(build["imageSizeBytes"].as_i64().unwrap() > 50_000_000, "{seen}");
     assert!(status.get("published").is_none(), "{seen}");
     assert_eq!(team.children("publish").await.len(), 0);
 }

@@ -39,7 +39,7 @@ impl Strategy for JobStrategy {
             ChildState::Said { at, end, .. } if end.outcome == Outcome::Passed => BuildState::Complete {
                 at,
                 image: end.image,
-                size: None,
+                size: end.image_size,
             },
             ChildState::Said { at, end, .. } => BuildState::Failed {
                 at,

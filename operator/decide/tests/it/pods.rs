@@ -322,7 +322,9 @@ fn build(object: &Value, pods: &[Pod]) -> String {
             held.map_or(String::new(), |held| format!(" {}", held.reason))
         ),
         BuildState::Running { .. } => "running".to_owned(),
-        BuildState::Complete { image, .. } => format!("complete {}", image.unwrap_or_default()),
+        BuildState::Complete { image, size, .. } => {
+            format!("complete {} {size:?}", image.unwrap_or_default())
+        }
         BuildState::Failed { fault, .. } => {
             format!(
                 "failed {}{}",
@@ -337,12 +339,13 @@ fn build(object: &Value, pods: &[Pod]) -> String {
 fn a_build_in_a_job_is_read_by_its_trusted_container() {
     let object = |status: Value| json!({"metadata": {"name": "j", "uid": "j1"}, "spec": {"template": {}}, "status": status});
     let image = format!("registry.example/team/nbvet@sha256:{}", "a".repeat(64));
-    let made =
-        write_end(&StepEnd::new(Step::Build, Outcome::Passed, Reason::Done, "built").with_image(&image));
+    let mut made = StepEnd::new(Step::Build, Outcome::Passed, Reason::Done, "built").with_image(&image);
+    made.image_size = Some(4711);
+    let made = write_end(&made);
     let of = |status: Value| build(&object(json!({})), &[pod(status)]);
     assert_eq!(
         of(json!({"phase": "Succeeded", "containerStatuses": [ended("nbvet", 0, "Completed", Some(&made))]})),
-        format!("complete {image}")
+        format!("complete {image} Some(4711)")
     );
     let denied = write_end(&StepEnd::new(
         Step::Build,
@@ -364,5 +367,5 @@ fn a_build_in_a_job_is_read_by_its_trusted_container() {
     );
     let complete =
         json!({"conditions": [{"type": "Complete", "status": "True", "lastTransitionTime": ENDED}]});
-    assert_eq!(build(&object(complete), &[]), "complete ");
+    assert_eq!(build(&object(complete), &[]), "complete  None");
 }

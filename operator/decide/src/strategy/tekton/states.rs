@@ -175,7 +175,7 @@ fn of_word(end: StepEnd, task: Option<&Value>, at: Timestamp) -> BuildState {
         at,
         // Two words for one image that differ are no word: the registry is asked.
         image: end.image.filter(|_| agree),
-        size: None,
+        size: end.image_size,
     }
 }
 
