@@ -9,6 +9,7 @@ A Rust test that finds what it needs missing prints `skipped: REASON` and counts
 import argparse
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -81,17 +82,20 @@ def steps() -> list:
     # The same tests of running, with processes that are forked.
     fork_test = ["cargo", "test", "-p", "nbvet-host", "--test", "it", "--no-fail-fast", "--color=never"]
     clippy = ["cargo", "clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]
+    # Tests on a node run the operator from its image; its nbvet is the one of `dist`.
+    image = ["cargo", "xtask", "image", "--operator-profile", "unoptimised"]
     python = ["tools", "python", "runner", "benches", "environment", "fuzz"]
     found = [
         Step("fmt", ["cargo", "fmt", "--all", "--check"], 2, "lint"),
         Step("ruff", [str(BIN / "ruff"), "check", "--no-cache", *python], 2, "lint"),
         Step("assets", ["cargo", "xtask", "assets"], 30),
         Step("clippy", clippy, 30, "lint"),
+        Step("dist", ["cargo", "xtask", "dist"], 30),
+        *([Step("image", image, 30)] if shutil.which("mmdebstrap") else []),
         Step("cargo-test", [*cargo_test, "--", "--show-output"], 60, count=count_cargo),
         Step(
             "cargo-fork", ["env", "NBVET_TEST_ISOLATION=fork", *fork_test, "--", "--show-output"], 15, count=count_cargo
         ),
-        Step("dist", ["cargo", "xtask", "dist"], 30),
     ]
     folders = {"tools": "tools/tests", "worker": "runner/worker/tests", "wheel": "python/tests", "benches": "benches"}
     found += [Step(f"pytest-{name}", pytest(folder), 20, count=count_pytest) for name, folder in folders.items()]
