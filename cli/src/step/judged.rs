@@ -171,7 +171,7 @@ const CUTS: &[Cut] = &[
         |report| {
             report
                 .diagnostics
-                .sort_by_key(|found| std::cmp::Reverse((found.fault, found.severity)));
+                .sort_by_key(|found| Reverse((found.fault, found.severity)));
             report.diagnostics.truncate(100);
             report.expectations.truncate(100);
         },
