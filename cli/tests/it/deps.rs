@@ -374,7 +374,7 @@ fn what_a_notebook_installs_itself_is_told_beside_what_the_file_asks_for() {
           environment from nothing: there is no dependency file
             - ./  no dependency file in it
           note: no dependency file was found: the base image is used as it is; write a requirements.txt
-                beside the notebook
+                beside the notebook, or let `nbvet deps --write` propose it
           note: this is no git repository: dependency files were looked for in the notebook's folder alone
           note: the notebook itself installs `pandas==1.5.3` (cell 0), `yfinance` (cell 0),
                 `pip install -r more.txt` (cell 1): what a run installs is in no image, and each run needs

@@ -11,7 +11,7 @@ use nbvet_operator_api::{
     findings,
     meaning::unsupported,
     room::bounded,
-    status::{BuildPhase, Run, VerdictSummary},
+    status::{BuildPhase, BuildStatus, Run, VerdictSummary},
     text,
 };
 use nbvet_report::Outcome as Verdict;
@@ -228,7 +228,7 @@ fn status(draft: &Draft, message: &str, ended: Option<Timestamp>) -> NotebookVal
         validation_pod_name: facts.pod.clone(),
         conditions: conditions(draft, before),
         source: facts.source.clone(),
-        build_status: facts.build.clone(),
+        build_status: build_status(facts.build.as_ref(), job.status.as_ref()),
         verdict: facts.verdict.clone(),
         report: facts.report.clone(),
         published: facts.published.clone(),
@@ -251,6 +251,25 @@ fn status(draft: &Draft, message: &str, ended: Option<Timestamp>) -> NotebookVal
         .filter(|phase| !phase.is_terminal());
     status.phase = recorded.max(Some(phase(&status.conditions)));
     bounded(&status)
+}
+
+/// What is known of the build, with what another controller wrote there and nobody here does.
+fn build_status(
+    known: Option<&BuildStatus>,
+    stored: Option<&NotebookValidationJobStatus>,
+) -> Option<BuildStatus> {
+    let foreign = stored
+        .and_then(|stored| stored.build_status.as_ref())
+        .map(|stored| (stored.available_images.clone(), stored.recommended_image.clone()))
+        .filter(|(images, recommended)| !images.is_empty() || recommended.is_some());
+    let Some((available_images, recommended_image)) = foreign else {
+        return known.cloned();
+    };
+    Some(BuildStatus {
+        available_images,
+        recommended_image,
+        ..known.cloned().unwrap_or_default()
+    })
 }
 
 /// Of this run's conditions those that say the same keep the time since when they do.

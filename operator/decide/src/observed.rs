@@ -314,7 +314,7 @@ pub struct Load {
 impl Child {
     /// Whether a pod of it may still run: it has not ended, or stands in the way.
     pub const fn may_run(&self) -> bool {
-        !self.state.has_ended() || (self.alive && matches!(self.state, ChildState::Broken { .. }))
+        self.alive && (!self.state.has_ended() || matches!(self.state, ChildState::Broken { .. }))
     }
 }
 

@@ -101,7 +101,7 @@ pub async fn apply_definitions(client: &Client, path: &Path) -> Result<Vec<Strin
         }
     }
     for name in &names {
-        let is_served = |definition: &CustomResourceDefinition| {
+        let is_established = |definition: &CustomResourceDefinition| {
             let status = definition.status.as_ref();
             let conditions = status
                 .and_then(|status| status.conditions.as_ref())
@@ -110,9 +110,29 @@ pub async fn apply_definitions(client: &Client, path: &Path) -> Result<Vec<Strin
             let mut conditions = conditions.map(|one| (&*one.type_, &*one.status));
             conditions.any(|one| one == ("Established", "True"))
         };
-        wait_for(&definitions, name, SERVED, is_served).await?;
+        let definition = wait_for(&definitions, name, SERVED, is_established).await?;
+        is_served(client, &definition).await?;
     }
     Ok(names)
+}
+
+/// Waits until objects of a kind are served: on a loaded machine that is later than its definition says.
+async fn is_served(client: &Client, definition: &CustomResourceDefinition) -> Result<()> {
+    let (group, plural) = (&definition.spec.group, &definition.spec.names.plural);
+    let served = definition.spec.versions.iter().filter(|version| version.served);
+    for version in served {
+        let path = format!("/apis/{group}/{}/{plural}?limit=1", version.name);
+        let begin = std::time::Instant::now();
+        loop {
+            let request = http::Request::get(&path).body(Vec::new()).map_err(Error::other)?;
+            match client.request_text(request).await {
+                Ok(_) => break,
+                Err(error) if begin.elapsed() > SERVED => return Err(Error::api(path)(error)),
+                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Files that end in `.yaml` or `.yml`, in the order of their paths.

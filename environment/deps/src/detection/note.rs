@@ -147,7 +147,7 @@ impl fmt::Display for Note {
                 "no dependency file was found; {asked_by}: the imports tell what is needed, without versions"
             ),
             Self::Nothing => f.write_str(
-                "no dependency file was found: the base image is used as it is; write a requirements.txt beside the notebook",
+                "no dependency file was found: the base image is used as it is; write a requirements.txt beside the notebook, or let `nbvet deps --write` propose it",
             ),
         }
     }

@@ -6,6 +6,7 @@ use std::{collections::BTreeSet, fmt::Write as _, fs};
 use crate::{check_committed, reference::is_core, root, schema::fields};
 
 const FIELDS: &str = include_str!("../../fixtures/fields.tsv");
+const STATUS: &str = include_str!("../../fixtures/status-fields.tsv");
 const SECURITY: &str = include_str!("../../fixtures/security.tsv");
 
 /// How a field is met.
@@ -113,15 +114,51 @@ fn every_field_of_the_spec_acts_or_is_answered_and_a_test_shows_it() {
         let _ = writeln!(page, "| `{path}` | {way} | {} |", told(tests));
     }
     assert_eq!(wrong, Vec::<String>::new());
+    let of_status = of_status();
     let page = format!(
-        "<!-- Written by `cargo xtask gen` from operator/api/fixtures/fields.tsv; edits belong there. -->\n\
+        "<!-- Written by `cargo xtask gen` from fields.tsv and status-fields.tsv in operator/api/fixtures; edits belong there. -->\n\
          # Every field, and what shows that it acts\n\n\
          Each field of a job's `spec` does something, or the condition `FieldsSupported` says that it does not. The tests \
          behind each run with the others. One of them holds all rows at once: of two values of a field, something that is \
          done or said differs ([fields.rs](../../operator/decide/tests/it/fields.rs)). What fields mean: [crd.md](crd.md).\n\n\
-         | field | | shown by |\n| --- | --- | --- |\n{page}"
+         | field | | shown by |\n| --- | --- | --- |\n{page}{of_status}"
     );
     check_committed("docs/reference/fields.md", &page);
+}
+
+/// How a field of the status comes to be.
+const ORIGINS: [(&str, &str); 3] = [
+    ("written", "written in the course of a run"),
+    ("kept", "kept as another controller left it"),
+    ("read", "of other controllers' finished jobs: not written"),
+];
+
+/// The fields of the status, of which none is without a row.
+fn of_status() -> String {
+    let declared: BTreeSet<String> = fields()
+        .into_iter()
+        .filter(|field| field.path.starts_with("status."))
+        .filter(|field| {
+            let below = ["items", "additionalProperties"].iter().find_map(|below| {
+                let below = &field.schema[below];
+                below.is_object().then_some(below)
+            });
+            !below.unwrap_or(&field.schema)["properties"].is_object()
+        })
+        .map(|field| field.path)
+        .collect();
+    let named: BTreeSet<String> = lines(STATUS).map(|row| row[0].to_owned()).collect();
+    assert_eq!(named, declared, "operator/api/fixtures/status-fields.tsv");
+    let mut page = "\n## Status\n\nOne story, and that of a build that fails, write all that are written; another keeps what is kept \
+                    ([status_fields.rs](../../operator/decide/tests/it/status_fields.rs)); a field that is in no row, or in \
+                    a row and not in the story, fails a test.\n\n| field | |\n| --- | --- |\n"
+        .to_owned();
+    for row in lines(STATUS) {
+        let origin = ORIGINS.iter().find(|(name, _)| *name == row[1]);
+        let origin = origin.unwrap_or_else(|| panic!("{}: no such way", row[0])).1;
+        let _ = writeln!(page, "| `{}` | {origin} |", row[0]);
+    }
+    page
 }
 
 #[test]

@@ -6,9 +6,9 @@ use k8s_openapi::{
 };
 use kube::{
     Api, ResourceExt as _,
-    api::{ListParams, PostParams},
+    api::{ListParams, Patch, PatchParams, PostParams},
 };
-use nbvet_operator_api::{NotebookValidationJob, Phase};
+use nbvet_operator_api::{NotebookValidationJob, Phase, job::RERUN_ANNOTATION};
 use nbvet_operator_decide::{
     Config, Observed, decide,
     observed::{Cluster, Load},
@@ -155,6 +155,65 @@ async fn jobs_go_to_their_ends_under_the_shipped_role_and_what_is_foreign_is_lef
         }
     }
     assert_eq!(program.terminate().code(), Some(0));
+}
+
+/// What the public operator leaves of a job that it ended.
+fn ended_elsewhere() -> Value {
+    json!({"status": {
+        "phase": "Failed", "message": "Validation failed after 3 retries", "retryCount": 3,
+        "startTime": "2025-01-01T00:00:00Z", "completionTime": "2025-01-01T00:05:00Z",
+        "conditions": [{
+            "type": "ValidationComplete", "status": "False", "reason": "ValidationFailed", "message": "failed",
+            "lastTransitionTime": "2025-01-01T00:05:00Z",
+        }],
+        "modelValidationResult": {"success": false},
+        "buildStatus": {"phase": "Complete", "imageReference": "registry.test/old:1", "recommendedImage": "registry.test/old:1"},
+    }})
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_that_another_controller_ended_stays_as_it_is_until_another_run_is_asked_for() {
+    let Some(ground) = Ground::start().await else {
+        return;
+    };
+    ground.define().await;
+    ground.namespace("team").await;
+    let jobs = ground.jobs("team");
+    for name in ["older", "unended"] {
+        ground.create("team", name, &plain()).await;
+        let mut status = ended_elsewhere();
+        if name == "unended" {
+            let fields = status["status"].as_object_mut().unwrap();
+            fields.remove("completionTime");
+            fields.insert("phase".to_owned(), json!("Running"));
+        }
+        let how = PatchParams::default();
+        jobs.patch_status(name, &how, &Patch::Merge(&status))
+            .await
+            .unwrap();
+    }
+    let before = jobs.get("older").await.unwrap();
+    let mut program = Program::start(&ground.cluster, ground.folder.path(), "one", &[]);
+
+    // A run that it had not ended begins from the start; by its end the other was looked at as well.
+    let unended = ground.ended("team", "unended").await;
+    assert_eq!(phase(&unended), Phase::Succeeded, "{:?}", unended.status);
+    assert_eq!(condition(&unended, "ValidationComplete"), "True Done");
+    let after = jobs.get("older").await.unwrap();
+    assert_eq!(after.metadata.resource_version, before.metadata.resource_version);
+    assert!(ground.children("team", "older-").await.is_empty());
+
+    let rerun = json!({"metadata": {"annotations": {RERUN_ANNOTATION: "1"}}});
+    let how = PatchParams::default();
+    jobs.patch("older", &how, &Patch::Merge(&rerun)).await.unwrap();
+    let has_succeeded = |job: &NotebookValidationJob| phase(job) == Phase::Succeeded;
+    let older = wait_for(&jobs, "older", LIMIT, has_succeeded).await.unwrap();
+    let status = older.status.unwrap();
+    assert_eq!(status.run.unwrap().number, 1);
+    assert_eq!(status.retry_count, None);
+    assert_eq!(status.model_validation_result, Some(json!({"success": false})));
+    assert_eq!(program.terminate().code(), Some(0));
+    assert_eq!(ground.refused(), Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -35,16 +35,14 @@ pub fn state(job: &Job, pods: &[Pod], events: &[Event]) -> ChildState {
     }
 }
 
-/// Whether a pod of a child may still run, or may still come.
+/// Whether a pod of a child may still run, or may still come. A Job that has ended has none: where pods look otherwise,
+/// they are seen later than their Job.
 pub fn is_alive(job: &Job, pods: &[Pod]) -> bool {
     let runs = |pod: &Pod| {
         let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
         !matches!(phase, Some("Succeeded" | "Failed"))
     };
-    if pods.is_empty() {
-        return job_ended(job).is_none();
-    }
-    pods.iter().any(runs)
+    job_ended(job).is_none() && (pods.is_empty() || pods.iter().any(runs))
 }
 
 /// Events about one object, the newest last.

@@ -14,4 +14,5 @@ mod s6_ends;
 mod s7_clocks;
 mod s8_retries;
 mod s9_images;
+mod status_fields;
 mod world;

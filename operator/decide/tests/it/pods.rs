@@ -91,6 +91,30 @@ fn check_with(status: Value, events: &[Event], expected: &str) {
 }
 
 #[test]
+fn a_job_that_has_ended_has_no_pod_that_runs_however_late_pods_are_seen() {
+    let complete =
+        json!({"conditions": [{"type": "Complete", "status": "True", "lastTransitionTime": ENDED}]});
+    let running = [pod(
+        json!({"phase": "Running", "containerStatuses": [running("nbvet")]}),
+    )];
+    let over = [pod(json!({"phase": "Succeeded"}))];
+    for (status, pods, alive) in [
+        (json!({}), &[][..], true),
+        (json!({}), &running, true),
+        (json!({}), &over, false),
+        (complete.clone(), &[], false),
+        (complete.clone(), &running, false),
+        (complete, &over, false),
+    ] {
+        assert_eq!(
+            read::pod::is_alive(&job(status.clone()), pods),
+            alive,
+            "{status} {pods:?}"
+        );
+    }
+}
+
+#[test]
 fn the_word_of_the_trusted_container_decides_and_nothing_of_the_users() {
     let passed = word(Outcome::Passed, Reason::Done);
     let forged = word(Outcome::Failed, Reason::NotebookFailed);

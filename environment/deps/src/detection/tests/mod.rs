@@ -413,7 +413,7 @@ fn where_nothing_is_found_the_fallback_decides() {
         the base image alone
           n/: no dependency file in it
           ./: no dependency file in it
-          warning: no dependency file was found: the base image is used as it is; write a requirements.txt beside the notebook
+          warning: no dependency file was found: the base image is used as it is; write a requirements.txt beside the notebook, or let `nbvet deps --write` propose it
     "#]],
     );
     check(
