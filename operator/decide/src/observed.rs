@@ -115,6 +115,16 @@ pub struct Held {
     pub message: String,
 }
 
+impl Held {
+    /// What is said of a Job that a queue has suspended.
+    pub const BY_QUEUE: &str = "a queue holds the Job back";
+
+    /// Whether a queue keeps the pod from being made: no clock runs meanwhile.
+    pub fn is_by_queue(&self) -> bool {
+        self.reason == Reason::Waiting && self.message == Self::BY_QUEUE
+    }
+}
+
 /// What went wrong with a try.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {

@@ -1,11 +1,12 @@
-//! When a run was suspended: kept in its status, so that clocks can leave it out.
+//! When a run was suspended, by its users or by a queue that held its pod back: kept in its status, so that clocks can leave
+//! it out.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use nbvet_operator_api::status::Pause as WrittenPause;
 
 use crate::{
     clocks::{Pause, later},
-    observed::{Observed, RunMark},
+    observed::{Build, BuildState, ChildState, Held, Observed, RunMark},
 };
 
 /// Most pauses that are kept; older ones are put together.
@@ -26,7 +27,10 @@ pub(crate) fn of(observed: &Observed, run: &RunMark) -> Vec<Pause> {
         })
         .collect();
     let is_open = pauses.last().is_some_and(|pause| pause.until.is_none());
-    match (observed.is_suspended(), is_open) {
+    match (
+        observed.is_suspended() || is_held_by_queue(observed, run),
+        is_open,
+    ) {
         (true, false) => pauses.push(Pause {
             from: observed.now,
             until: None,
@@ -47,6 +51,29 @@ pub(crate) fn of(observed: &Observed, run: &RunMark) -> Vec<Pause> {
         }
     }
     pauses
+}
+
+/// Whether what the run waits for is held back by a queue.
+fn is_held_by_queue(observed: &Observed, run: &RunMark) -> bool {
+    let children = observed.children.iter().filter(|child| child.run == *run);
+    let of_children = children.filter_map(|child| match &child.state {
+        ChildState::Starting { held } => held.as_ref(),
+        _ => None,
+    });
+    let builds = observed.builds.iter();
+    let uid = observed.job.metadata.uid.as_deref().unwrap_or_default();
+    let has_joined = |build: &&Build| {
+        build
+            .joined
+            .iter()
+            .any(|joined| joined.job == uid && joined.run == run.id)
+    };
+    let joined = builds.filter(has_joined);
+    let of_builds = joined.filter_map(|build| match &build.state {
+        BuildState::Starting { held } => held.as_ref(),
+        _ => None,
+    });
+    of_children.chain(of_builds).any(Held::is_by_queue)
 }
 
 /// As the status has them.

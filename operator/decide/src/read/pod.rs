@@ -106,7 +106,7 @@ fn without_pod(job: &Job, events: &[&Event]) -> ChildState {
         );
     }
     if job.spec.as_ref().and_then(|spec| spec.suspend) == Some(true) {
-        return held(Reason::Waiting, "a queue holds the Job back");
+        return held(Reason::Waiting, Held::BY_QUEUE);
     }
     let mut refusals = events
         .iter()

@@ -218,3 +218,53 @@ fn s7_a_pod_that_cannot_be_scheduled_waits_and_the_status_says_so() {
         "True TotalTimedOut"
     );
 }
+
+#[test]
+fn s7_no_clock_runs_while_a_queue_holds_the_pod_back() {
+    use nbvet_operator_decide::observed::{ChildState, Held};
+    let mut world = World::with("a", spec());
+    world.edit("a", |spec| spec.total_timeout = Some("20m".to_owned()));
+    world.until_validation("a");
+    let child = world.child("a", Step::Validate).unwrap();
+    let held = |held| ChildState::Starting { held };
+    let by_queue = Held {
+        reason: Reason::Waiting,
+        message: Held::BY_QUEUE.to_owned(),
+    };
+    world.set_child(&child.name, held(Some(by_queue)));
+    world.settle();
+    let waiting = world.status("a").step.unwrap().waiting_for;
+    assert_eq!(waiting.as_deref(), Some(Held::BY_QUEUE));
+    world.pass(100_000);
+    assert_eq!(world.phase("a"), Phase::ValidationRunning);
+    world.set_child(&child.name, held(None));
+    world.settle();
+    let pauses = world.status("a").run.unwrap().pauses;
+    assert!(pauses.len() == 1 && pauses[0].until.is_some(), "{pauses:?}");
+    world.pass(1100);
+    assert_eq!(world.phase("a"), Phase::ValidationRunning);
+    world.pass(100);
+    assert_eq!(
+        world.condition("a", ConditionType::Finished),
+        "True TotalTimedOut"
+    );
+}
+
+#[test]
+fn s7_the_build_clock_stands_while_a_queue_holds_the_build_back() {
+    use nbvet_operator_decide::observed::{BuildState, Held};
+    let mut world = building(|spec| spec.build_timeout = Some("10m".to_owned()));
+    let build = world.build().unwrap().name;
+    let held = |held| BuildState::Starting { held };
+    let by_queue = Held {
+        reason: Reason::Waiting,
+        message: Held::BY_QUEUE.to_owned(),
+    };
+    world.set_build(&build, held(Some(by_queue)));
+    world.settle();
+    world.pass(100_000);
+    assert_eq!(world.phase("a"), Phase::Building);
+    world.set_build(&build, held(None));
+    world.settle();
+    check_build_limit(world, 600);
+}
