@@ -14,6 +14,7 @@ mod observe;
 mod options;
 mod readiness;
 mod reconcile;
+mod room;
 mod scope;
 mod start;
 mod view;

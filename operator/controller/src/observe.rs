@@ -20,16 +20,27 @@ use nbvet_operator_decide::{
 };
 use serde_json::Value;
 
-use crate::{Error, memory::Remembered, scope::Scope};
+use crate::{
+    Error,
+    memory::Remembered,
+    room::{Begun, Limited},
+    scope::Scope,
+};
 
-/// Sees a job.
+/// Sees a job; in its turn, also what was begun in its namespace and is in no cache yet.
 pub(crate) async fn observe(
     scope: &Scope,
     job: &NotebookValidationJob,
     remembered: &mut Remembered,
+    turn: Option<&mut Begun>,
 ) -> Result<Observed, Error> {
     let namespace = job.namespace().unwrap_or_default();
     let uid = job.uid().unwrap_or_default();
+    // Before the stores are looked at: what comes into them meanwhile is counted twice, and not never.
+    let begun = turn.map(|begun| {
+        begun.forget(|name| scope.view.has(&namespace, name));
+        [Limited::Build, Limited::Validation].map(|kind| begun.of_others(kind, &uid))
+    });
     let records = records(scope, job, &namespace, &uid, remembered).await?;
     let cluster = scope.cluster(&namespace).await?;
     let mut seen = Seen::of(scope, &namespace);
@@ -52,10 +63,15 @@ pub(crate) async fn observe(
         .chain(builds.iter().map(|build| build.name.as_str()))
         .collect();
     let unserved = remembered.unserved(&served);
+    let mut load = seen.load(&builds, &uid);
+    if let Some([builds, validations]) = begun {
+        load.builds = load.builds.saturating_add(builds);
+        load.validations = load.validations.saturating_add(validations);
+    }
     Ok(Observed {
         now: scope.clock.now(),
         job: job.clone(),
-        load: seen.load(&builds, &uid),
+        load,
         children,
         records,
         builds,

@@ -6,7 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kube::{ResourceExt as _, runtime::controller::Action};
+use kube::{
+    ResourceExt as _,
+    runtime::{controller::Action, reflector::ObjectRef},
+};
 use nbvet_operator_api::NotebookValidationJob;
 use nbvet_operator_decide::{
     Again, Observed, Plan,
@@ -19,6 +22,7 @@ use crate::{
     logs,
     memory::Remembered,
     observe::observe,
+    room::{Turn, needs_turn},
     scope::Scope,
 };
 
@@ -28,8 +32,10 @@ const PASS: Duration = Duration::from_mins(1);
 const CHANGED: Duration = Duration::from_secs(1);
 /// The shortest wait, so that clocks that differ cannot make a busy loop.
 const SOONEST: Duration = Duration::from_millis(50);
-/// Rounds of one pass: reading results and deciding again with them.
-const ROUNDS: usize = 4;
+/// Rounds of one pass: reading results and deciding again with them, and once more in turn.
+const ROUNDS: usize = 5;
+/// The label of plans that wait for others to end.
+const NO_ROOM: &str = "no-room";
 /// How often a log is asked for before its result is given up.
 const READS: u32 = 5;
 
@@ -71,13 +77,30 @@ async fn pass(
     remembered: &mut Remembered,
 ) -> Result<Action, Error> {
     scope.seen_all().await;
+    let namespace = job.namespace().unwrap_or_default();
+    let mut turn: Option<Turn> = None;
     for _ in 0..ROUNDS {
-        let observed = observe(scope, job, remembered).await?;
+        let observed = observe(scope, job, remembered, turn.as_deref_mut()).await?;
         let plan = (scope.decide)(&observed);
+        if turn.is_none() && needs_turn(&plan, &scope.config) {
+            // Decided again when nobody else decides here.
+            turn = Some(scope.view.room.turn(&namespace).await);
+            continue;
+        }
         tell(&observed, &plan);
         scope.metrics.plan(plan.label);
         if plan.read.is_empty() {
+            if let Some(turn) = &mut turn {
+                // Before it is done: where that fails, nobody knows whether it was.
+                turn.note(&plan, &scope.config, &job.uid().unwrap_or_default());
+            }
             let acted = Actor::new(scope, &observed, remembered).act(&plan).await?;
+            if let Some(turn) = &mut turn {
+                turn.forget_undone(&plan, |name| remembered.created.contains_key(name));
+            }
+            if plan.label == NO_ROOM {
+                scope.view.room.wait(ObjectRef::from_obj(job));
+            }
             return Ok(after(&observed, &plan, acted));
         }
         for child in &plan.read {

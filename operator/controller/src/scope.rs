@@ -37,7 +37,8 @@ use crate::{
     memory::Memory,
     metrics::Metrics,
     reconcile::{failed, key, reconcile},
-    view::{JobRef, PIPELINE_RUN, Seen, TASK_RUN, Tekton, View, Watch, follow, of_meta},
+    room::Room,
+    view::{JobRef, PIPELINE_RUN, Seen, TASK_RUN, Tekton, View, Watch, follow},
 };
 
 /// How long the level of a namespace is believed.
@@ -151,6 +152,7 @@ impl Prepared {
             maps,
             events,
             tekton: Mutex::new(None),
+            room: Room::default(),
         });
         let (all, ours) = (all(ground.watch), ours(ground.watch));
         let seen = Seen::new();
@@ -172,9 +174,9 @@ impl Prepared {
         );
         let pods_of = follow(api(client, within), ours.clone(), pods_writer, &watch("pods", 2));
         let maps_of = follow(api(client, within), ours, maps_writer, &watch("configmaps", 3));
-        let (for_pods, for_maps) = (of(&view), of(&view));
+        let (for_children, for_pods, for_maps) = (of(&view), of(&view), of(&view));
         let mut all_triggers = vec![
-            triggers(jobs_of, |job: &Job| of_meta(&job.metadata)),
+            triggers(jobs_of, move |job| for_children.of_child(job)),
             triggers(pods_of, move |pod| for_pods.of_pod(pod)),
             triggers(maps_of, move |map| for_maps.of_map(map)),
         ];
@@ -304,8 +306,9 @@ async fn follow_tekton(scope: Arc<Scope>, sender: mpsc::Sender<JobRef>) {
         let (tasks, tasks_writer) = store_of(TASK_RUN);
         let tekton = Tekton { runs, tasks };
         scope.view.set_tekton(Some(tekton.clone()));
+        let view = Arc::clone(&scope.view);
         let of_runs = follow_kind(&scope, PIPELINE_RUN, "pipelineruns", runs_writer)
-            .flat_map(|run| stream::iter(of_meta(&run.metadata)));
+            .flat_map(move |run| stream::iter(view.of_run(&run)));
         let of_tasks = follow_kind(&scope, TASK_RUN, "taskruns", tasks_writer)
             .flat_map(move |task| stream::iter(tekton.of_task(&task)));
         tokio::select! {

@@ -28,10 +28,11 @@ use kube::{
     },
 };
 use nbvet_operator_api::NotebookValidationJob;
+use nbvet_operator_decide::read::pod::has_ended;
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 
-use crate::{discovery::Absent, error::is_code, metrics::Metrics};
+use crate::{discovery::Absent, error::is_code, metrics::Metrics, room::Room};
 
 /// What is kept of the namespaces of a scope.
 pub(crate) struct View {
@@ -47,6 +48,8 @@ pub(crate) struct View {
     pub(crate) events: Vec<Store<Event>>,
     /// What is Tekton's, while the cluster has it.
     pub(crate) tekton: Mutex<Option<Tekton>>,
+    /// How many of them may run at once.
+    pub(crate) room: Room,
 }
 
 /// Runs of Tekton, and the runs of their tasks, which tell what becomes of pods.
@@ -179,9 +182,43 @@ impl View {
         *self.tekton.lock().unwrap_or_else(PoisonError::into_inner) = tekton;
     }
 
-    /// The jobs that a pod works for.
+    /// Whether a step or a build of this name is kept.
+    pub(crate) fn has(&self, namespace: &str, name: &str) -> bool {
+        let is_child = self.children.get(&ObjectRef::new(name).within(namespace)).is_some();
+        let of = ObjectRef::new_with(name, Tekton::kind(PIPELINE_RUN)).within(namespace);
+        is_child || self.tekton().is_some_and(|tekton| tekton.runs.get(&of).is_some())
+    }
+
+    /// The jobs that a step or a build is of, and one that waited for its place.
+    pub(crate) fn of_child(&self, job: &Job) -> Vec<JobRef> {
+        let mut jobs = of_meta(&job.metadata);
+        if has_ended(job) || job.metadata.deletion_timestamp.is_some() {
+            jobs.extend(self.next_in(&job.metadata));
+        }
+        jobs
+    }
+
+    /// The jobs whose build a run of Tekton is, and one that waited for its place.
+    pub(crate) fn of_run(&self, run: &DynamicObject) -> Vec<JobRef> {
+        let mut jobs = of_meta(&run.metadata);
+        if !run.data["status"]["completionTime"].is_null() || run.metadata.deletion_timestamp.is_some() {
+            jobs.extend(self.next_in(&run.metadata));
+        }
+        jobs
+    }
+
+    /// The jobs that a pod works for, and one that waited for its place.
     pub(crate) fn of_pod(&self, pod: &Pod) -> Vec<JobRef> {
-        self.through_child(&pod.metadata)
+        let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+        let mut jobs = self.through_child(&pod.metadata);
+        if matches!(phase, Some("Succeeded" | "Failed")) {
+            jobs.extend(self.next_in(&pod.metadata));
+        }
+        jobs
+    }
+
+    fn next_in(&self, meta: &ObjectMeta) -> Option<JobRef> {
+        self.room.next(meta.namespace.as_deref().unwrap_or_default())
     }
 
     /// The jobs that a `ConfigMap` is of.
@@ -201,7 +238,7 @@ impl View {
             Some("Job") => self.of_child_named(name, namespace),
             Some("Pod") => {
                 let pod = self.pods.get(&ObjectRef::new(name).within(namespace));
-                pod.map_or_else(Vec::new, |pod| self.of_pod(&pod))
+                pod.map_or_else(Vec::new, |pod| self.through_child(&pod.metadata))
             }
             _ => Vec::new(),
         }
