@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
+use k8s_openapi::jiff::Timestamp;
 use serde_json::Value;
 
 /// One request.
@@ -21,6 +22,10 @@ pub struct Call {
     pub status: u16,
     /// As the program said.
     pub agent: String,
+    /// When it came, in microseconds.
+    pub received: Timestamp,
+    /// When it was answered; of a watch that goes on, when it began.
+    pub answered: Timestamp,
 }
 
 impl Call {
@@ -58,6 +63,10 @@ pub(crate) fn read(log: &Path) -> Vec<Call> {
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
     {
         let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let time = |value: &Value| {
+            let time = value.as_str().and_then(|text| text.parse().ok());
+            time.unwrap_or(Timestamp::UNIX_EPOCH)
+        };
         let about = &event["objectRef"];
         let resource = match about["subresource"].as_str() {
             Some(sub) => format!("{}/{sub}", word(&about["resource"])),
@@ -73,6 +82,8 @@ pub(crate) fn read(log: &Path) -> Vec<Call> {
             name: word(&about["name"]),
             status: status.and_then(|code| code.try_into().ok()).unwrap_or_default(),
             agent: word(&event["userAgent"]),
+            received: time(&event["requestReceivedTimestamp"]),
+            answered: time(&event["stageTimestamp"]),
         };
         // A watch is told of twice under one number.
         let place = *places.entry(word(&event["auditID"])).or_insert(calls.len());

@@ -12,6 +12,7 @@ mod hostile;
 mod jobs;
 mod kinds;
 mod kubelet;
+mod policies;
 mod program;
 mod streams;
 mod tekton;

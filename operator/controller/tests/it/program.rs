@@ -22,13 +22,18 @@ pub(crate) struct Program {
 impl Program {
     /// Starts one as the user that has the shipped role and no other.
     pub(crate) fn start(cluster: &Cluster, folder: &Path, name: &str, options: &[&str]) -> Self {
+        Self::start_through(&cluster.kubeconfig(USER, None).unwrap(), folder, name, options)
+    }
+
+    /// Starts one that reaches the cluster by a kubeconfig.
+    pub(crate) fn start_through(kubeconfig: &Path, folder: &Path, name: &str, options: &[&str]) -> Self {
         let log = folder.join(format!("{name}.log"));
         let file = File::create(&log).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_nbvet-operator"))
             .args(["--image", IMAGE, "--registry", "registry.test"])
             .args(["--health-address", "127.0.0.1:0", "--identity", name])
             .args(options)
-            .env("KUBECONFIG", cluster.kubeconfig(USER, None).unwrap())
+            .env("KUBECONFIG", kubeconfig)
             .env("NBVET_LOG", "info,nbvet_operator=debug,kube_runtime=warn")
             .stderr(Stdio::from(file))
             .stdout(Stdio::null())
