@@ -37,6 +37,29 @@ impl fmt::Display for Limit {
     }
 }
 
+impl Limit {
+    /// For who ran past it: which clock that was, and the field that raises it, which is `unset` where none is set.
+    pub fn told(&self, unset: &str) -> String {
+        let time = duration::format(self.time);
+        match self.field {
+            Some(field) => format!("`{field}` limits it to {time}; raise that if it needs longer"),
+            None => format!("{time} is the limit where none is set; set `{unset}` if it needs longer"),
+        }
+    }
+}
+
+impl Default for Limits {
+    /// Those of a job that sets none.
+    fn default() -> Self {
+        let default = |time| Limit { time, field: None };
+        Self {
+            build: default(BUILD),
+            validation: default(VALIDATION),
+            total: None,
+        }
+    }
+}
+
 impl Limits {
     /// The limits of a job. Of each the first field that is set counts, newer names before older ones; the others are
     /// not looked at.
@@ -68,11 +91,11 @@ impl Limits {
             ("spec.timeout", spec.timeout.as_ref()),
         ]);
         let total = first(&[("spec.totalTimeout", spec.total_timeout.as_ref())]);
-        let default = |time| Limit { time, field: None };
         if faults.is_empty() {
+            let unset = Self::default();
             Ok(Self {
-                build: build.unwrap_or(default(BUILD)),
-                validation: validation.unwrap_or(default(VALIDATION)),
+                build: build.unwrap_or(unset.build),
+                validation: validation.unwrap_or(unset.validation),
                 total,
             })
         } else {
@@ -158,6 +181,26 @@ mod tests {
                 "spec.validationTimeout: \"0s\" is no time at all; write 90s, 45m or 1h30m",
                 "spec.totalTimeout: \"9999999999h\" is longer than any duration may be (292 years)",
             ]
+        );
+    }
+
+    #[test]
+    fn s7_a_limit_that_was_reached_names_its_field_and_what_raises_it() {
+        let told = |build: Option<&str>, older: Option<&str>| {
+            let limits = Limits::of(&spec([build, older, None, None, None])).unwrap();
+            limits.build.told("spec.buildTimeout")
+        };
+        assert_eq!(
+            told(Some("10m"), Some("5m")),
+            "`spec.buildTimeout` limits it to 10m; raise that if it needs longer"
+        );
+        assert_eq!(
+            told(None, Some("5m")),
+            "`spec.podConfig.buildConfig.timeout` limits it to 5m; raise that if it needs longer"
+        );
+        assert_eq!(
+            told(None, None),
+            "45m is the limit where none is set; set `spec.buildTimeout` if it needs longer"
         );
     }
 

@@ -10,7 +10,7 @@ use kube::{
     ResourceExt as _,
     runtime::{controller::Action, reflector::ObjectRef},
 };
-use nbvet_operator_api::NotebookValidationJob;
+use nbvet_operator_api::{ConditionType, NotebookValidationJob, Reason, condition};
 use nbvet_operator_decide::{
     Again, Observed, Plan,
     observed::{Body, Child, ChildState},
@@ -78,6 +78,7 @@ async fn pass(
 ) -> Result<Action, Error> {
     scope.seen_all().await;
     let namespace = job.namespace().unwrap_or_default();
+    let begin = Instant::now();
     let mut turn: Option<Turn> = None;
     for _ in 0..ROUNDS {
         let observed = observe(scope, job, remembered, turn.as_deref_mut()).await?;
@@ -85,6 +86,10 @@ async fn pass(
         if turn.is_none() && needs_turn(&plan, &scope.config) {
             // Decided again when nobody else decides here.
             turn = Some(scope.view.room.turn(&namespace).await);
+            continue;
+        }
+        // Whoever did as the message of such an end says has changed what the namespace enforces.
+        if is_without_strategy(&plan) && scope.forget_level(&namespace, begin) {
             continue;
         }
         tell(&observed, &plan);
@@ -108,6 +113,13 @@ async fn pass(
         }
     }
     Ok(Action::requeue(CHANGED))
+}
+
+/// Whether it ends a run because nothing may build its image.
+fn is_without_strategy(plan: &Plan) -> bool {
+    let conditions = plan.status.iter().map(|status| &status.conditions[..]);
+    let mut built = conditions.filter_map(|all| condition(all, ConditionType::ImageBuilt));
+    built.any(|one| one.reason == Reason::StrategyNotAvailable.as_str())
 }
 
 fn tell(observed: &Observed, plan: &Plan) {

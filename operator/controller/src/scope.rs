@@ -264,6 +264,13 @@ impl Scope {
         })
     }
 
+    /// Forgets what a namespace enforces, where that was read before a time; whether it was.
+    pub(crate) fn forget_level(&self, namespace: &str, before: Instant) -> bool {
+        let mut levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_old = levels.get(namespace).is_some_and(|(at, _)| *at < before);
+        is_old && levels.remove(namespace).is_some()
+    }
+
     async fn level(&self, namespace: &str) -> Result<PodSecurity, Error> {
         let known = self
             .levels

@@ -158,7 +158,7 @@ pub(crate) fn recorded_attempt(draft: &Draft, step: Step) -> u32 {
 
 /// The limit of a step, as the status says it.
 fn limit_text(draft: &Draft, step: Step) -> Option<String> {
-    (step == Step::Validate).then(|| duration::format(draft.meaning.validation_limit.unsigned_abs()))
+    (step == Step::Validate).then(|| duration::format(draft.meaning.validation_limit().unsigned_abs()))
 }
 
 /// What the status says of a try.

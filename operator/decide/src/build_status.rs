@@ -17,7 +17,7 @@ use crate::{
 
 /// Says in the status which build it is and how far.
 pub(crate) fn describe(draft: &mut Draft, build: &Build) {
-    let limit = duration::format(draft.meaning.build_limit.unsigned_abs());
+    let limit = duration::format(draft.meaning.build_limit().unsigned_abs());
     let (ended, phase) = match &build.state {
         BuildState::Starting { .. } => (None, BuildPhase::Pending),
         BuildState::Running { .. } => (None, BuildPhase::Running),

@@ -308,7 +308,7 @@ fn under_way<T>(draft: &mut Draft, build: &Build) -> Flow<T> {
         .map(|joined| joined.at);
     let limit = Limit {
         from: joined.map_or(build.created, |at| at.max(build.created)),
-        length: draft.meaning.build_limit,
+        length: draft.meaning.build_limit(),
     };
     let others = build.joined.iter().filter(|joined| joined.job != uid).count();
     let message = match (&build.state, others) {
@@ -337,8 +337,7 @@ fn under_way<T>(draft: &mut Draft, build: &Build) -> Flow<T> {
         Left::Stands => wait("build-running", message),
         Left::Over(at) => {
             draft.leave(build);
-            let length = duration::format(limit.length.unsigned_abs());
-            let message = format!("the build did not end within {length}");
+            let message = draft.meaning.build_timed_out();
             if let Some(status) = &mut draft.facts.build {
                 status.phase = Some(BuildPhase::Failed);
             }
@@ -413,7 +412,7 @@ fn own_view(draft: &Draft, build: &Build, fault: &Fault) -> Fault {
             .map(|joined| joined.at);
         let limit = Limit {
             from: joined.map_or(build.created, |at| at.max(build.created)),
-            length: draft.meaning.build_limit,
+            length: draft.meaning.build_limit(),
         };
         let BuildState::Failed { at, .. } = build.state else {
             return fault;
@@ -422,6 +421,8 @@ fn own_view(draft: &Draft, build: &Build, fault: &Fault) -> Fault {
             fault.reason = Reason::BuildFailed;
             fault.transient = true;
             "it ran into the shorter limit of another job".clone_into(&mut fault.message);
+        } else {
+            fault.message = draft.meaning.build_timed_out();
         }
     }
     fault
@@ -455,7 +456,7 @@ fn begin(draft: &mut Draft, found: &Found, identity: &str, attempt: u32) -> Flow
     draft.facts.step = Some(StepNow {
         name: Step::Build.as_str().to_owned(),
         attempt: Some(attempt.into()),
-        limit: Some(duration::format(draft.meaning.build_limit.unsigned_abs())),
+        limit: Some(duration::format(draft.meaning.build_limit().unsigned_abs())),
         ..StepNow::default()
     });
     if observed.is_suspended() {
@@ -537,7 +538,7 @@ fn inputs(
         anew: !draft.meaning.reuses(),
         builder: prepared.builder,
         strategy,
-        limit: draft.meaning.build_limit,
+        limit: draft.meaning.build_limit(),
     })
 }
 

@@ -3,13 +3,13 @@
 use std::ops::ControlFlow;
 
 use k8s_openapi::jiff::SignedDuration;
-use nbvet_operator_api::{ConditionType, Reason, condition::Holds, duration, job::CANCEL_ANNOTATION};
+use nbvet_operator_api::{ConditionType, Reason, condition::Holds, job::CANCEL_ANNOTATION};
 
 use crate::{
     clocks::{Left, Limit, later},
     conclude,
     draft::{Draft, End, Stop, Wait},
-    meaning::Meaning,
+    meaning::{Meaning, signed},
     observed::{Observed, RunMark},
     pauses,
     plan::{Again, Deletion, Intent, Plan, Work},
@@ -117,9 +117,10 @@ fn from_outside(draft: &mut Draft, wait: Wait) -> Outcome {
         });
     }
     let from = runs::started(draft.observed, &draft.run);
-    let (Some(from), Some(length)) = (from, draft.meaning.total_limit) else {
+    let (Some(from), Some(limit)) = (from, draft.meaning.limits.total) else {
         return Outcome::Waits(wait);
     };
+    let length = signed(limit.time);
     match (Limit { from, length }).left(draft.observed.now, &draft.pauses) {
         Left::Runs(left) => Outcome::Waits(Wait {
             again: wait.again.min(Again::After(left)),
@@ -127,10 +128,10 @@ fn from_outside(draft: &mut Draft, wait: Wait) -> Outcome {
         }),
         Left::Stands => Outcome::Waits(wait),
         Left::Over(at) => {
-            let length = duration::format(length.unsigned_abs());
+            let told = limit.told("spec.totalTimeout");
             Outcome::Ended(End {
                 reason: Reason::TotalTimedOut,
-                message: format!("the run did not end within {length}; last: {}", wait.message),
+                message: format!("the run did not end in time: {told}; last: {}", wait.message),
                 at: Some(at),
             })
         }

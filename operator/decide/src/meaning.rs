@@ -26,9 +26,8 @@ pub(crate) struct Meaning {
     pub(crate) destination: String,
     /// The registry and the path in it, for what is published; empty where nothing is built.
     pub(crate) place: String,
-    pub(crate) build_limit: SignedDuration,
-    pub(crate) validation_limit: SignedDuration,
-    pub(crate) total_limit: Option<SignedDuration>,
+    /// Of time.
+    pub(crate) limits: Limits,
     pub(crate) max_build_retries: u32,
     pub(crate) max_validation_retries: u32,
     pub(crate) validation: ValidationConfig,
@@ -45,7 +44,7 @@ impl Meaning {
         let spec = &job.spec;
         let mut faults = meaning::refused(spec, config.allow_insecure_sources);
         let level = meaning::level(spec.validation_config.as_ref());
-        let limits = Limits::of(spec).map_err(|found| faults.extend(found)).ok();
+        let limits = Limits::of(spec).map_err(|found| faults.extend(found));
         let build = Build::of(&spec.pod_config, level).map_err(|found| faults.extend(found));
         let build = build.ok().flatten();
         let validation = spec.validation_config.as_ref().map(meaning::validation_config);
@@ -67,11 +66,6 @@ impl Meaning {
             .ok()
             .flatten()
             .unwrap_or_default();
-        let limit = |pick: fn(&Limits) -> std::time::Duration| {
-            limits
-                .as_ref()
-                .map_or(SignedDuration::ZERO, |limits| signed(pick(limits)))
-        };
         let retries = spec.retry_policy.as_ref();
         Self {
             level,
@@ -81,11 +75,7 @@ impl Meaning {
                 .unwrap_or_default(),
             place,
             build,
-            build_limit: limit(|limits| limits.build.time),
-            validation_limit: limit(|limits| limits.validation.time),
-            total_limit: limits
-                .and_then(|limits| limits.total)
-                .map(|limit| signed(limit.time)),
+            limits: limits.unwrap_or_default(),
             max_build_retries: count(retries.and_then(|of| of.max_build_retries), BUILD_RETRIES),
             max_validation_retries: count(
                 retries.and_then(|of| of.max_validation_retries),
@@ -96,6 +86,20 @@ impl Meaning {
             path: spec.notebook.path.clone(),
             faults,
         }
+    }
+
+    pub(crate) fn build_limit(&self) -> SignedDuration {
+        signed(self.limits.build.time)
+    }
+
+    pub(crate) fn validation_limit(&self) -> SignedDuration {
+        signed(self.limits.validation.time)
+    }
+
+    /// What is said of a build that ran past its limit.
+    pub(crate) fn build_timed_out(&self) -> String {
+        let limit = self.limits.build.told("spec.buildTimeout");
+        format!("the build did not end in time: {limit}")
     }
 
     /// Whether an image of the same identity is taken without a build.
@@ -121,7 +125,7 @@ pub fn faults(job: &NotebookValidationJob, config: &Config) -> Vec<FieldFault> {
     Meaning::of(job, config).faults
 }
 
-fn signed(time: std::time::Duration) -> SignedDuration {
+pub(crate) fn signed(time: std::time::Duration) -> SignedDuration {
     SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX)
 }
 

@@ -199,7 +199,7 @@ fn validate<'a>(draft: &mut Draft<'a>, image: &Image, prepared: &'a Prepared) ->
         image: image.clone(),
         commit: source.commit.clone(),
         uid: prepared.base.as_ref().and_then(nbvet_report::step::Base::uid),
-        limit: draft.meaning.validation_limit,
+        limit: draft.meaning.validation_limit(),
     };
     match attempts::drive(draft, &task, &inputs)? {
         Became::Finished(finished) => judged(draft, &finished),
@@ -255,7 +255,11 @@ fn judged<'a>(draft: &mut Draft<'a>, finished: &Finished<'a>) -> Flow<()> {
 }
 
 fn not_validated<T>(draft: &mut Draft, failure: &Failure) -> Flow<T> {
-    let message = failure.message.clone();
+    let mut message = failure.message.clone();
+    if failure.reason == Reason::ValidationTimedOut {
+        let limit = draft.meaning.limits.validation.told("spec.validationTimeout");
+        message = format!("{message}; {limit}");
+    }
     draft.note(
         ConditionType::Validated,
         Holds::False,

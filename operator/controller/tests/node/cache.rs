@@ -1,17 +1,11 @@
 //! What a second build costs: nothing where the image is there, and one layer where one package is new.
 
-use k8s_openapi::jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::{team::Team, town::town};
-
-/// Seconds of a run, by the API server's clock.
-fn seconds(status: &Value) -> f64 {
-    let time = |name: &str| status[name].as_str().unwrap().parse::<Timestamp>().unwrap();
-    time("completionTime")
-        .duration_since(time("startTime"))
-        .as_secs_f64()
-}
+use crate::{
+    team::{Team, seconds},
+    town::town,
+};
 
 #[tokio::test]
 async fn e_a_second_job_finds_the_image_and_one_package_more_is_one_layer_more() {

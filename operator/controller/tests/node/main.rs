@@ -9,6 +9,7 @@
 )]
 
 mod cache;
+mod commands;
 mod feedback;
 mod installed;
 mod levels;

@@ -2,6 +2,7 @@
 
 use std::{fs, path::Path, process::Command};
 
+use k8s_openapi::jiff::Timestamp;
 use kube::{
     Api, Client,
     api::{Patch, PatchParams, PostParams},
@@ -127,11 +128,13 @@ impl Team {
     /// Asks for one more run, as `kubectl nbvet retry` does.
     pub(crate) async fn rerun(&self, name: &str, word: &str) {
         let patch = json!({"metadata": {"annotations": {"nbvet.mlops.dev/rerun": word}}});
+        self.patch(name, &patch).await;
+    }
+
+    /// Merges into a job.
+    pub(crate) async fn patch(&self, name: &str, patch: &Value) {
         let how = PatchParams::default();
-        self.jobs()
-            .patch(name, &how, &Patch::Merge(&patch))
-            .await
-            .unwrap();
+        self.jobs().patch(name, &how, &Patch::Merge(patch)).await.unwrap();
     }
 
     /// The status of a job when its run of this number has ended.
@@ -179,4 +182,26 @@ pub(crate) fn condition(status: &Value, kind: &str) -> String {
     let found = conditions.iter().find(|one| one["type"] == kind);
     let word = |field: &str| found.and_then(|one| one[field].as_str()).unwrap_or("nothing");
     format!("{} {}", word("status"), word("reason"))
+}
+
+/// Seconds from the `startTime` to the `completionTime` of a run or a build, by the API server's clock.
+pub(crate) fn seconds(status: &Value) -> f64 {
+    let time = |name: &str| status[name].as_str().unwrap().parse::<Timestamp>().unwrap();
+    time("completionTime")
+        .duration_since(time("startTime"))
+        .as_secs_f64()
+}
+
+/// A notebook of code cells.
+pub(crate) fn notebook(cells: &[&str]) -> String {
+    let cell = |(index, code): (usize, &&str)| {
+        json!({
+            "cell_type": "code", "id": format!("cell-{index}"), "metadata": {}, "source": code,
+            "outputs": [], "execution_count": null,
+        })
+    };
+    let cells: Vec<_> = cells.iter().enumerate().map(cell).collect();
+    let language =
+        json!({"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}});
+    json!({"nbformat": 4, "nbformat_minor": 5, "metadata": language, "cells": cells}).to_string()
 }

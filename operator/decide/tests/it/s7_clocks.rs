@@ -3,6 +3,7 @@
 use nbvet_operator_api::{ConditionType, NotebookValidationJobSpec, Phase, Reason};
 use nbvet_operator_decide::{
     Again,
+    observed::{BuildState, Fault},
     plan::{Task, Work},
 };
 use nbvet_report::{Outcome, step::Step};
@@ -75,7 +76,52 @@ fn s7_the_status_names_the_step_that_ran_out_its_limit_and_how_long_it_took() {
     );
     assert_eq!(
         status.message.as_deref(),
-        Some("the build did not end within 10m")
+        Some(
+            "the build did not end in time: `spec.buildTimeout` limits it to 10m; raise that if it needs longer"
+        )
+    );
+}
+
+#[test]
+fn s7_the_message_of_a_clock_that_is_over_names_the_field_that_raises_it() {
+    let told = |world: &World| world.status("a").message.unwrap();
+    // The build's own deadline comes first where the controller was away.
+    let mut world = building(|spec| spec.build_timeout = Some("10m".to_owned()));
+    let name = world.build().unwrap().name;
+    world.pass(598);
+    let fault = Fault {
+        reason: Reason::BuildTimedOut,
+        transient: false,
+        message: "DeadlineExceeded".to_owned(),
+    };
+    world.set_build(&name, BuildState::Failed { at: world.now, fault });
+    world.pass(1);
+    assert_eq!(
+        told(&world),
+        "the build did not end in time: `spec.buildTimeout` limits it to 10m; raise that if it needs longer"
+    );
+
+    let mut world = building(|spec| spec.total_timeout = Some("20m".to_owned()));
+    world.pass(1200);
+    assert_eq!(
+        told(&world),
+        "the run did not end in time: `spec.totalTimeout` limits it to 20m; raise that if it needs longer; last: the \
+         image is built"
+    );
+
+    let mut world = World::with("a", spec());
+    world.until_validation("a");
+    world.says(
+        "a",
+        Step::Validate,
+        Outcome::TimedOut,
+        Reason::ValidationTimedOut,
+        false,
+    );
+    world.pass(1);
+    assert_eq!(
+        told(&world),
+        "in words; 30m is the limit where none is set; set `spec.validationTimeout` if it needs longer"
     );
 }
 
