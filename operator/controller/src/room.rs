@@ -82,7 +82,9 @@ impl Room {
     /// A job found no room.
     pub(crate) fn wait(&self, job: JobRef) {
         let mut waiting = locked(&self.waiting);
-        let of = waiting.entry(job.namespace.clone().unwrap_or_default()).or_default();
+        let of = waiting
+            .entry(job.namespace.clone().unwrap_or_default())
+            .or_default();
         if !of.contains(&job) {
             of.push_back(job);
         }
@@ -143,7 +145,10 @@ mod tests {
             room.wait(job(name));
         }
         assert_eq!(room.next("other"), None);
-        assert_eq!([room.next("team"), room.next("team"), room.next("team")], [Some(job("b")), Some(job("a")), None]);
+        assert_eq!(
+            [room.next("team"), room.next("team"), room.next("team")],
+            [Some(job("b")), Some(job("a")), None]
+        );
     }
 
     #[test]

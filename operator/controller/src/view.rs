@@ -184,7 +184,10 @@ impl View {
 
     /// Whether a step or a build of this name is kept.
     pub(crate) fn has(&self, namespace: &str, name: &str) -> bool {
-        let is_child = self.children.get(&ObjectRef::new(name).within(namespace)).is_some();
+        let is_child = self
+            .children
+            .get(&ObjectRef::new(name).within(namespace))
+            .is_some();
         let of = ObjectRef::new_with(name, Tekton::kind(PIPELINE_RUN)).within(namespace);
         is_child || self.tekton().is_some_and(|tekton| tekton.runs.get(&of).is_some())
     }
