@@ -309,12 +309,11 @@ fn running_since(status: &PodStatus) -> Option<Timestamp> {
 
 /// Why a pod does not run yet.
 fn starting(status: &PodStatus, events: &[&Event], at: Option<Timestamp>) -> ChildState {
-    let scheduled = status
-        .conditions
-        .iter()
-        .flatten()
-        .find(|one| one.type_ == "PodScheduled");
-    if let Some(refused) = scheduled.filter(|one| one.status == "False") {
+    let condition = |name: &str| {
+        let mut all = status.conditions.iter().flatten();
+        all.find(|one| one.type_ == name)
+    };
+    if let Some(refused) = condition("PodScheduled").filter(|one| one.status == "False") {
         let message = refused.message.as_deref().unwrap_or("no node takes the pod");
         return held(Reason::Unschedulable, message);
     }
@@ -338,6 +337,11 @@ fn starting(status: &PodStatus, events: &[&Event], at: Option<Timestamp>) -> Chi
             }
             _ => {}
         }
+    }
+    // The kubelet says so once the volumes are mounted and the sandbox stands: what kept them back is over, however long the
+    // images take.
+    if condition("PodReadyToStartContainers").is_some_and(|one| one.status == "True") {
+        return ChildState::Starting { held: None };
     }
     let last = events
         .iter()

@@ -288,6 +288,14 @@ fn what_a_pod_waits_for_is_said() {
         &[event("p1", "FailedCreatePodSandBox", "no network")],
         "held NodeLost",
     );
+    // What was mounted late holds nothing back when an image is slow to come.
+    let mut mounted = plain.clone();
+    mounted["conditions"] = json!([{"type": "PodReadyToStartContainers", "status": "True"}]);
+    check_with(
+        mounted,
+        &[event("p1", "FailedMount", "configmap \"input\" not found")],
+        "starting",
+    );
     check_with(
         plain,
         &[event("another", "FailedMount", "not this pod's")],
