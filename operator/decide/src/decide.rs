@@ -178,7 +178,6 @@ fn leave_older_runs(draft: &mut Draft) {
     }
     let uid = draft.uid();
     // One that has ended stays with the job: others may have prepared before it did, and would build again.
-    // One that has ended stays with the job: others may have prepared before it did, and would build again.
     for build in &observed.builds {
         let is_older = build
             .joined
