@@ -106,8 +106,8 @@ reasons! {
         "The message has the refusal. Change what it names, or let an administrator allow it in this namespace.";
     OutOfMemory: "The notebook's container was killed because it used more memory than its limit.",
         "Raise `spec.podConfig.resources.limits.memory`, or let the notebook hold less at once. It is not tried again by itself.";
-    Evicted: "The node put the pod out: it ran short of memory, disk or process ids, or it was drained.",
-        "Nothing, where tries are left. Otherwise set `spec.podConfig.resources.requests` to what the notebook needs.";
+    Evicted: "The node put the pod out: it ran short of memory, disk or process ids, it was drained, or the pod went past a limit of its own.",
+        "Nothing, where tries are left. A limit of its own is named by the message, and not tried again. Otherwise set `spec.podConfig.resources.requests` to what the notebook needs.";
     NodeLost: "The node that ran the pod went away.",
         "Nothing, where tries are left; otherwise look at the node.";
     AgentLost: "The program beside the notebook ended or fell silent before the notebook did, and the kubelet knows no cause.",
@@ -138,8 +138,8 @@ reasons! {
         "Leave `spec.podConfig.buildConfig.strategy` out to have one chosen, or install what it needs.";
     FieldNotSupported: "The spec uses fields that this version accepts and does not act upon; the message names them.",
         "Remove them, or do what they ask for by other means. The run goes on without them, but for an unsupported source or strategy.";
-    InternalError: "A fault of the controller or of nbvet itself.",
-        "Report it with the message and the controller's log of that time.";
+    InternalError: "A fault of the controller, of nbvet itself, or of how they are installed.",
+        "The message names what an administrator has set up wrongly, where it is that. Else report it, with the message and the controller's log of that time.";
 }
 
 impl fmt::Display for Reason {

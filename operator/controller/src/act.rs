@@ -12,8 +12,9 @@ use kube::{
 use nbvet_operator_api::{NotebookValidationJob, Reason};
 use nbvet_operator_decide::{
     Observed, Plan, Setting, names,
+    observed::Refused,
     plan::{Announcement, Deletion, Intent, Join, Leave, Work},
-    render,
+    read, render,
     strategy::StrategyName,
 };
 use serde_json::{Value, json};
@@ -44,8 +45,8 @@ enum Created {
     There(OwnerReference),
     /// One that is not ours has its name.
     Taken,
-    /// The API server does not take it, whoever asks: its words.
-    Refused(String),
+    /// The API server does not take it, whoever asks.
+    Refused(Refused),
 }
 
 /// Whether the writes go on.
@@ -58,6 +59,34 @@ pub(crate) struct Actor<'a> {
     namespace: String,
     uid: String,
     remembered: &'a mut Remembered,
+}
+
+/// That an object is not taken whoever asks for it: what stands in it, or a quota, a policy or a webhook is against it.
+/// `None`: the controller may not ask, or the API server is at fault.
+fn refusal(name: &str, code: u16, message: &str) -> Option<Refused> {
+    let refused = |reason, passes, message| Refused {
+        name: name.to_owned(),
+        reason,
+        passes,
+        message,
+    };
+    let is_admission = message.contains("denied the request")
+        || message.contains("failed calling webhook")
+        || (code == 403
+            && !message.contains("cannot create resource")
+            && !message.contains("being terminated"));
+    if is_admission {
+        let admission = read::admission(message);
+        return Some(refused(
+            Reason::AdmissionRefused,
+            admission.passes,
+            admission.message,
+        ));
+    }
+    matches!(code, 413 | 422).then(|| {
+        let message = format!("the API server refuses what the job asks for: {message}");
+        refused(Reason::InvalidField, false, message)
+    })
 }
 
 impl<'a> Actor<'a> {
@@ -141,9 +170,10 @@ impl<'a> Actor<'a> {
                     self.remembered.taken.insert(intent.name.clone());
                     return Ok(Acted::LookAgain("an object of another owner has the name"));
                 }
-                Created::Refused(message) => {
+                Created::Refused(mut refused) => {
                     let of = self.observed.job.metadata.generation;
-                    self.remembered.refused.insert(intent.name.clone(), (of, message));
+                    refused.name.clone_from(&intent.name);
+                    self.remembered.refused.insert(intent.name.clone(), (of, refused));
                     return Ok(Acted::LookAgain("the API server refuses the object as it is"));
                 }
             }
@@ -222,11 +252,13 @@ impl<'a> Actor<'a> {
                 }
                 found
             }
-            // A record is made of nothing that a user wrote.
-            Err(kube::Error::Api(answer))
-                if matches!(answer.code, 413 | 422) && !name.ends_with(names::RECORD_ENDING) =>
-            {
-                return Ok(Created::Refused(answer.message));
+            Err(kube::Error::Api(answer)) => {
+                // A record is made of nothing that a user wrote.
+                let refused = refusal(&name, answer.code, &answer.message);
+                return match refused.filter(|_| !name.ends_with(names::RECORD_ENDING)) {
+                    Some(refused) => Ok(Created::Refused(refused)),
+                    None => Err(Error::api(doing)(kube::Error::Api(answer))),
+                };
             }
             Err(error) => return Err(Error::api(doing)(error)),
         };

@@ -9,7 +9,7 @@ use std::{
 };
 
 use nbvet_operator_api::{NotebookValidationJob, job::RERUN_ANNOTATION};
-use nbvet_operator_decide::observed::{Body, Record, Unserved};
+use nbvet_operator_decide::observed::{Body, Fault, Record, Refused, Unserved};
 
 /// The first wait after a pass that failed, and the longest.
 const FIRST: Duration = Duration::from_secs(5);
@@ -28,10 +28,13 @@ pub(crate) struct Remembered {
     pub(crate) records: BTreeMap<String, Option<Record>>,
     /// The uids of ended Jobs of Kubernetes that have no pods any more, as the API server said.
     pub(crate) podless: BTreeSet<String>,
+    /// What became of children, seen while their pods were there: one that was put out may be gone a moment later.
+    pub(crate) faults: BTreeMap<String, Fault>,
     /// Names that objects have which are not the job's.
     pub(crate) taken: BTreeSet<String>,
-    /// Objects that the API server refused by what stands in them, and why; of which generation of the job they were.
-    pub(crate) refused: BTreeMap<String, (Option<i64>, String)>,
+    /// Objects that the API server refused to create, and of which generation of the job they were. What may be taken
+    /// later is told once.
+    pub(crate) refused: BTreeMap<String, (Option<i64>, Refused)>,
     /// Objects that were created and how often the cache did not have them since.
     pub(crate) created: BTreeMap<String, u32>,
 }

@@ -54,6 +54,7 @@ pub(crate) async fn observe(
             body.clone_from(read);
         }
     }
+    remember_faults(&mut children, remembered);
     let written = |name: &String| records.iter().any(|record| record.child == *name);
     remembered.bodies.retain(|name, _| !written(name));
     let builds = seen.builds(scope, &namespace);
@@ -83,15 +84,31 @@ pub(crate) async fn observe(
     })
 }
 
+/// Of a child whose pod is gone, what became of it was seen before.
+fn remember_faults(children: &mut [Child], remembered: &mut Remembered) {
+    remembered
+        .faults
+        .retain(|name, _| children.iter().any(|child| child.name == *name));
+    for child in children {
+        let ChildState::Broken { fault, .. } = &mut child.state else {
+            continue;
+        };
+        if child.pod.is_some() {
+            remembered.faults.insert(child.name.clone(), fault.clone());
+        } else if let Some(known) = remembered.faults.get(&child.name) {
+            fault.clone_from(known);
+        }
+    }
+}
+
 /// What was refused of the job as it is: an edit may have mended it.
 fn refused(job: &NotebookValidationJob, remembered: &mut Remembered) -> Vec<Refused> {
     let generation = job.metadata.generation;
     remembered.refused.retain(|_, (of, _)| *of == generation);
-    let refused = |(name, (_, message)): (&String, &(Option<i64>, String))| Refused {
-        name: name.clone(),
-        message: message.clone(),
-    };
-    remembered.refused.iter().map(refused).collect()
+    let refused = remembered.refused.values().map(|(_, refused)| refused.clone());
+    let refused = refused.collect();
+    remembered.refused.retain(|_, (_, refused)| !refused.passes);
+    refused
 }
 
 /// The objects of a namespace.

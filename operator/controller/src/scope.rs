@@ -45,12 +45,13 @@ use crate::{
 const LEVEL_HOLDS: Duration = Duration::from_mins(1);
 /// Objects of a list at once.
 const PAGE: u32 = 100;
-/// What is followed of events: reasons why a pod does not come or does not start.
-const WARNINGS: [(&str, &str); 4] = [
+/// What is followed of events: reasons why a pod does not come, does not start, or is put out.
+const WARNINGS: [(&str, &str); 5] = [
     ("Job", "FailedCreate"),
     ("Pod", "FailedMount"),
     ("Pod", "FailedAttachVolume"),
     ("Pod", "FailedCreatePodSandBox"),
+    ("Pod", "Evicted"),
 ];
 
 /// What all passes of a scope share.

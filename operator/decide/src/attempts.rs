@@ -22,9 +22,6 @@ use crate::{
     retry,
 };
 
-/// How long a node may try to pull, mount or set up before the try counts as failed.
-const PATIENCE: SignedDuration = SignedDuration::from_mins(5);
-
 /// How soon a job looks again whether there is room for its pod, should it not be told.
 const ROOM_AGAIN: SignedDuration = SignedDuration::from_secs(15);
 
@@ -90,7 +87,12 @@ pub(crate) fn drive<'a>(draft: &mut Draft<'a>, task: &Task, inputs: &str) -> Flo
     };
     count_retries(draft, step, child.attempt, Some(child.created));
     draft.facts.step = Some(now(draft, child));
-    if child.deleting {
+    delete_older(draft, child);
+    if child.deleting && !is_on_a_lost_node(child) {
+        let next = written_attempt(draft, step).max(child.attempt);
+        if let Some(now) = &mut draft.facts.step {
+            now.attempt = Some(next.into());
+        }
         return wait(
             "child-going",
             format!("{step} starts anew when its last pod is gone"),
@@ -117,6 +119,22 @@ fn newest<'a>(draft: &Draft<'a>, step: Step, inputs: &str) -> Option<&'a Child> 
             && child.name == draft.child_name(step, inputs, child.attempt)
     });
     tries.max_by_key(|child| child.attempt)
+}
+
+/// A try that another one has followed, and whose pod never ended.
+fn delete_older(draft: &mut Draft, newest: &Child) {
+    let observed = draft.observed;
+    for child in &observed.children {
+        let is_same = child.run == newest.run && child.step == newest.step && child.inputs == newest.inputs;
+        if is_same && child.attempt < newest.attempt && child.may_run() && !child.deleting {
+            draft.delete_child(child);
+        }
+    }
+}
+
+/// Its pod will not be seen to go before its node is back: nothing waits for that.
+fn is_on_a_lost_node(child: &Child) -> bool {
+    matches!(&child.state, ChildState::Broken { fault, .. } if fault.reason == Reason::NodeLost)
 }
 
 /// A try with other inputs is of an image or a source that is not this run's any more.
@@ -146,14 +164,17 @@ pub(crate) fn recorded_attempt(draft: &Draft, step: Step) -> u32 {
     if children.chain(records).any(|of| of == (&draft.run, step)) {
         return 1;
     }
-    let recorded = draft.recorded_status().and_then(|status| status.step.as_ref());
-    let attempt = recorded
+    written_attempt(draft, step)
+}
+
+/// The try of a step that the status speaks of, from 1.
+fn written_attempt(draft: &Draft, step: Step) -> u32 {
+    let status = draft.recorded_status().and_then(|status| status.step.as_ref());
+    let attempt = status
         .filter(|of| of.name == step.as_str())
         .and_then(|of| of.attempt);
-    attempt
-        .and_then(|attempt| u32::try_from(attempt).ok())
-        .unwrap_or(1)
-        .max(1)
+    let attempt = attempt.and_then(|attempt| u32::try_from(attempt).ok());
+    attempt.unwrap_or(1).max(1)
 }
 
 /// The limit of a step, as the status says it.
@@ -242,12 +263,10 @@ fn again<'a>(
         message: fault.message.clone(),
         at,
     });
-    if !retry::is_worth_it(step, fault) || used(draft, step) >= budget(draft, step) {
+    let written = written_attempt(draft, step);
+    let has_room = written > child.attempt || used(draft, step) < budget(draft, step);
+    if !retry::is_worth_it(step, fault) || !has_room {
         return ControlFlow::Continue(failed);
-    }
-    if child.alive {
-        // A pod that could not start still stands in the way.
-        draft.delete_child(child);
     }
     let due = later(at, retry::delay(child.attempt, &child.name));
     let reason = fault.reason;
@@ -259,7 +278,33 @@ fn again<'a>(
         return wait_for("backing-off", message, due.duration_since(draft.observed.now));
     }
     draft.facts.retried = Some((reason, format!("{step} is tried again: {}", fault.message)));
-    start(draft, task, &child.inputs, child.attempt + 1)
+    let next = written.max(child.attempt + 1);
+    if child.alive {
+        if !is_on_a_lost_node(child) {
+            return make_room(draft, child, next, written == next);
+        }
+        if !child.deleting {
+            draft.delete_child(child);
+        }
+    }
+    start(draft, task, &child.inputs, next)
+}
+
+/// A pod that could not start might yet, and stands in the way of the next try: it goes first. The number of the next one
+/// is written down before that, since a try that is gone is not counted.
+fn make_room<'a>(draft: &mut Draft<'a>, child: &Child, next: u32, is_written: bool) -> Flow<Became<'a>> {
+    let step = child.step;
+    if let Some(now) = &mut draft.facts.step {
+        now.attempt = Some(next.into());
+    }
+    draft.facts.next_is_written = !is_written;
+    if is_written {
+        draft.delete_child(child);
+    }
+    wait(
+        "child-going",
+        format!("{step} is tried again when its last pod is gone"),
+    )
 }
 
 /// A pod that does not start yet, and what it is held by.
@@ -283,7 +328,7 @@ fn starting<'a>(
     if matches!(held.reason, Reason::Unschedulable | Reason::Waiting) {
         return wait("step-held", message);
     }
-    let due = later(child.created, PATIENCE);
+    let due = later(child.created, draft.observed.config.patience);
     if draft.observed.now < due {
         return wait_for("step-held", message, due.duration_since(draft.observed.now));
     }
@@ -314,8 +359,13 @@ fn start<'a>(draft: &mut Draft<'a>, task: &Task, inputs: &str, attempt: u32) -> 
             format!("an object named `{name}` that is not of this job stands in the way; delete it");
         return end(Reason::InternalError, message, None);
     }
-    if let Some(message) = observed.refusal(&name) {
-        return end(Reason::InvalidField, message, None);
+    if let Some(refused) = observed.refusal(&name) {
+        if !refused.passes {
+            return end(refused.reason, &refused.message, None);
+        }
+        draft.waits_for(&refused.message);
+        let message = format!("{step} cannot be created yet: {}", refused.message);
+        return wait_for("refused-yet", message, ROOM_AGAIN);
     }
     if let Some(look_again) = draft.not_served_yet(&name) {
         return wait_for("not-served-yet", format!("{step} was created"), look_again);
@@ -356,9 +406,14 @@ fn budget(draft: &Draft, step: Step) -> u32 {
 /// Retries that were used up of a step's budget.
 fn used(draft: &Draft, step: Step) -> u32 {
     match step {
-        Step::Publish => tries(draft, Step::Publish),
-        _ => tries(draft, Step::Prepare) + tries(draft, Step::Validate),
+        Step::Publish => most(draft, Step::Publish),
+        _ => most(draft, Step::Prepare) + most(draft, Step::Validate),
     }
+}
+
+/// Tries of a step beyond the first ones; one that is deleted is known by the status alone.
+fn most(draft: &Draft, step: Step) -> u32 {
+    tries(draft, step).max(written_attempt(draft, step) - 1)
 }
 
 /// Tries of a step beyond the first ones, with whatever inputs.

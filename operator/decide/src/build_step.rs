@@ -462,8 +462,20 @@ fn begin(draft: &mut Draft, found: &Found, identity: &str, attempt: u32) -> Flow
     if observed.is_suspended() {
         return wait("suspended", "suspended");
     }
-    if let Some(message) = observed.refusal(&name) {
-        return failed_for_good(draft, Reason::InvalidField, &message, None);
+    if let Some(refused) = observed.refusal(&name) {
+        if !refused.passes {
+            return failed_for_good(draft, refused.reason, &refused.message, None);
+        }
+        draft.waits_for(&refused.message);
+        let message = format!("the build cannot be created yet: {}", refused.message);
+        draft.note(
+            ConditionType::ImageBuilt,
+            Holds::Unknown,
+            Reason::Waiting,
+            message.clone(),
+            None,
+        );
+        return wait_for("refused-yet", message, ROOM_AGAIN);
     }
     if let Some(again) = draft.not_served_yet(&name) {
         draft.note(

@@ -354,7 +354,7 @@ fn events(draft: &Draft, new: &NotebookValidationJobStatus, is_suspended: bool) 
         .facts
         .retried
         .as_ref()
-        .filter(|_| !draft.plan.create.is_empty())
+        .filter(|_| !draft.plan.create.is_empty() || draft.facts.next_is_written)
     {
         say(true, *reason, message);
     }

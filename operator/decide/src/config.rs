@@ -1,5 +1,7 @@
 //! How an operator is set up: the values of its flags that decisions depend on.
 
+use k8s_openapi::jiff::SignedDuration;
+
 /// The flags of the controller that decisions depend on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
@@ -29,6 +31,8 @@ pub struct Config {
     pub egress: Vec<Egress>,
     /// Labels that are passed on from a job to its pods, for queues: `kueue.x-k8s.io/queue-name`.
     pub passed_labels: Vec<String>,
+    /// How long a node may try to pull, mount or set up before the try counts as failed.
+    pub patience: SignedDuration,
 }
 
 /// Addresses that pods may reach.
@@ -56,6 +60,7 @@ impl Default for Config {
             runtime_class: None,
             egress: Vec::new(),
             passed_labels: vec!["kueue.x-k8s.io/queue-name".to_owned()],
+            patience: SignedDuration::from_mins(5),
         }
     }
 }

@@ -83,6 +83,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) pod: Option<String>,
     /// What went wrong with a try that another one follows now.
     pub(crate) retried: Option<(Reason, String)>,
+    /// Only its number is written now.
+    pub(crate) next_is_written: bool,
     /// Told once, as a warning, when the source was looked at.
     pub(crate) warnings: Vec<String>,
 }

@@ -272,12 +272,17 @@ pub struct Unserved {
     pub looks: u32,
 }
 
-/// An object that the API server refused to create: a field of the job that it is made from is at fault.
+/// An object that the API server refused to create: a field of the job that it is made from is at fault, or a quota, a
+/// policy or a webhook is against it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {
     /// Its name.
     pub name: String,
-    /// In the words of the API server.
+    /// The reason that stands in conditions.
+    pub reason: Reason,
+    /// It may be taken later as it is.
+    pub passes: bool,
+    /// For people.
     pub message: String,
 }
 
@@ -329,13 +334,9 @@ impl Child {
 }
 
 impl Observed {
-    /// Why the API server refused to create an object, for people; `None`: it did not.
-    pub(crate) fn refusal(&self, name: &str) -> Option<String> {
-        let refused = self.refused.iter().find(|refused| refused.name == name)?;
-        Some(format!(
-            "the API server refuses what the job asks for: {}",
-            refused.message
-        ))
+    /// That the API server refused to create an object; `None`: it did not.
+    pub(crate) fn refusal(&self, name: &str) -> Option<&Refused> {
+        self.refused.iter().find(|refused| refused.name == name)
     }
 
     /// Whether the job is suspended.

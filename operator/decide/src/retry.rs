@@ -26,9 +26,11 @@ const LONGEST: SignedDuration = SignedDuration::from_mins(5);
 pub(crate) fn is_worth_it(step: Step, fault: &Fault) -> bool {
     match fault.reason {
         // Of the machine below, always.
-        Reason::Evicted | Reason::NodeLost | Reason::AgentLost | Reason::ReportLost => true,
-        // Of a server or of the network, where the step says so.
-        Reason::ImagePullFailed | Reason::Unreachable | Reason::InternalError => fault.transient,
+        Reason::NodeLost | Reason::AgentLost | Reason::ReportLost => true,
+        // Of a server or of the network, where the step says so; a pod that went past a limit of its own goes there again.
+        Reason::Evicted | Reason::ImagePullFailed | Reason::Unreachable | Reason::InternalError => {
+            fault.transient
+        }
         Reason::BaseImageNotFound | Reason::BuildFailed => fault.transient && step != Step::Publish,
         Reason::PublishFailed => fault.transient && step == Step::Publish,
         _ => false,

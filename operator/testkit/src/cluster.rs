@@ -1,6 +1,7 @@
 //! A cluster from start to end: which programs it has, in which order they start, and who may speak to it.
 
 use std::{
+    net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::Command,
     time::{Duration, Instant},
@@ -15,6 +16,7 @@ use crate::{
     audit::{self, Call},
     certificates::Authority,
     control_plane::{self, Endpoints, Files},
+    forward::Forwarder,
     keeper::Keeper,
     kubeconfig,
     node::{self, Node},
@@ -50,6 +52,8 @@ pub struct Options {
     pub scheduler: bool,
     /// Further arguments of the API server, such as `--feature-gates=…`.
     pub api_server: Vec<String>,
+    /// Further arguments of the controllers; `--controllers=…` adds some.
+    pub controllers: Vec<String>,
 }
 
 impl From<Tier> for Options {
@@ -164,6 +168,7 @@ impl Cluster {
         let admin = self.admin().await?;
         let mut command = self.place.command(programs::find("kube-controller-manager")?);
         control_plane::controllers(&mut command, &self.files);
+        command.args(&self.options.controllers);
         self.others.push(Service::start(
             "kube-controller-manager",
             command,
@@ -316,8 +321,44 @@ impl Cluster {
     pub fn import(&self, image: &Image) -> Result<()> {
         match &self.place {
             Place::Node(namespaces) => node::import(namespaces, &self.files, image),
-            Place::Machine => Err(Error::Other("only a node takes images".to_owned())),
+            Place::Machine => Err(no_node()),
         }
+    }
+
+    /// Kills the kubelet: its pods go on, and nobody tells of them until [`Cluster::start_kubelet`].
+    pub fn stop_kubelet(&mut self) {
+        if let Some(node) = &mut self.node {
+            node.stop_kubelet();
+        }
+    }
+
+    /// Starts the kubelet anew and waits until the node is ready; one that was deleted comes back.
+    pub async fn start_kubelet(&mut self) -> Result<()> {
+        let admin = self.admin().await?;
+        match (&mut self.node, &self.place) {
+            (Some(node), Place::Node(inside)) => node.start_kubelet(inside, &self.files, &admin).await,
+            _ => Err(no_node()),
+        }
+    }
+
+    /// Listens at [`NODE_ADDRESS`](crate::NODE_ADDRESS), where the API server, the node and its pods come; an error where
+    /// there is no node.
+    pub fn listen(&self, port: u16) -> Result<TcpListener> {
+        let Place::Node(inside) = &self.place else {
+            return Err(no_node());
+        };
+        let listener = inside.in_network(|| TcpListener::bind((node::ADDRESS, port)));
+        listener.map_err(Error::other)
+    }
+
+    /// Lets the node and its pods reach one more registry, without encryption, at this port of
+    /// [`NODE_ADDRESS`](crate::NODE_ADDRESS); for as long as the value lives.
+    pub fn reach(&self, registry: &nbvet_testkit::Registry, port: u16) -> Result<Forwarder> {
+        node::without_encryption(&self.files, &format!("{}:{port}", node::ADDRESS))?;
+        let goal = registry.port();
+        Forwarder::start(self.listen(port)?, move || {
+            TcpStream::connect(("127.0.0.1", goal))
+        })
     }
 
     pub(crate) fn place(&self) -> &Place {
@@ -332,6 +373,10 @@ impl Cluster {
     pub fn registry(&self) -> Option<&nbvet_testkit::Registry> {
         self.node.as_ref().map(Node::registry)
     }
+}
+
+fn no_node() -> Error {
+    Error::Other("the cluster has no node".to_owned())
 }
 
 impl Drop for Cluster {

@@ -10,7 +10,7 @@ use crate::{Error, Result};
 
 /// Carries every connection of a listener on; ends with the value.
 #[derive(Debug)]
-pub(crate) struct Forwarder {
+pub struct Forwarder {
     listener: TcpListener,
     /// Where it listens, in the network of its listener.
     pub(crate) address: SocketAddr,

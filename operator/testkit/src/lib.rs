@@ -28,6 +28,7 @@ pub use error::{Error, Result};
 pub use fake_kubelet::{FAKE_NODE, FakeKubelet};
 pub use fake_tekton::{FakeTekton, Move, Told};
 pub use fate::{End, Exit, Fate};
+pub use forward::Forwarder;
 pub use image::Image;
 pub use node::{ADDRESS as NODE_ADDRESS, NODE, REGISTRY};
 pub use objects::{

@@ -50,7 +50,8 @@ pub(crate) const ENDPOINTS: Endpoints = Endpoints {
 /// A node and what carries connections into its network and out of it.
 #[derive(Debug)]
 pub(crate) struct Node {
-    services: Vec<Service>,
+    kubelet: Option<Service>,
+    runtime: Service,
     api: Forwarder,
     _to_registry: Forwarder,
     registry: Registry,
@@ -165,7 +166,8 @@ impl Node {
             .arg(files.config.join("containerd.toml"));
         let containerd = Service::start("containerd", containerd, &files.logs)?;
         Ok(Self {
-            services: vec![containerd],
+            kubelet: None,
+            runtime: containerd,
             api,
             _to_registry: to_registry,
             registry,
@@ -188,6 +190,17 @@ impl Node {
         for image in [Image::pause()?, Image::busybox()?] {
             import(inside, files, &image)?;
         }
+        self.start_kubelet(inside, files, admin).await
+    }
+
+    /// Starts the kubelet and waits until the node is ready.
+    pub(crate) async fn start_kubelet(
+        &mut self,
+        inside: &Namespaces,
+        files: &Files,
+        admin: &Client,
+    ) -> Result<()> {
+        self.stop_kubelet();
         let mut kubelet = inside.command(programs::find("kubelet")?);
         kubelet.arg("--config").arg(files.config.join("kubelet.json"));
         kubelet
@@ -196,17 +209,23 @@ impl Node {
         kubelet.args(["--root-dir=/run/kubelet", "--cert-dir=/run/kubelet/pki"]);
         kubelet.arg(format!("--hostname-override={NODE}"));
         kubelet.arg(format!("--node-ip={ADDRESS}"));
-        self.services
-            .push(Service::start("kubelet", kubelet, &files.logs)?);
+        self.kubelet = Some(Service::start("kubelet", kubelet, &files.logs)?);
         self.is_ready(admin).await
+    }
+
+    /// Kills the kubelet, and nothing that it has started.
+    pub(crate) fn stop_kubelet(&mut self) {
+        self.kubelet = None;
     }
 
     async fn runtime_answers(&self, inside: &Namespaces) -> Result<()> {
         let begin = Instant::now();
         while let Err(error) = inside.run("ctr", &["--address", RUNTIME, "version"].map(OsStr::new)) {
-            self.services.iter().try_for_each(Service::check)?;
+            self.runtime.check()?;
             if begin.elapsed() > START {
-                return Err(self.services[0].failed(format!("did not answer within {START:?}: {error}")));
+                return Err(self
+                    .runtime
+                    .failed(format!("did not answer within {START:?}: {error}")));
             }
             tokio::time::sleep(LOOK).await;
         }
@@ -225,9 +244,10 @@ impl Node {
             {
                 return Ok(());
             }
-            self.services.iter().try_for_each(Service::check)?;
+            self.runtime.check()?;
+            self.kubelet.iter().try_for_each(Service::check)?;
             if begin.elapsed() > START {
-                let last = self.services.last().unwrap_or(&self.services[0]);
+                let last = self.kubelet.as_ref().unwrap_or(&self.runtime);
                 return Err(last.failed(format!("was not Ready within {START:?} ({})", self.cgroup)));
             }
             tokio::time::sleep(LOOK).await;
@@ -261,14 +281,15 @@ fn write_configuration(files: &Files, authority: &Authority, cgroup: &str) -> Re
     files.write("kubelet.json", &kubelet(files, cgroup))?;
     files.write("containerd.toml", &containerd(files)?)?;
     folder_with(&files.config.join("cni"), "10-bridge.conflist", &bridge())?;
+    without_encryption(files, REGISTRY)
+}
+
+/// The node speaks to this registry without encryption.
+pub(crate) fn without_encryption(files: &Files, host: &str) -> Result<()> {
     let hosts = format!(
-        "server = \"http://{REGISTRY}\"\n[host.\"http://{REGISTRY}\"]\n  capabilities = [\"pull\", \"resolve\"]\n"
+        "server = \"http://{host}\"\n[host.\"http://{host}\"]\n  capabilities = [\"pull\", \"resolve\"]\n"
     );
-    folder_with(
-        &files.config.join("registries").join(REGISTRY),
-        "hosts.toml",
-        &hosts,
-    )
+    folder_with(&files.config.join("registries").join(host), "hosts.toml", &hosts)
 }
 
 fn folder_with(folder: &Path, name: &str, text: &str) -> Result<()> {
@@ -312,6 +333,8 @@ fn kubelet(files: &Files, cgroup: &str) -> String {
             "nodefs.inodesFree": "0%",
         },
         "resolvConf": "",
+        // Nobody answers there; without it every pod is warned about at each look, until its events are dropped.
+        "clusterDNS": [ADDRESS],
         "makeIPTablesUtilChains": false,
         "syncFrequency": "1s",
         "nodeStatusUpdateFrequency": "2s",

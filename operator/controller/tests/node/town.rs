@@ -126,7 +126,7 @@ patches:
 }
 
 /// The operator's image, as `cargo xtask image` makes it.
-fn layout() -> Result<PathBuf> {
+pub(crate) fn layout() -> Result<PathBuf> {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent();
     let layout = target
         .map(|target| target.join("nbvet-image"))
@@ -141,7 +141,7 @@ fn layout() -> Result<PathBuf> {
 }
 
 /// The registry gets the image; its name by digest, as pods reach it.
-fn push(layout: &Path, registry: &Registry) -> Result<String> {
+pub(crate) fn push(layout: &Path, registry: &Registry) -> Result<String> {
     let digest = layout.join("pushed");
     let mut command = skopeo();
     command.args(["copy", "--quiet", "--preserve-digests", "--dest-tls-verify=false"]);

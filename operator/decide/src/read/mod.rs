@@ -1,10 +1,13 @@
 //! Objects of the cluster as values to decide on. Reads what it is given; asks nobody.
 
+mod admission;
 mod build;
 mod child;
 pub mod pod;
+mod words;
 
 pub use self::{
+    admission::{Admission, admission},
     build::build,
     child::{child, record},
 };

@@ -15,6 +15,7 @@ use nbvet_report::{
     step::{MAX_MESSAGE, StepEnd, plain},
 };
 
+use super::{admission, words};
 use crate::observed::{Body, ChildState, Fault, Held};
 
 /// The container that does a pod's step.
@@ -30,7 +31,14 @@ pub fn state(job: &Job, pods: &[Pod], events: &[Event]) -> ChildState {
         .iter()
         .max_by_key(|pod| pod.metadata.creation_timestamp.as_ref().map(|time| time.0));
     match newest {
-        Some(pod) => of_pod(pod, &about(events, pod.metadata.uid.as_deref())),
+        Some(pod) => {
+            let state = of_pod(pod, &about(events, pod.metadata.uid.as_deref()));
+            match state {
+                ChildState::Said { ref end, .. } if !was_interrupted(end) => state,
+                _ if is_past_its_own_deadline(job) => past_the_jobs_deadline(job, state),
+                _ => state,
+            }
+        }
         None => without_pod(job, &about(events, job.metadata.uid.as_deref())),
     }
 }
@@ -98,12 +106,11 @@ fn held(reason: Reason, message: &str) -> ChildState {
 /// A Job without a pod: not yet, refused, or its pod is gone.
 fn without_pod(job: &Job, events: &[&Event]) -> ChildState {
     if let Some((_, at)) = job_ended(job) {
-        return broken(
-            Some(at),
-            Reason::ReportLost,
-            true,
-            "the pod is gone, and its result with it",
-        );
+        if is_past_its_own_deadline(job) {
+            return broken(Some(at), Reason::ReportLost, true, JOB_DEADLINE);
+        }
+        let message = "the pod is gone, and its result with it";
+        return broken(Some(at), Reason::ReportLost, true, message);
     }
     if job.spec.as_ref().and_then(|spec| spec.suspend) == Some(true) {
         return held(Reason::Waiting, Held::BY_QUEUE);
@@ -114,24 +121,49 @@ fn without_pod(job: &Job, events: &[&Event]) -> ChildState {
     let Some(refusal) = refusals.next_back() else {
         return ChildState::Starting { held: None };
     };
-    let message = refusal.message.as_deref().unwrap_or("the pod was refused");
-    if is_passing_refusal(message) {
-        return held(Reason::Waiting, message);
+    let refused = admission(refusal.message.as_deref().unwrap_or("the pod was refused"));
+    if refused.passes {
+        return held(Reason::Waiting, &refused.message);
     }
-    broken(event_time(refusal), Reason::AdmissionRefused, false, message)
+    broken(
+        event_time(refusal),
+        Reason::AdmissionRefused,
+        false,
+        &refused.message,
+    )
 }
 
-/// A refusal that ends by itself: the Job's controller tries again.
-fn is_passing_refusal(message: &str) -> bool {
-    [
-        "exceeded quota",
-        "timeout",
-        "connection refused",
-        "failed calling webhook",
-        "serviceaccount",
-    ]
-    .iter()
-    .any(|words| message.contains(words))
+/// What is said where a Job was given a deadline.
+const JOB_DEADLINE: &str = "the Job's `activeDeadlineSeconds` took the pod away, and its result with it; nbvet sets none: \
+                            an administrator has to see which admission webhook or policy does";
+
+/// A pod that its Job's deadline takes away, or has taken.
+fn past_the_jobs_deadline(job: &Job, state: ChildState) -> ChildState {
+    match (job_ended(job), state) {
+        (Some((_, at)), _) => broken(Some(at), Reason::ReportLost, true, JOB_DEADLINE),
+        // The Job says how it ended once its pods have.
+        (None, ChildState::Said { at, .. } | ChildState::Broken { at, .. }) => {
+            ChildState::Running { since: at }
+        }
+        (None, state) => state,
+    }
+}
+
+/// Whether a host was told to end before its notebook did: by whom is for others to say.
+fn was_interrupted(end: &StepEnd) -> bool {
+    end.outcome == Outcome::Error && end.reason == Reason::Evicted
+}
+
+/// A deadline of the Job, which nbvet does not give it, has passed.
+fn is_past_its_own_deadline(job: &Job) -> bool {
+    let conditions = job
+        .status
+        .iter()
+        .flat_map(|status| status.conditions.iter().flatten());
+    let mut reasons = conditions
+        .filter(|one| one.status == "True")
+        .map(|one| one.reason.as_deref());
+    reasons.any(|reason| reason == Some("DeadlineExceeded"))
 }
 
 fn of_pod(pod: &Pod, events: &[&Event]) -> ChildState {
@@ -139,25 +171,65 @@ fn of_pod(pod: &Pod, events: &[&Event]) -> ChildState {
     let Some(status) = &pod.status else {
         return ChildState::Starting { held: None };
     };
+    let at = ended_at(status).or(created);
+    if let Some(state) = not_started(pod, status, at) {
+        return state;
+    }
     let out_of_memory = container(status, NOTEBOOK).is_some_and(was_out_of_memory);
     if let Some((at, end)) = said(status) {
-        return told(at, end, out_of_memory);
+        if let Some(since) = started_at(status, NOTEBOOK) {
+            // Only when it has ended does the kubelet tell whether memory ran out.
+            return ChildState::Running { since };
+        }
+        if was_interrupted(&end) && !out_of_memory {
+            return interrupted(pod, status, events, at, end);
+        }
+        return told(pod, at, end, out_of_memory);
     }
-    let at = ended_at(status).or(created);
     if out_of_memory {
-        let message = "the notebook's container was killed: it used more memory than its limit";
-        return broken(at, Reason::OutOfMemory, false, message);
+        return broken(at, Reason::OutOfMemory, false, &words::out_of_memory(pod));
     }
-    if let Some(state) = put_out(status, at) {
+    let later = || {
+        put_out(pod, status, at)
+            .or_else(|| put_away(pod, status))
+            .or_else(|| ended_in_silence(pod, status, at))
+            .or_else(|| waits(pod, status, at))
+    };
+    if let Some(state) = later() {
         return state;
     }
-    if let Some(state) = ended_in_silence(status, at) {
-        return state;
-    }
-    if let Some(since) = running_since(status) {
+    if let Some(since) = started_at(status, TRUSTED) {
         return ChildState::Running { since };
     }
-    starting(status, events, at)
+    starting(pod, status, events)
+}
+
+/// A host that was told to end. Why the pod was to go is the node's or the cluster's to say, where they do.
+fn interrupted(
+    pod: &Pod,
+    status: &PodStatus,
+    events: &[&Event],
+    at: Timestamp,
+    mut end: StepEnd,
+) -> ChildState {
+    if !matches!(status.phase.as_deref(), Some("Failed" | "Succeeded")) {
+        return ChildState::Running { since: at };
+    }
+    if let Some(state) = put_out(pod, status, Some(at)) {
+        return state;
+    }
+    if let Some((reason, said)) = disruption(status) {
+        let (reason, message) = by_disruption(pod, reason, said);
+        return broken(Some(at), reason, true, &message);
+    }
+    // A kubelet that evicts may write down only that all containers have ended.
+    let evicted = |event: &&&Event| event.reason.as_deref() == Some("Evicted");
+    if let Some(event) = events.iter().rev().find(evicted) {
+        let said = event.message.as_deref().unwrap_or_default();
+        return by_kubelet(pod, Reason::Evicted, said, Some(at));
+    }
+    end.message = format!("{} ({})", words::put_out(pod, "it was deleted"), end.message);
+    told(pod, at, end, false)
 }
 
 /// What a trusted container said at its end: the step's own, else the one that ended before it.
@@ -180,13 +252,14 @@ fn word_of(container: &ContainerStatus, only_failed: bool) -> Option<(Timestamp,
     Some((end.finished_at.as_ref()?.0, word))
 }
 
-fn told(at: Timestamp, mut end: StepEnd, out_of_memory: bool) -> ChildState {
-    end.message = plain(&end.message, MAX_MESSAGE);
+fn told(pod: &Pod, at: Timestamp, mut end: StepEnd, out_of_memory: bool) -> ChildState {
     if out_of_memory {
+        end.message = format!("{} ({})", words::out_of_memory(pod), end.message);
         end.outcome = Outcome::Failed;
         end.reason = Reason::OutOfMemory;
         end.transient = false;
     }
+    end.message = plain(&end.message, MAX_MESSAGE);
     let body = if end.blob.is_some() {
         Body::Unread
     } else {
@@ -195,10 +268,14 @@ fn told(at: Timestamp, mut end: StepEnd, out_of_memory: bool) -> ChildState {
     ChildState::Said { at, end, body }
 }
 
-fn container<'a>(status: &'a PodStatus, name: &str) -> Option<&'a ContainerStatus> {
+/// The containers of a pod, those that come first before the others.
+fn of_all(status: &PodStatus) -> impl Iterator<Item = &ContainerStatus> {
     let before = status.init_container_statuses.iter().flatten();
-    let main = status.container_statuses.iter().flatten();
-    main.chain(before).find(|one| one.name == name)
+    before.chain(status.container_statuses.iter().flatten())
+}
+
+fn container<'a>(status: &'a PodStatus, name: &str) -> Option<&'a ContainerStatus> {
+    of_all(status).find(|one| one.name == name)
 }
 
 fn terminated(container: &ContainerStatus) -> Option<&ContainerStateTerminated> {
@@ -214,23 +291,23 @@ fn was_out_of_memory(container: &ContainerStatus) -> bool {
 }
 
 fn ended_at(status: &PodStatus) -> Option<Timestamp> {
-    let all = status
-        .container_statuses
-        .iter()
-        .chain(&status.init_container_statuses)
-        .flatten();
-    let ends = all.filter_map(|one| terminated(one)?.finished_at.as_ref().map(|time: &Time| time.0));
+    let ends =
+        of_all(status).filter_map(|one| terminated(one)?.finished_at.as_ref().map(|time: &Time| time.0));
     ends.max()
 }
 
+/// Why the cluster wants a pod away.
+fn disruption(status: &PodStatus) -> Option<(&str, &str)> {
+    let mut conditions = status.conditions.iter().flatten();
+    let found = conditions.find(|one| one.type_ == "DisruptionTarget" && one.status == "True")?;
+    let (reason, message) = (found.reason.as_deref(), found.message.as_deref());
+    Some((reason.unwrap_or_default(), message.unwrap_or_default()))
+}
+
 /// A pod that the node or the cluster ended.
-fn put_out(status: &PodStatus, at: Option<Timestamp>) -> Option<ChildState> {
+fn put_out(pod: &Pod, status: &PodStatus, at: Option<Timestamp>) -> Option<ChildState> {
     let message = status.message.as_deref().unwrap_or_default();
-    let disruption = status
-        .conditions
-        .iter()
-        .flatten()
-        .find(|one| one.type_ == "DisruptionTarget" && one.status == "True");
+    let disruption = disruption(status);
     let has_failed = status.phase.as_deref() == Some("Failed");
     let reason = match status.reason.as_deref() {
         Some("DeadlineExceeded") => return Some(past_its_deadline(status, at)),
@@ -238,16 +315,76 @@ fn put_out(status: &PodStatus, at: Option<Timestamp>) -> Option<ChildState> {
         Some(reason) if reason.starts_with("OutOf") => Reason::Evicted,
         Some("NodeLost" | "NodeShutdown" | "Shutdown" | "Terminated") => Reason::NodeLost,
         _ if !has_failed => return None,
-        _ => match disruption?.reason.as_deref() {
-            Some("DeletionByTaintManager" | "DeletionByPodGC") => Reason::NodeLost,
-            _ => Reason::Evicted,
-        },
+        _ => {
+            let (reason, said) = disruption?;
+            let (reason, message) = by_disruption(pod, reason, said);
+            return Some(broken(at, reason, true, &message));
+        }
     };
-    let words = match (message, disruption.and_then(|one| one.message.as_deref())) {
-        ("", None) => "the pod was put out by its node",
-        ("", Some(words)) | (words, _) => words,
+    let said = match message {
+        "" => disruption.map_or("", |(_, said)| said),
+        said => said,
     };
-    Some(broken(at, reason, true, words))
+    Some(by_kubelet(pod, reason, said, at))
+}
+
+/// A pod that its node ended, in the kubelet's words.
+fn by_kubelet(pod: &Pod, reason: Reason, said: &str, at: Option<Timestamp>) -> ChildState {
+    if let Some(message) = words::own_limit(said) {
+        // It would write as much again.
+        return broken(at, reason, false, &message);
+    }
+    let message = if reason == Reason::NodeLost {
+        words::node_lost(pod, said)
+    } else {
+        words::put_out(pod, said)
+    };
+    broken(at, reason, true, &message)
+}
+
+/// A pod that the cluster wants away and that has not ended yet. Over when it has had the time that pods have to end in:
+/// where its node does not answer nobody will ever tell.
+fn put_away(pod: &Pod, status: &PodStatus) -> Option<ChildState> {
+    let due = pod.metadata.deletion_timestamp.as_ref()?.0;
+    let (reason, said) = disruption(status)?;
+    let (reason, message) = by_disruption(pod, reason, said);
+    Some(broken(Some(due), reason, true, &message))
+}
+
+/// What the cluster's reason to want a pod away comes to.
+fn by_disruption(pod: &Pod, reason: &str, said: &str) -> (Reason, String) {
+    match reason {
+        "DeletionByTaintManager" | "DeletionByPodGC" => (Reason::NodeLost, words::node_lost(pod, said)),
+        _ => (Reason::Evicted, words::put_out(pod, said)),
+    }
+}
+
+/// A container that ended before its program began.
+fn not_started(pod: &Pod, status: &PodStatus, at: Option<Timestamp>) -> Option<ChildState> {
+    let (name, end) = of_all(status).find_map(|one| {
+        let end = terminated(one)?;
+        let is_so = matches!(end.reason.as_deref(), Some("StartError" | "ContainerCannotRun"));
+        is_so.then_some((one.name.as_str(), end))
+    })?;
+    Some(no_start(
+        pod,
+        name,
+        end.message.as_deref().unwrap_or_default(),
+        at,
+    ))
+}
+
+fn no_start(pod: &Pod, name: &str, said: &str, at: Option<Timestamp>) -> ChildState {
+    if name == NOTEBOOK && words::has_no_room(said) {
+        return broken(at, Reason::OutOfMemory, false, &words::no_memory_to_start(pod));
+    }
+    let words = words::start(pod, name, said);
+    let reason = match (words.passes, words::is_trusted(name)) {
+        (true, _) => Reason::ReportLost,
+        (false, true) => Reason::InternalError,
+        (false, false) => Reason::InvalidField,
+    };
+    broken(at, reason, words.passes, &words.message)
 }
 
 /// The backstop of section 7: whether the agent ever said hello tells a slow notebook from an image that did not come.
@@ -273,15 +410,15 @@ fn past_its_deadline(status: &PodStatus, at: Option<Timestamp>) -> ChildState {
 }
 
 /// A trusted container, or the whole pod, that ended and left no word.
-fn ended_in_silence(status: &PodStatus, at: Option<Timestamp>) -> Option<ChildState> {
-    let main = container(status, TRUSTED).and_then(terminated);
-    let before = BEFORE
-        .iter()
-        .filter_map(|name| terminated(container(status, name)?))
-        .find(|end| end.exit_code != 0);
-    let end = main.or(before);
+fn ended_in_silence(pod: &Pod, status: &PodStatus, at: Option<Timestamp>) -> Option<ChildState> {
+    let of = |name: &'static str| Some((name, terminated(container(status, name)?)?));
+    let before = || {
+        let mut ends = BEFORE.iter().filter_map(|name| of(name));
+        ends.find(|(_, end)| end.exit_code != 0)
+    };
+    let end = of(TRUSTED).or_else(before);
     let pod_ended = matches!(status.phase.as_deref(), Some("Failed" | "Succeeded"));
-    match end.and_then(|end| end.reason.as_deref()) {
+    match end.and_then(|(_, end)| end.reason.as_deref()) {
         Some("ContainerStatusUnknown") => Some(broken(
             at,
             Reason::NodeLost,
@@ -292,89 +429,80 @@ fn ended_in_silence(status: &PodStatus, at: Option<Timestamp>) -> Option<ChildSt
             let message = "nbvet's own container was killed: it used more memory than its limit";
             Some(broken(at, Reason::ReportLost, true, message))
         }
-        _ if end.is_some() || pod_ended => Some(broken(
-            at,
-            Reason::ReportLost,
-            true,
-            "the step ended and said nothing that can be read",
-        )),
-        _ => None,
+        _ => {
+            let message = match end {
+                Some((name, end)) => words::silence(pod, name, end.exit_code),
+                None if pod_ended => "the step ended and said nothing that can be read".to_owned(),
+                None => return None,
+            };
+            Some(broken(at, Reason::ReportLost, true, &message))
+        }
     }
 }
 
-fn running_since(status: &PodStatus) -> Option<Timestamp> {
-    let state = container(status, TRUSTED)?.state.as_ref()?;
+/// Since when a container runs; `None`: it does not.
+fn started_at(status: &PodStatus, name: &str) -> Option<Timestamp> {
+    let state = container(status, name)?.state.as_ref()?;
     Some(state.running.as_ref()?.started_at.as_ref()?.0)
 }
 
-/// Why a pod does not run yet.
-fn starting(status: &PodStatus, events: &[&Event], at: Option<Timestamp>) -> ChildState {
-    let condition = |name: &str| {
-        let mut all = status.conditions.iter().flatten();
-        all.find(|one| one.type_ == name)
-    };
-    if let Some(refused) = condition("PodScheduled").filter(|one| one.status == "False") {
-        let message = refused.message.as_deref().unwrap_or("no node takes the pod");
-        return held(Reason::Unschedulable, message);
-    }
-    let all = status
-        .init_container_statuses
-        .iter()
-        .chain(&status.container_statuses)
-        .flatten();
-    let waiting = all.filter_map(|one| one.state.as_ref()?.waiting.as_ref());
-    for wait in waiting {
-        let message = wait.message.as_deref().unwrap_or_default();
-        match wait.reason.as_deref() {
-            Some("ErrImagePull" | "ImagePullBackOff") if is_passing_pull(message) => {
-                return held(Reason::ImagePullFailed, message);
+/// A container that the kubelet cannot start, whether others run or not.
+fn waits(pod: &Pod, status: &PodStatus, at: Option<Timestamp>) -> Option<ChildState> {
+    of_all(status).find_map(|one| {
+        let wait = one.state.as_ref()?.waiting.as_ref()?;
+        let said = wait.message.as_deref().unwrap_or_default();
+        let (name, reason) = (one.name.as_str(), wait.reason.as_deref()?);
+        match reason {
+            "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName" | "ErrImageNeverPull" => {
+                let words = words::pull(pod, name, reason, said);
+                Some(if words.passes {
+                    held(Reason::ImagePullFailed, &words.message)
+                } else {
+                    broken(at, Reason::ImagePullFailed, false, &words.message)
+                })
             }
-            Some("ErrImagePull" | "ImagePullBackOff" | "InvalidImageName" | "ErrImageNeverPull") => {
-                return broken(at, Reason::ImagePullFailed, false, message);
+            "CreateContainerConfigError" => {
+                Some(held(Reason::InvalidField, &words::configuration(name, said)))
             }
-            Some("CreateContainerConfigError" | "CreateContainerError" | "RunContainerError") => {
-                return held(Reason::InvalidField, message);
+            "CreateContainerError" | "RunContainerError" => {
+                Some(held(Reason::InvalidField, &words::start(pod, name, said).message))
             }
-            _ => {}
-        }
-    }
-    // The kubelet says so once the volumes are mounted and the sandbox stands: what kept them back is over, however long the
-    // images take.
-    if condition("PodReadyToStartContainers").is_some_and(|one| one.status == "True") {
-        return ChildState::Starting { held: None };
-    }
-    let last = events
-        .iter()
-        .rev()
-        .find_map(|event| match event.reason.as_deref() {
-            Some("FailedMount" | "FailedAttachVolume") => Some((Reason::InvalidField, event)),
-            Some("FailedCreatePodSandBox") => Some((Reason::NodeLost, event)),
             _ => None,
-        });
-    match last {
-        Some((reason, event)) => held(reason, event.message.as_deref().unwrap_or_default()),
-        None => ChildState::Starting { held: None },
-    }
+        }
+    })
 }
 
-/// What a registry says when it is not there or refuses; everything else of a pull may pass.
-const LASTING: [&str; 11] = [
-    "not found",
-    "manifest unknown",
-    "name unknown",
-    "unauthorized",
-    "authentication required",
-    "denied",
-    "forbidden",
-    "no match for platform",
-    "invalid reference",
-    "does not exist",
-    "no such host",
-];
-
-/// Whether a pull may go well when it is tried again: a server's fault or a time-out.
-fn is_passing_pull(message: &str) -> bool {
-    let message = message.to_lowercase();
-    // The kubelet repeats while it backs off, and says no more than that.
-    !LASTING.iter().any(|words| message.contains(words))
+/// Why a pod does not run yet.
+fn starting(pod: &Pod, status: &PodStatus, events: &[&Event]) -> ChildState {
+    let mut conditions = status.conditions.iter().flatten();
+    let refused = conditions.find(|one| one.type_ == "PodScheduled" && one.status == "False");
+    if let Some(refused) = refused {
+        let said = refused.message.as_deref().unwrap_or_default();
+        return held(Reason::Unschedulable, &words::unschedulable(pod, said));
+    }
+    let said = |event: &Event| event.message.clone().unwrap_or_default();
+    let newest = |reasons: &[&str]| {
+        let mut found = events.iter().rev().filter(|event| {
+            event
+                .reason
+                .as_deref()
+                .is_some_and(|reason| reasons.contains(&reason))
+        });
+        // One that says of several volumes that they are not there yet says less.
+        let first = found.clone().next();
+        found.find(|event| said(event).contains("for volume")).or(first)
+    };
+    if let Some(event) = newest(&["FailedMount", "FailedAttachVolume"]) {
+        return held(Reason::InvalidField, &words::mount(&said(event)));
+    }
+    if let Some(event) = newest(&["FailedCreatePodSandBox"]) {
+        let words = words::sandbox(pod, &said(event));
+        let reason = if words.passes {
+            Reason::NodeLost
+        } else {
+            Reason::InvalidField
+        };
+        return held(reason, &words.message);
+    }
+    ChildState::Starting { held: None }
 }

@@ -733,6 +733,8 @@ fn s6_what_the_api_server_refuses_of_a_job_is_told_and_tried_no_more() {
             if let Some(intent) = plan.create.iter().find(|intent| intent.name.contains(part)) {
                 world.refused.push(Refused {
                     name: intent.name.clone(),
+                    reason: Reason::InvalidField,
+                    passes: false,
                     message: "spec.template.spec.containers[0].env[2].name: Invalid value".to_owned(),
                 });
                 break;

@@ -15,4 +15,5 @@ mod s7_clocks;
 mod s8_retries;
 mod s9_images;
 mod status_fields;
+mod words;
 mod world;

@@ -1,9 +1,11 @@
 //! Section 8: what is tried again, how often, how long after, and what never is.
 
+use k8s_openapi::jiff::SignedDuration;
 use nbvet_operator_api::{ConditionType, Phase, Reason, RetryPolicy};
 use nbvet_operator_decide::{
     Again,
-    observed::{Body, BuildState, ChildState, Held, Unserved},
+    observed::{Body, BuildState, ChildState, Held, Refused, Unserved},
+    plan::Deletion,
 };
 use nbvet_report::{Outcome, step::Step};
 
@@ -231,10 +233,7 @@ fn s8_a_build_that_ran_into_another_jobs_shorter_limit_is_tried_again() {
     world.ends_well("a", Step::Prepare);
     world.ends_well("b", Step::Prepare);
     world.pass(1);
-    world.now = world
-        .now
-        .checked_add(k8s_openapi::jiff::SignedDuration::from_secs(600))
-        .unwrap();
+    world.now = world.now.checked_add(SignedDuration::from_secs(600)).unwrap();
     world.build_fails(Reason::BuildTimedOut, false);
     world.settle();
     assert_eq!(
@@ -365,7 +364,141 @@ fn s8_a_node_that_cannot_start_a_pod_is_given_five_minutes() {
         world.pass(290);
         assert_eq!(world.child("a", Step::Validate).unwrap().attempt, 1);
         world.pass(20);
+        world.collect();
+        world.settle();
         assert_eq!(world.child("a", Step::Validate).unwrap().attempt, 2, "{reason}");
+    }
+}
+
+/// The newest validation of a pod that is held, at the time when patience with it ends.
+fn held_too_long(world: &mut World, reason: Reason) -> String {
+    let child = world.child("a", Step::Validate).unwrap();
+    let held = Held {
+        reason,
+        message: "in words".to_owned(),
+    };
+    world.set_child(&child.name, ChildState::Starting { held: Some(held) });
+    let Again::After(left) = world.settle() else {
+        panic!("{:?}", world.plan("a"));
+    };
+    world.pass(left.as_secs());
+    child.name
+}
+
+#[test]
+fn s8_tries_that_were_held_too_long_are_counted_to_the_last_one() {
+    let mut world = before(Step::Validate);
+    for tried in 1..=4 {
+        held_too_long(&mut world, Reason::ImagePullFailed);
+        if tried < 4 {
+            world.pass(60);
+            assert!(world.child("a", Step::Validate).unwrap().deleting);
+            let told = world.events.last().map(|(_, event)| event.reason);
+            assert_eq!(told, Some(Reason::ImagePullFailed));
+            // Not before its pod is gone, which might run yet.
+            world.pass(60);
+            world.collect();
+            world.settle();
+            assert_eq!(world.child("a", Step::Validate).unwrap().attempt, tried + 1);
+            assert_eq!(world.status("a").validation_retry_count, Some(i64::from(tried)));
+        }
+    }
+    assert_eq!(
+        world.condition("a", ConditionType::Finished),
+        "True ImagePullFailed"
+    );
+    world.is_sound();
+}
+
+#[test]
+fn s8_a_pod_that_starts_after_all_while_the_next_try_is_awaited_is_no_failure() {
+    let mut world = before(Step::Validate);
+    let name = held_too_long(&mut world, Reason::ImagePullFailed);
+    let since = world.now;
+    world.set_child(&name, ChildState::Running { since });
+    world.pass(400);
+    assert_eq!(world.child("a", Step::Validate).unwrap().attempt, 1);
+    world.until_end("a");
+    assert_eq!(world.status("a").validation_retry_count, None);
+    world.is_sound();
+}
+
+#[test]
+fn s8_the_pod_of_a_lost_node_is_not_waited_for() {
+    let mut world = before(Step::Validate);
+    world.breaks("a", Step::Validate, Reason::NodeLost, true);
+    let child = world.child("a", Step::Validate).unwrap();
+    let (_, lost) = world.api.children.get_mut(&child.name).unwrap();
+    // Somebody deletes it, and it stays as long as its node is away.
+    (lost.alive, lost.deleting) = (true, true);
+    world.pass(400);
+    assert_eq!(world.child("a", Step::Validate).unwrap().attempt, 2);
+    assert!(world.api.children.contains_key(&child.name));
+    world.ends_well("a", Step::Validate);
+    world.settle();
+    assert_eq!(world.condition("a", ConditionType::Validated), "True Done");
+    world.is_sound();
+}
+
+#[test]
+fn s8_a_try_that_was_followed_by_another_and_whose_pod_is_still_there_is_deleted() {
+    let mut world = before(Step::Validate);
+    let first = world.child("a", Step::Validate).unwrap();
+    world.breaks("a", Step::Validate, Reason::NodeLost, true);
+    world.pass(400);
+    assert_eq!(world.child("a", Step::Validate).unwrap().attempt, 2);
+    // Killed between the two writes: the next one is there, and the first is not deleted.
+    let first = world.api.children.get_mut(&first.name).unwrap();
+    first.1.alive = true;
+    let plan = world.plan("a");
+    assert!(
+        matches!(&plan.delete[..], [Deletion::Child { .. }]),
+        "{:?}",
+        plan.delete
+    );
+}
+
+#[test]
+fn s8_a_pod_that_went_past_a_limit_of_its_own_is_not_tried_again() {
+    check_broken(Step::Validate, Reason::Evicted, false, Then::Over);
+    check_broken(Step::Validate, Reason::Evicted, true, Then::Again);
+}
+
+#[test]
+fn s8_what_is_refused_for_now_is_told_and_created_when_there_is_room() {
+    for build in [false, true] {
+        let mut world = World::with("a", spec());
+        world.settle();
+        if build {
+            world.ends_well("a", Step::Prepare);
+        } else {
+            world.api.children.clear();
+        }
+        let plan = world.plan("a");
+        let refused = Refused {
+            name: plan.create.last().unwrap().name.clone(),
+            reason: Reason::AdmissionRefused,
+            passes: true,
+            message: "the quota `q` has no room".to_owned(),
+        };
+        world.refused = vec![refused];
+        // What else there was to write is written.
+        world.settle();
+        let plan = world.plan("a");
+        assert_eq!(plan.create, [], "{build}");
+        assert_eq!(plan.again, Again::After(SignedDuration::from_secs(15)), "{build}");
+        let status = world.status("a");
+        let waits_for = status.step.and_then(|step| step.waiting_for);
+        assert_eq!(waits_for.as_deref(), Some("the quota `q` has no room"), "{build}");
+        let message = status.message.unwrap();
+        assert!(
+            message.ends_with("cannot be created yet: the quota `q` has no room"),
+            "{message}"
+        );
+        world.refused.clear();
+        world.settle();
+        assert!(!world.phase("a").is_terminal(), "{build}");
+        world.is_sound();
     }
 }
 
