@@ -55,13 +55,13 @@ async fn silent(stage: &mut Stage) -> Vec<Told> {
         "silent",
         "the node does not answer any more",
         "the kubelet killed while the notebook runs",
-        "DeletionByTaintManager",
+        "NodeNotReady, TaintManagerEviction",
     );
     let gone = of_node(
         "gone",
         "the node is taken out of the cluster",
         "the kubelet killed, and the `Node` deleted",
-        "DeletionByPodGC",
+        "NodeNotReady",
     );
     let lost = lost.until(&go("silent"), &json!({}));
     let gone = gone.until(&go("gone"), &bears);

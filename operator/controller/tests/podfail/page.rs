@@ -72,10 +72,10 @@ fn code(words: &str) -> String {
     }
 }
 
-/// A message without what is another in each run: digests, and how much a notebook held.
+/// A message without what is another in each run: digests, and what the host still saw of a notebook without memory.
 fn steady(message: &str) -> String {
     let message = without(message, "sha256:", |c| c.is_ascii_hexdigit());
-    without(&message, "it held ", |c| c.is_ascii_digit())
+    without(&message, "at once (", |c| c != ')')
 }
 
 /// What follows some words is `…`.

@@ -477,7 +477,7 @@ fn of_ends() -> Vec<Row> {
         row(
             "first",
             ENDS,
-            "the container's first process is killed for memory",
+            "there is memory to start the container, and none to run Python",
             "`limits.memory: 6Mi`",
             "OOMKilled",
         )

@@ -177,7 +177,8 @@ fn of_pod(pod: &Pod, events: &[&Event]) -> ChildState {
     }
     let out_of_memory = container(status, NOTEBOOK).is_some_and(was_out_of_memory);
     if let Some((at, end)) = said(status) {
-        if let Some(since) = started_at(status, NOTEBOOK) {
+        let has_ended = matches!(status.phase.as_deref(), Some("Failed" | "Succeeded"));
+        if let Some(since) = started_at(status, NOTEBOOK).filter(|_| !has_ended) {
             // Only when it has ended does the kubelet tell whether memory ran out.
             return ChildState::Running { since };
         }
