@@ -475,11 +475,18 @@ fn waits(pod: &Pod, status: &PodStatus, at: Option<Timestamp>) -> Option<ChildSt
 
 /// Why a pod does not run yet.
 fn starting(pod: &Pod, status: &PodStatus, events: &[&Event]) -> ChildState {
-    let mut conditions = status.conditions.iter().flatten();
-    let refused = conditions.find(|one| one.type_ == "PodScheduled" && one.status == "False");
-    if let Some(refused) = refused {
+    let condition = |name: &str| {
+        let mut all = status.conditions.iter().flatten();
+        all.find(|one| one.type_ == name)
+    };
+    if let Some(refused) = condition("PodScheduled").filter(|one| one.status == "False") {
         let said = refused.message.as_deref().unwrap_or_default();
         return held(Reason::Unschedulable, &words::unschedulable(pod, said));
+    }
+    // The kubelet says so once the volumes are mounted and the sandbox stands: what kept them back is over, however long the
+    // images take.
+    if condition("PodReadyToStartContainers").is_some_and(|one| one.status == "True") {
+        return ChildState::Starting { held: None };
     }
     let said = |event: &Event| event.message.clone().unwrap_or_default();
     let newest = |reasons: &[&str]| {
