@@ -74,7 +74,8 @@ fn refusal(name: &str, code: u16, message: &str) -> Option<Refused> {
         || message.contains("failed calling webhook")
         || (code == 403
             && !message.contains("cannot create resource")
-            && !message.contains("being terminated"));
+            && !message.contains("being terminated")
+            && !message.contains("definition is terminating"));
     if is_admission {
         let admission = read::admission(message);
         return Some(refused(
@@ -499,5 +500,40 @@ fn gone(result: kube::Result<()>, doing: &str) -> Go {
         Err(error) if is_code(&error, 404) => Ok(Acted::All),
         Err(error) if is_code(&error, 409) => Ok(Acted::LookAgain("it has changed since it was seen")),
         Err(error) => Err(Error::api(doing)(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_going_or_may_not_be_asked_for_is_no_refusal_of_the_object() {
+        for (code, message, is_refused) in [
+            (
+                403,
+                "create not allowed while custom resource definition is terminating",
+                false,
+            ),
+            (
+                403,
+                "unable to create new content in namespace team because it is being terminated",
+                false,
+            ),
+            (
+                403,
+                "User \"x\" cannot create resource \"jobs\" in API group \"batch\"",
+                false,
+            ),
+            (
+                403,
+                "exceeded quota: small, requested: count/jobs.batch=1, used: 1, limited: 1",
+                true,
+            ),
+            (422, "spec.x: Invalid value", true),
+            (500, "etcd is away", false),
+        ] {
+            assert_eq!(refusal("x", code, message).is_some(), is_refused, "{message}");
+        }
     }
 }
