@@ -42,13 +42,21 @@ impl FakeKubelet {
         client: Client,
         script: impl Fn(&Pod) -> Fate + Send + Sync + 'static,
     ) -> Result<Self> {
-        register(&client).await?;
+        register(&client, true).await?;
         let script: Arc<Script> = Arc::new(script);
         let of_task = client.clone();
         let task = tokio::spawn(async move {
             let work = live(of_task.clone(), script);
             tokio::join!(work, renew(of_task));
         });
+        Ok(Self { client, task })
+    }
+
+    /// A node that lives and takes no pod. Where no node lives the node lifecycle controller gives up no pods, since it takes
+    /// the fault for one of its own network: the loss of the only node is not told.
+    pub async fn idle(client: Client) -> Result<Self> {
+        register(&client, false).await?;
+        let task = tokio::spawn(renew(client.clone()));
         Ok(Self { client, task })
     }
 
@@ -71,11 +79,12 @@ impl Drop for FakeKubelet {
 
 type Script = dyn Fn(&Pod) -> Fate + Send + Sync;
 
-/// Makes the node, ready for any number of pods.
-async fn register(client: &Client) -> Result<()> {
+/// Makes the node, ready for any number of pods, or for none.
+async fn register(client: &Client, takes_pods: bool) -> Result<()> {
     let nodes = Api::<Node>::all(client.clone());
     let how = PatchParams::apply("fake-kubelet").force();
-    let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": FAKE_NODE}});
+    let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": FAKE_NODE},
+        "spec": {"unschedulable": !takes_pods}});
     let made = nodes.patch(FAKE_NODE, &how, &Patch::Apply(&node)).await;
     made.map_err(Error::api("fake node"))?;
     let room = json!({"cpu": "10000", "memory": "10000Gi", "pods": "100000", "ephemeral-storage": "10000Gi"});

@@ -5,7 +5,7 @@ use kube::{
     Api,
     api::{DeleteParams, Patch, PatchParams},
 };
-use nbvet_operator_testkit::NODE;
+use nbvet_operator_testkit::{FakeKubelet, NODE};
 use serde_json::json;
 
 use crate::{
@@ -70,6 +70,7 @@ async fn silent(stage: &mut Stage) -> Vec<Told> {
         running(stage, row).await;
         let_next_go(stage, row).await;
     }
+    let _other = FakeKubelet::idle(stage.admin.clone()).await.unwrap();
     stage.cluster.stop_kubelet();
     has_next(stage, "silent").await;
     let nodes = Api::<Node>::all(stage.admin.clone());
