@@ -149,9 +149,9 @@ fn past_the_jobs_deadline(job: &Job, state: ChildState) -> ChildState {
     }
 }
 
-/// Whether a host was told to end before its notebook did: by whom is for others to say.
+/// Whether a host was told to end before its notebook did, or its agent was: by whom is for others to say.
 fn was_interrupted(end: &StepEnd) -> bool {
-    end.outcome == Outcome::Error && end.reason == Reason::Evicted
+    end.outcome == Outcome::Error && [Reason::Evicted, Reason::AgentLost].contains(&end.reason)
 }
 
 /// A deadline of the Job, which nbvet does not give it, has passed.
@@ -205,7 +205,7 @@ fn of_pod(pod: &Pod, events: &[&Event]) -> ChildState {
     starting(pod, status, events)
 }
 
-/// A host that was told to end. Why the pod was to go is the node's or the cluster's to say, where they do.
+/// A host that was told to end, or whose agent went away. Why the pod was to go is the node's or the cluster's to say, where they do.
 fn interrupted(
     pod: &Pod,
     status: &PodStatus,
@@ -213,7 +213,8 @@ fn interrupted(
     at: Timestamp,
     mut end: StepEnd,
 ) -> ChildState {
-    if !matches!(status.phase.as_deref(), Some("Failed" | "Succeeded")) {
+    let was_told = end.reason == Reason::Evicted;
+    if was_told && !matches!(status.phase.as_deref(), Some("Failed" | "Succeeded")) {
         return ChildState::Running { since: at };
     }
     if let Some(state) = put_out(pod, status, Some(at)) {
@@ -229,7 +230,9 @@ fn interrupted(
         let said = event.message.as_deref().unwrap_or_default();
         return by_kubelet(pod, Reason::Evicted, said, Some(at));
     }
-    end.message = format!("{} ({})", words::put_out(pod, "it was deleted"), end.message);
+    if was_told {
+        end.message = format!("{} ({})", words::put_out(pod, "it was deleted"), end.message);
+    }
     told(pod, at, end, false)
 }
 

@@ -508,13 +508,13 @@ fn s8_the_word_of_the_host_counts_when_the_notebooks_container_has_ended() {
 
 #[test]
 fn s7_why_a_host_was_told_to_end_is_for_the_node_or_the_cluster_to_say() {
-    let word = nbvet_blob::write_end(&nbvet_report::step::StepEnd::new(
-        nbvet_report::step::Step::Validate,
-        nbvet_report::Outcome::Error,
-        nbvet_report::Reason::Evicted,
-        "interrupted at cell 0",
-    ));
-    let of = |more: Value, job: Value| {
+    let of_reason = |reason: nbvet_report::Reason, message: &str, more: Value, job: Value| {
+        let word = nbvet_blob::write_end(&nbvet_report::step::StepEnd::new(
+            nbvet_report::step::Step::Validate,
+            nbvet_report::Outcome::Error,
+            reason,
+            message,
+        ));
         let one = |name: &str, message: Option<&str>| {
             json!({
                 "name": name, "image": "", "imageID": "", "ready": false, "restartCount": 0,
@@ -540,6 +540,8 @@ fn s7_why_a_host_was_told_to_end_is_for_the_node_or_the_cluster_to_say() {
             state => format!("{state:?}"),
         }
     };
+    let of = |more, job| of_reason(nbvet_report::Reason::Evicted, "interrupted at cell 0", more, job);
+    let no_agent = |more, job| of_reason(nbvet_report::Reason::AgentLost, "no agent answers", more, job);
     assert_eq!(
         of(
             json!({"phase": "Failed", "reason": "DeadlineExceeded"}),
@@ -573,5 +575,15 @@ fn s7_why_a_host_was_told_to_end_is_for_the_node_or_the_cluster_to_say() {
     assert!(
         told.starts_with("ReportLost: the Job's `activeDeadlineSeconds`"),
         "{told}"
+    );
+    // An agent may be told to end before its host is.
+    let told = no_agent(json!({"phase": "Failed"}), ends("Failed"));
+    assert!(
+        told.starts_with("ReportLost: the Job's `activeDeadlineSeconds`"),
+        "{told}"
+    );
+    assert_eq!(
+        no_agent(json!({"phase": "Failed"}), json!({})),
+        "AgentLost: no agent answers"
     );
 }
