@@ -179,6 +179,9 @@ impl<'a> Actor<'a> {
                 }
             }
         }
+        if is_build {
+            self.scope.view.begun(&self.namespace, &intent.name);
+        }
         if !matches!(intent.work, Work::Record(_)) {
             self.remembered.created.entry(intent.name.clone()).or_insert(0);
         }
@@ -303,6 +306,8 @@ impl<'a> Actor<'a> {
     }
 
     async fn join(&self, join: &Join) -> Go {
+        // One after the other: each changes what the next one has seen.
+        let _turn = self.scope.view.room.join().await;
         let job = &self.observed.job;
         let mine = OwnerReference {
             api_version: NotebookValidationJob::api_version(&()).into_owned(),
@@ -312,50 +317,51 @@ impl<'a> Actor<'a> {
             ..OwnerReference::default()
         };
         let value = json!(names::joined_value(&join.run, join.at));
-        self.change_owners(
-            &join.build,
-            join.strategy,
-            &join.resource_version,
-            value,
-            Some(mine),
-        )
-        .await
+        let api = self.builds(join.strategy);
+        let doing = format!("join build {}", join.build);
+        let Some(found) = api.get_opt(&join.build).await.map_err(Error::api(&doing))? else {
+            return Ok(Acted::LookAgain("the build is gone"));
+        };
+        // That others have joined changes nothing.
+        if found.resource_version().as_deref() != Some(&join.resource_version) && !goes_on(&found) {
+            return Ok(Acted::LookAgain("the build has changed since it was seen"));
+        }
+        self.change_owners(&api, found.metadata, value, Some(mine)).await
     }
 
     async fn leave(&self, leave: &Leave) -> Go {
+        let api = self.builds(leave.strategy);
         if !leave.last {
-            let (build, version) = (&leave.build, &leave.resource_version);
-            return self
-                .change_owners(build, leave.strategy, version, Value::Null, None)
-                .await;
+            let doing = format!("leave build {}", leave.build);
+            let found = api.get_metadata_opt(&leave.build).await;
+            let Some(found) = found.map_err(Error::api(doing))? else {
+                return Ok(Acted::LookAgain("the build is gone"));
+            };
+            if found.metadata.resource_version.as_ref() != Some(&leave.resource_version) {
+                return Ok(Acted::LookAgain("the build has changed since it was seen"));
+            }
+            return self.change_owners(&api, found.metadata, Value::Null, None).await;
         }
         let how = DeleteParams::foreground().preconditions(of_version(&leave.resource_version));
-        let done = self.builds(leave.strategy).delete(&leave.build, &how).await;
+        let done = api.delete(&leave.build, &how).await;
         gone(done.map(drop), &format!("delete build {}", leave.build))
     }
 
-    /// Puts this job among the owners of a build, or takes it away, where the build is as it was seen.
+    /// Puts this job among the owners of a build, or takes it away, where the build is as it was found.
     async fn change_owners(
         &self,
-        build: &str,
-        strategy: StrategyName,
-        version: &str,
+        api: &Api<DynamicObject>,
+        found: ObjectMeta,
         joined: Value,
         mine: Option<OwnerReference>,
     ) -> Go {
-        let api = self.builds(strategy);
+        let build = &found.name.unwrap_or_default();
         let doing = format!("change the owners of build {build}");
-        let Some(found) = api.get_metadata_opt(build).await.map_err(Error::api(&doing))? else {
-            return Ok(Acted::LookAgain("the build is gone"));
-        };
-        if found.metadata.resource_version.as_deref() != Some(version) {
-            return Ok(Acted::LookAgain("the build has changed since it was seen"));
-        }
-        let others = found.metadata.owner_references.into_iter().flatten();
+        let others = found.owner_references.into_iter().flatten();
         let others = others.filter(|owner| owner.uid != self.uid);
         let owners: Vec<OwnerReference> = others.chain(mine).collect();
         let patch = json!({"metadata": {
-            "resourceVersion": version,
+            "resourceVersion": found.resource_version,
             "annotations": {(names::joined(&self.uid)): joined},
             "ownerReferences": owners,
         }});
@@ -415,17 +421,21 @@ impl<'a> Actor<'a> {
         gone(maps.delete(name, &how).await.map(drop), &doing)
     }
 
-    async fn write_status(&self, job: &NotebookValidationJob) -> Go {
+    async fn write_status(&mut self, job: &NotebookValidationJob) -> Go {
         let name = job.name_any();
         match self
             .jobs()
             .replace_status(&name, &PostParams::default(), job)
             .await
         {
-            Ok(_) => {
+            Ok(written) => {
                 self.scope
                     .metrics
                     .status(self.observed.job.status.as_ref(), job.status.as_ref());
+                let before = &self.observed.job.metadata.resource_version;
+                if written.metadata.resource_version != *before {
+                    self.remembered.replaced.clone_from(before);
+                }
                 Ok(Acted::All)
             }
             Err(error) if is_code(&error, 409) => {
@@ -484,6 +494,17 @@ fn with_tag(tags: &Value, tag: &Value) -> Value {
     let others = tags.as_array().into_iter().flatten();
     let others = others.filter(|other| other["name"] != tag["name"]).cloned();
     others.chain([tag.clone()]).collect()
+}
+
+/// Whether a build may still be waited for, of whatever strategy.
+fn goes_on(build: &DynamicObject) -> bool {
+    let status = &build.data["status"];
+    let conditions = status["conditions"].as_array().into_iter().flatten();
+    let mut ends = conditions.filter(|one| {
+        let ends = ["Complete", "Failed", "SuccessCriteriaMet", "FailureTarget"];
+        one["status"] == "True" && ends.iter().any(|end| one["type"] == *end)
+    });
+    build.metadata.deletion_timestamp.is_none() && status["completionTime"].is_null() && ends.next().is_none()
 }
 
 fn of_version(version: &str) -> Preconditions {

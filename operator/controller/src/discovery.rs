@@ -1,8 +1,22 @@
-//! Which kinds the cluster serves: asked for again and again, since they come and go.
+//! Which kinds the cluster serves: asked for when their definitions change, since they come and go. While nothing changes
+//! nothing is asked.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    future::ready,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
-use kube::Client;
+use futures::{StreamExt as _, stream};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::{
+    Api, Client,
+    api::PartialObjectMeta,
+    runtime::{WatchStreamExt as _, watcher},
+};
 use tokio::{
     sync::{Notify, watch},
     time::sleep,
@@ -10,10 +24,29 @@ use tokio::{
 
 use crate::error::is_code;
 
-/// Between two looks.
+/// The definitions of kinds that come and go; those of OpenShift have none, and are there from the start or never.
+pub(crate) const DEFINITIONS: [&str; 2] = [
+    "notebookvalidationjobs.mlops.mlops.dev",
+    "pipelineruns.tekton.dev",
+];
+
+/// Between two looks while changes are told.
+const SELDOM: Duration = Duration::from_hours(1);
+/// The same while they are not.
 const EVERY: Duration = Duration::from_mins(1);
-/// The same while our own kind is not served, and the least between two looks that watches ask for.
+/// The same while our own kind is not served or a definition has just changed, and the least between two looks that watches
+/// ask for.
 const SOON: Duration = Duration::from_secs(2);
+/// How long discovery may take to learn of a definition.
+const SETTLES: Duration = Duration::from_secs(10);
+
+/// What is known of definitions.
+#[derive(Debug, Default)]
+struct Changes {
+    /// They are followed.
+    are_told: AtomicBool,
+    changed: Notify,
+}
 
 /// By which watches tell that a kind seems to be gone, so that it is looked at before its time.
 #[derive(Debug, Clone, Default)]
@@ -45,8 +78,43 @@ pub(crate) struct Served {
     pub(crate) image_streams: bool,
 }
 
-/// Looks for ever, and tells changes.
-pub(crate) async fn look(client: Client, served: watch::Sender<Served>, absent: Absent) {
+/// Looks for ever, and tells changes; `seconds` after which a watch is begun anew.
+pub(crate) async fn look(client: Client, served: watch::Sender<Served>, absent: Absent, seconds: u32) {
+    let changes = Changes::default();
+    let follows = follow(client.clone(), seconds, &changes);
+    tokio::join!(follows, ask(client, served, absent, &changes));
+}
+
+/// Follows the definitions for ever, without what is in them.
+async fn follow(client: Client, seconds: u32, changes: &Changes) {
+    let of = |name: &&str| {
+        let config = watcher::Config::default().timeout(seconds);
+        let config = config.fields(&format!("metadata.name={name}"));
+        let api = Api::<PartialObjectMeta<CustomResourceDefinition>>::all(client.clone());
+        watcher(api, config).default_backoff().boxed()
+    };
+    stream::select_all(DEFINITIONS.iter().map(of))
+        .for_each(|event| {
+            match event {
+                Ok(watcher::Event::Init) => {}
+                Ok(_) => {
+                    changes.are_told.store(true, Ordering::Relaxed);
+                    changes.changed.notify_one();
+                }
+                Err(error) => {
+                    if changes.are_told.swap(false, Ordering::Relaxed) {
+                        changes.changed.notify_one();
+                    }
+                    tracing::debug!("definitions are not followed: {error}");
+                }
+            }
+            ready(())
+        })
+        .await;
+}
+
+async fn ask(client: Client, served: watch::Sender<Served>, absent: Absent, definitions: &Changes) {
+    let mut settled = Instant::now();
     loop {
         let mut now = *served.borrow();
         let kinds = [
@@ -79,11 +147,18 @@ pub(crate) async fn look(client: Client, served: watch::Sender<Served>, absent: 
             changed
         });
         sleep(SOON).await;
-        if now.jobs {
-            tokio::select! {
-                () = sleep(EVERY.saturating_sub(SOON)) => {}
-                () = absent.0.notified() => {}
-            }
+        if !now.jobs || Instant::now() < settled {
+            continue;
+        }
+        let wait = if definitions.are_told.load(Ordering::Relaxed) {
+            SELDOM
+        } else {
+            EVERY.saturating_sub(SOON)
+        };
+        tokio::select! {
+            () = sleep(wait) => {}
+            () = absent.0.notified() => {}
+            () = definitions.changed.notified() => settled = Instant::now() + SETTLES,
         }
     }
 }

@@ -6,6 +6,7 @@ mod client;
 mod discovery;
 mod error;
 mod health;
+mod index;
 mod leader;
 mod logs;
 mod memory;

@@ -35,6 +35,8 @@ pub(crate) struct Remembered {
     /// Objects that the API server refused to create, and of which generation of the job they were. What may be taken
     /// later is told once.
     pub(crate) refused: BTreeMap<String, (Option<i64>, Refused)>,
+    /// The version of the job that the last status replaced: a cache that still has it is behind.
+    pub(crate) replaced: Option<String>,
     /// Objects that were created and how often the cache did not have them since.
     pub(crate) created: BTreeMap<String, u32>,
 }

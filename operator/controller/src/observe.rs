@@ -1,27 +1,34 @@
 //! What is seen of a job: the stores of a scope and what is remembered, as values to decide on.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
 
-use k8s_openapi::api::{
-    batch::v1::Job,
-    core::v1::{ConfigMap, Event, Pod},
+use k8s_openapi::{
+    api::{
+        batch::v1::Job,
+        core::v1::{ConfigMap, Event, Pod},
+    },
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
 use kube::{
     Api, ResourceExt as _,
     api::{DynamicObject, ListParams},
-    runtime::reflector::Store,
 };
 use nbvet_operator_api::NotebookValidationJob;
 use nbvet_operator_decide::{
     Observed, names,
-    observed::{Body, Build, Child, ChildState, Load, Record, Refused},
+    observed::{Body, Build, Child, ChildState, Load, Record, Refused, Unserved},
     read,
     strategy::{Around, StrategyName},
 };
+use nbvet_report::step::StepBody;
 use serde_json::Value;
 
 use crate::{
     Error,
+    index::{keys_of_build, of_identity, of_step},
     memory::Remembered,
     room::{Begun, Limited},
     scope::Scope,
@@ -39,13 +46,19 @@ pub(crate) async fn observe(
     // Before the stores are looked at: what comes into them meanwhile is counted twice, and not never.
     let begun = turn.map(|begun| {
         begun.forget(|name| scope.view.has(&namespace, name));
-        [Limited::Build, Limited::Validation].map(|kind| begun.of_others(kind, &uid))
+        let load = [Limited::Build, Limited::Validation].map(|kind| begun.of_others(kind, &uid));
+        (load, begun.builds_of_others(&uid))
     });
     let records = records(scope, job, &namespace, &uid, remembered).await?;
     let cluster = scope.cluster(&namespace).await?;
-    let mut seen = Seen::of(scope, &namespace);
-    seen.look_for_pods(scope, job, &records, remembered).await?;
-    let mut children = seen.children(&uid);
+    let mut seen = Seen {
+        scope,
+        namespace: &namespace,
+        uid: &uid,
+        asked_for: HashMap::new(),
+    };
+    seen.look_for_pods(job, &records, remembered).await?;
+    let mut children = seen.children();
     for child in &mut children {
         if let ChildState::Said { body, .. } = &mut child.state
             && *body == Body::Unread
@@ -57,15 +70,18 @@ pub(crate) async fn observe(
     remember_faults(&mut children, remembered);
     let written = |name: &String| records.iter().any(|record| record.child == *name);
     remembered.bodies.retain(|name, _| !written(name));
-    let builds = seen.builds(scope, &namespace);
+    let builds = seen.builds(&identities(&records, &children));
     let served: BTreeSet<&str> = children
         .iter()
         .map(|child| child.name.as_str())
         .chain(builds.iter().map(|build| build.name.as_str()))
         .collect();
-    let unserved = remembered.unserved(&served);
-    let mut load = seen.load(&builds, &uid);
-    if let Some([builds, validations]) = begun {
+    let mut unserved = remembered.unserved(&served);
+    let mut load = seen.load();
+    if let Some(([builds, validations], begun)) = begun {
+        // Begun by another job a moment ago: it is joined when it is shown.
+        let begun = begun.into_iter().filter(|name| !served.contains(name.as_str()));
+        unserved.extend(begun.map(|name| Unserved { name, looks: 0 }));
         load.builds = load.builds.saturating_add(builds);
         load.validations = load.validations.saturating_add(validations);
     }
@@ -111,63 +127,56 @@ fn refused(job: &NotebookValidationJob, remembered: &mut Remembered) -> Vec<Refu
     refused
 }
 
-/// The objects of a namespace.
-struct Seen {
-    jobs: Vec<std::sync::Arc<Job>>,
-    /// By the uid of the Job that owns them.
-    pods: HashMap<String, Vec<Pod>>,
-    events: Vec<Event>,
+/// What was to be built, by all that prepare has found for the job.
+fn identities<'a>(records: &'a [Record], children: &'a [Child]) -> BTreeSet<&'a str> {
+    let of_records = records.iter().filter_map(|record| record.body.as_deref());
+    let of_children = children.iter().filter_map(|child| match &child.state {
+        ChildState::Said {
+            body: Body::Read(body),
+            ..
+        } => Some(&**body),
+        _ => None,
+    });
+    let identity = |body: &'a StepBody| match body {
+        StepBody::Prepared(prepared) => prepared.identity.as_deref(),
+        _ => None,
+    };
+    of_records.chain(of_children).filter_map(identity).collect()
 }
 
-impl Seen {
-    fn of(scope: &Scope, namespace: &str) -> Self {
-        let mut jobs = scope.view.children.state();
-        jobs.retain(|job| job.metadata.namespace.as_deref() == Some(namespace));
-        let mut pods: HashMap<String, Vec<Pod>> = HashMap::new();
-        for pod in scope.view.pods.state() {
-            if pod.metadata.namespace.as_deref() != Some(namespace) {
-                continue;
-            }
-            for owner in pod.metadata.owner_references.iter().flatten() {
-                if owner.kind == "Job" {
-                    pods.entry(owner.uid.clone()).or_default().push((*pod).clone());
-                }
-            }
-        }
-        let events = scope.view.events.iter().flat_map(Store::state);
-        let events = events.filter(|event| event.involved_object.namespace.as_deref() == Some(namespace));
-        Self {
-            jobs,
-            pods,
-            events: events.map(|event| (*event).clone()).collect(),
-        }
-    }
+/// What of a scope a pass looks at: what belongs to the job, and the builds that it may need.
+struct Seen<'a> {
+    scope: &'a Scope,
+    namespace: &'a str,
+    uid: &'a str,
+    /// Pods that no watch has shown, by the uid of the Job that owns them.
+    asked_for: HashMap<String, Vec<Pod>>,
+}
 
+impl Seen<'_> {
     /// Jobs of Kubernetes that have ended, and whose pods no watch has shown: the watch of pods may be behind that of Jobs,
     /// and what is taken for lost is done again. So each is asked for once.
     async fn look_for_pods(
         &mut self,
-        scope: &Scope,
         of: &NotebookValidationJob,
         records: &[Record],
         remembered: &mut Remembered,
     ) -> Result<(), Error> {
-        let (namespace, uid) = (of.namespace().unwrap_or_default(), of.uid().unwrap_or_default());
         let ended = ended_run(of);
-        let unexplained = self.jobs.iter().filter(|job| {
-            let is_mine = is_child(job, &uid) || job.annotations().contains_key(&names::joined(&uid));
+        let mut unexplained = self.scope.view.children.find(self.uid);
+        unexplained.retain(|job| {
+            let is_mine = is_child(job, self.uid) || job.annotations().contains_key(&names::joined(self.uid));
             let is_over = ended.is_some() && job.labels().get(names::RUN).map(String::as_str) == ended;
             let is_written = records.iter().any(|record| record.child == job.name_any());
             is_mine && !is_over && !is_written && self.pods(job).is_empty() && read::pod::has_ended(job)
         });
-        let unexplained: Vec<_> = unexplained.map(std::sync::Arc::clone).collect();
         for job in unexplained {
             let Some(owner) = job.uid() else { continue };
             if remembered.podless.contains(&owner) {
                 continue;
             }
             let name = job.name_any();
-            let api = Api::<Pod>::namespaced(scope.client.clone(), &namespace);
+            let api = Api::<Pod>::namespaced(self.scope.client.clone(), self.namespace);
             let how = ListParams::default().labels(&format!("batch.kubernetes.io/job-name={name}"));
             let found = api.list(&how).await;
             let mut found = found
@@ -177,80 +186,144 @@ impl Seen {
             if found.is_empty() {
                 remembered.podless.insert(owner);
             } else {
-                self.pods.insert(owner, found);
+                self.asked_for.insert(owner, found);
             }
         }
         Ok(())
     }
 
-    fn pods(&self, job: &Job) -> &[Pod] {
+    fn pods(&self, job: &Job) -> Vec<Pod> {
         let uid = job.metadata.uid.as_deref().unwrap_or_default();
-        self.pods.get(uid).map_or(&[], Vec::as_slice)
+        let shown = self.scope.view.pods.find(uid);
+        if shown.is_empty() {
+            return self.asked_for.get(uid).cloned().unwrap_or_default();
+        }
+        shown.iter().map(|pod| (**pod).clone()).collect()
     }
 
-    fn children(&self, uid: &str) -> Vec<Child> {
-        let read = |job: &std::sync::Arc<Job>| read::child(job, self.pods(job), &self.events, uid);
-        self.jobs.iter().filter_map(read).collect()
+    /// Warnings about a Job and its pods.
+    fn events(&self, job: &Job, pods: &[Pod]) -> Vec<Event> {
+        let of_pods = pods.iter().map(|pod| &pod.metadata.uid);
+        let uids = [&job.metadata.uid].into_iter().chain(of_pods).flatten();
+        let kept = &self.scope.view.events;
+        let events = uids.flat_map(|uid| kept.iter().flat_map(move |kept| kept.find(uid)));
+        events.map(|event| (*event).clone()).collect()
     }
 
-    fn builds(&self, scope: &Scope, namespace: &str) -> Vec<Build> {
-        let inputs = scope.view.maps.state();
-        let inputs: BTreeSet<&str> = inputs
+    fn children(&self) -> Vec<Child> {
+        let jobs = self.scope.view.children.find(self.uid);
+        let read = |job: &Arc<Job>| {
+            let pods = self.pods(job);
+            read::child(job, &pods, &self.events(job, &pods), self.uid)
+        };
+        jobs.iter().filter_map(read).collect()
+    }
+
+    /// Builds that the job has to do with, and those of these identities.
+    fn builds(&self, identities: &BTreeSet<&str>) -> Vec<Build> {
+        let children = &self.scope.view.children;
+        let of_identities = identities
             .iter()
-            .filter(|map| map.metadata.namespace.as_deref() == Some(namespace))
-            .filter_map(|map| map.metadata.name.as_deref())
-            .collect();
-        let has_input = |name: &str| inputs.contains(name);
-        let jobs = self.jobs.iter().filter(|job| is_build(job)).filter_map(|job| {
+            .map(|identity| of_identity(self.namespace, identity));
+        let keys = of_identities.chain([self.uid.to_owned()]);
+        let found = keys
+            .flat_map(|key| children.find(&key))
+            .filter(|job| is_build(job));
+        let found: BTreeMap<String, Arc<Job>> = found.map(|job| (job.name_any(), job)).collect();
+        let jobs = found.values().filter_map(|job| {
             let value = serde_json::to_value(&**job).ok()?;
-            let has_input = has_input(&job.name_any());
+            let pods = self.pods(job);
             let around = Around {
-                pods: self.pods(job),
-                events: &self.events,
+                pods: &pods,
+                events: &self.events(job, &pods),
                 tasks: &[],
             };
-            read::build(&value, StrategyName::Job, has_input, &around)
+            read::build(
+                &value,
+                StrategyName::Job,
+                self.has_input(&job.name_any()),
+                &around,
+            )
         });
-        let tekton = scope.view.tekton();
-        let tekton = tekton.as_ref();
-        let runs = tekton.map(|tekton| tekton.runs.state()).unwrap_or_default();
-        let tasks = tekton.map(|tekton| tekton.tasks.state()).unwrap_or_default();
-        let runs = runs
-            .iter()
-            .filter(|run| run.metadata.namespace.as_deref() == Some(namespace))
-            .filter_map(|run| {
-                let tasks: Vec<Value> = tasks
-                    .iter()
-                    .filter(|task| is_of_run(task, run))
-                    .filter_map(|task| serde_json::to_value(&**task).ok())
-                    .collect();
-                let value = serde_json::to_value(&**run).ok()?;
-                let around = Around {
-                    tasks: &tasks,
-                    ..Around::default()
-                };
-                read::build(&value, StrategyName::Tekton, has_input(&run.name_any()), &around)
-            });
-        jobs.chain(runs).collect()
+        jobs.chain(self.runs(identities)).collect()
     }
 
-    /// What else runs here.
-    fn load(&self, builds: &[Build], uid: &str) -> Load {
-        let builds = builds
-            .iter()
-            .filter(|build| build.ours && !build.state.has_ended())
-            .filter(|build| build.owners.iter().all(|owner| owner != uid));
-        let validates = |job: &&std::sync::Arc<Job>| {
-            let labels = job.labels();
-            labels.get(names::STEP).is_some_and(|step| step == "validate")
-                && labels.get(names::JOB_UID).is_some_and(|of| of != uid)
-                && read::pod::is_alive(job, self.pods(job))
+    /// The same in Tekton.
+    fn runs(&self, identities: &BTreeSet<&str>) -> Vec<Build> {
+        let Some(tekton) = self.scope.view.tekton() else {
+            return Vec::new();
         };
+        let tasks = tekton.tasks.state();
+        let is_needed = |run: &DynamicObject| {
+            let identity = run.annotations().get(names::WHOLE_IDENTITY);
+            identity.is_some_and(|identity| identities.contains(identity.as_str()))
+                || keys_of_build(&run.metadata).iter().any(|key| key == self.uid)
+        };
+        let mut runs = tekton.runs.state();
+        runs.retain(|run| run.metadata.namespace.as_deref() == Some(self.namespace) && is_needed(run));
+        let read = |run: &Arc<DynamicObject>| {
+            let tasks: Vec<Value> = tasks
+                .iter()
+                .filter(|task| is_of_run(task, run))
+                .filter_map(|task| serde_json::to_value(&**task).ok())
+                .collect();
+            let value = serde_json::to_value(&**run).ok()?;
+            let around = Around {
+                tasks: &tasks,
+                ..Around::default()
+            };
+            let has_input = self.has_input(&run.name_any());
+            read::build(&value, StrategyName::Tekton, has_input, &around)
+        };
+        runs.iter().filter_map(read).collect()
+    }
+
+    fn has_input(&self, build: &str) -> bool {
+        self.scope.view.has_input(self.namespace, build)
+    }
+
+    /// What else runs in the namespace, where that is limited.
+    fn load(&self) -> Load {
+        let config = &self.scope.config;
         let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
         Load {
-            builds: count(builds.count()),
-            validations: count(self.jobs.iter().filter(validates).count()),
+            builds: config
+                .builds_per_namespace
+                .map_or(0, |_| count(self.builds_under_way())),
+            validations: config
+                .validations_per_namespace
+                .map_or(0, |_| count(self.validations_under_way())),
         }
+    }
+
+    fn validations_under_way(&self) -> usize {
+        let validations = self.of_step("validate");
+        let is_other = |job: &&Arc<Job>| job.labels().get(names::JOB_UID).is_some_and(|of| of != self.uid);
+        validations.iter().filter(is_other).count()
+    }
+
+    fn builds_under_way(&self) -> usize {
+        let is_other = |meta: &ObjectMeta| {
+            let mut owners = meta.owner_references.iter().flatten();
+            owners.all(|owner| owner.uid != self.uid)
+        };
+        let jobs = self.of_step("build");
+        let jobs = jobs.iter().filter(|job| is_build(job) && is_other(&job.metadata));
+        let tekton = self.scope.view.tekton();
+        let runs = tekton.map(|tekton| tekton.runs.state()).unwrap_or_default();
+        let runs = runs.iter().filter(|run| {
+            run.metadata.namespace.as_deref() == Some(self.namespace)
+                && is_other(&run.metadata)
+                && run.data["status"]["completionTime"].is_null()
+        });
+        jobs.count() + runs.count()
+    }
+
+    /// The Jobs of a step that are alive in the namespace.
+    fn of_step(&self, step: &str) -> Vec<Arc<Job>> {
+        let mut jobs = self.scope.view.children.find(&of_step(self.namespace, step));
+        jobs.retain(|job| read::pod::is_alive(job, &self.pods(job)));
+        jobs
     }
 }
 
@@ -276,8 +349,8 @@ async fn records(
     uid: &str,
     remembered: &mut Remembered,
 ) -> Result<Vec<Record>, Error> {
-    let maps = scope.view.maps.state();
-    let is_record = |map: &&std::sync::Arc<_>| is_record(map, namespace, uid);
+    let maps = scope.view.maps.find(uid);
+    let is_record = |map: &&Arc<_>| is_record(map, namespace, uid);
     let maps: Vec<_> = maps.iter().filter(is_record).collect();
     let there: BTreeSet<String> = maps.iter().filter_map(|map| map.uid()).collect();
     remembered.records.retain(|of, _| there.contains(of));

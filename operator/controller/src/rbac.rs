@@ -3,6 +3,8 @@
 
 use serde_json::{Value, json};
 
+use crate::discovery::DEFINITIONS;
+
 /// The name of the role, of the account and of their binding.
 pub const NAME: &str = "nbvet-operator";
 
@@ -34,6 +36,13 @@ pub fn cluster_role() -> Value {
             rule("tekton.dev", &["pipelineruns/finalizers"], &["update"]),
             // Only they tell what becomes of a build's pod.
             rule("tekton.dev", &["taskruns"], &["list", "watch"]),
+            // Whether these kinds are there, and nothing of any other.
+            json!({
+                "apiGroups": ["apiextensions.k8s.io"],
+                "resources": ["customresourcedefinitions"],
+                "resourceNames": DEFINITIONS,
+                "verbs": ["list", "watch"],
+            }),
         ],
     })
 }

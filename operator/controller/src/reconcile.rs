@@ -77,6 +77,13 @@ async fn pass(
     remembered: &mut Remembered,
 ) -> Result<Action, Error> {
     scope.seen_all().await;
+    if remembered.replaced.is_some() && remembered.replaced == job.metadata.resource_version {
+        tracing::debug!(
+            name = job.name_any(),
+            "the cache is behind the status that was written"
+        );
+        return Ok(Action::requeue(CHANGED));
+    }
     let namespace = job.namespace().unwrap_or_default();
     let begin = Instant::now();
     let mut turn: Option<Turn> = None;

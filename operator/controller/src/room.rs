@@ -1,5 +1,5 @@
-//! How many builds and validations may run in a namespace at once: who creates one takes a turn, so that no two passes see
-//! the same free place, and who found none is told when one is free.
+//! Builds and validations begin in turn, so that no two passes create the same build or see the same free place where they
+//! are limited in number; who found none is told when one is free.
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
@@ -15,10 +15,12 @@ use tokio::sync::OwnedMutexGuard;
 
 use crate::view::JobRef;
 
+/// How soon a watch shows a build that another job has begun, if ever.
+const SOON: Duration = Duration::from_secs(3);
 /// How long what was created counts without the cache having shown it: as long as a watch may be silent.
 const UNSEEN: Duration = Duration::from_mins(5);
 
-/// What is limited.
+/// What begins in turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Limited {
     Build,
@@ -46,18 +48,19 @@ pub(crate) type Turn = OwnedMutexGuard<Begun>;
 pub(crate) struct Room {
     turns: Mutex<HashMap<String, Arc<tokio::sync::Mutex<Begun>>>>,
     waiting: Mutex<HashMap<String, VecDeque<JobRef>>>,
+    joining: tokio::sync::Mutex<()>,
 }
 
 fn locked<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
     of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What of a plan is limited in number.
+/// What of a plan begins in turn: builds, which others may begin at the same time, and validations that are limited.
 fn limited<'a>(plan: &'a Plan, config: &Config) -> impl Iterator<Item = (&'a str, Limited)> {
-    let (builds, validations) = (config.builds_per_namespace, config.validations_per_namespace);
+    let validations = config.validations_per_namespace;
     plan.create.iter().filter_map(move |intent| {
         let kind = match &intent.work {
-            Work::Build(_) => builds.map(|_| Limited::Build),
+            Work::Build(_) => Some(Limited::Build),
             Work::Step(step) if matches!(step.task, Task::Validate { .. }) => {
                 validations.map(|_| Limited::Validation)
             }
@@ -77,6 +80,11 @@ impl Room {
     pub(crate) async fn turn(&self, namespace: &str) -> Turn {
         let of = Arc::clone(locked(&self.turns).entry(namespace.to_owned()).or_default());
         of.lock_owned().await
+    }
+
+    /// Waits for a turn to join a build.
+    pub(crate) async fn join(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.joining.lock().await
     }
 
     /// A job found no room.
@@ -126,6 +134,13 @@ impl Begun {
             .retain(|name, one| one.at.elapsed() < UNSEEN && !is_seen(name));
     }
 
+    /// Builds that others than the job of this uid have just begun, and that are not forgotten.
+    pub(crate) fn builds_of_others(&self, uid: &str) -> Vec<String> {
+        let is_new = |one: &One| one.kind == Limited::Build && one.by != uid && one.at.elapsed() < SOON;
+        let begun = self.0.iter().filter(|(_, one)| is_new(one));
+        begun.map(|(name, _)| name.clone()).collect()
+    }
+
     /// How many of these others than the job of this uid began, that are not forgotten.
     pub(crate) fn of_others(&self, kind: Limited, uid: &str) -> u32 {
         let begun = self.0.values().filter(|one| one.kind == kind && one.by != uid);
@@ -166,6 +181,7 @@ mod tests {
         begun.forget(|_| false);
         assert_eq!(counted(&begun, "z"), (2, 0));
         assert_eq!(counted(&begun, "y"), (1, 0), "nobody stands in their own way");
+        assert_eq!(begun.builds_of_others("y"), ["x"]);
         begun.forget(|name| name == "x");
         begun.forget(|_| false);
         assert_eq!(counted(&begun, "z"), (1, 0), "what was seen once stays forgotten");

@@ -11,12 +11,12 @@ use k8s_openapi::{
     NamespaceResourceScope,
     api::{
         batch::v1::Job,
-        core::v1::{ConfigMap, Event, Namespace, Pod},
+        core::v1::{Namespace, Pod, PodTemplateSpec},
     },
 };
 use kube::{
     Api, Client, Resource, ResourceExt as _,
-    api::{DynamicObject, PartialObjectMeta},
+    api::DynamicObject,
     runtime::{
         Controller, controller,
         reflector::{self, Store, store::Writer},
@@ -34,11 +34,11 @@ use crate::{
     client::Clock,
     discovery::{Absent, Served},
     error::is_code,
+    index::{keys_of_child, keys_of_event, keys_of_map, keys_of_pod},
     memory::Memory,
     metrics::Metrics,
     reconcile::{failed, key, reconcile},
-    room::Room,
-    view::{JobRef, PIPELINE_RUN, Seen, TASK_RUN, Tekton, View, Watch, follow},
+    view::{JobRef, Keeper, PIPELINE_RUN, Seen, TASK_RUN, Tekton, View, Watch, follow, kept},
 };
 
 /// How long the level of a namespace is believed.
@@ -123,6 +123,13 @@ fn ours(seconds: u32) -> watcher::Config {
     all(seconds).labels(&format!("{label}={value}"))
 }
 
+/// Of a Job its pod's description is most, and nobody reads it again.
+fn without_template(job: &mut Job) {
+    if let Some(spec) = &mut job.spec {
+        spec.template = PodTemplateSpec::default();
+    }
+}
+
 fn triggers<K>(
     objects: impl Stream<Item = K> + Send + 'static,
     jobs: impl Fn(&K) -> Vec<JobRef> + Send + 'static,
@@ -141,20 +148,12 @@ impl Prepared {
         let Ground { client, metrics, .. } = ground;
         let within = namespace.as_deref();
         let (jobs_store, jobs_writer) = reflector::store();
-        let (children, children_writer) = reflector::store::<Job>();
-        let (pods, pods_writer) = reflector::store::<Pod>();
-        let (maps, maps_writer) = reflector::store::<PartialObjectMeta<ConfigMap>>();
-        let (events, event_writers): (Vec<_>, Vec<_>) =
-            WARNINGS.iter().map(|_| reflector::store::<Event>()).unzip();
-        let view = Arc::new(View {
-            jobs: jobs_store,
-            children,
-            pods,
-            maps,
-            events,
-            tekton: Mutex::new(None),
-            room: Room::default(),
-        });
+        let (children, keeps_children) = kept(keys_of_child, without_template);
+        let (pods, keeps_pods) = kept(keys_of_pod, |pod: &mut Pod| pod.spec = None);
+        let (maps, keeps_maps) = kept(keys_of_map, |_| {});
+        let (events, keeps_events): (Vec<_>, Vec<_>) =
+            WARNINGS.iter().map(|_| kept(keys_of_event, |_| {})).unzip();
+        let view = Arc::new(View::new(jobs_store, children, pods, maps, events));
         let (all, ours) = (all(ground.watch), ours(ground.watch));
         let seen = Seen::new();
         let watch = |kind, number| Watch {
@@ -165,26 +164,31 @@ impl Prepared {
             absent: &ground.absent,
         };
         let main = watch("notebookvalidationjobs", 0);
-        let jobs = follow(api(client, within), all.clone(), jobs_writer, &main);
+        let jobs = follow(
+            api(client, within),
+            all.clone(),
+            Keeper::plain(jobs_writer),
+            &main,
+        );
         let of = |view: &Arc<View>| Arc::clone(view);
         let jobs_of = follow(
             api(client, within),
             ours.clone(),
-            children_writer,
+            keeps_children,
             &watch("jobs", 1),
         );
-        let pods_of = follow(api(client, within), ours.clone(), pods_writer, &watch("pods", 2));
-        let maps_of = follow(api(client, within), ours, maps_writer, &watch("configmaps", 3));
+        let pods_of = follow(api(client, within), ours.clone(), keeps_pods, &watch("pods", 2));
+        let maps_of = follow(api(client, within), ours, keeps_maps, &watch("configmaps", 3));
         let (for_children, for_pods, for_maps) = (of(&view), of(&view), of(&view));
         let mut all_triggers = vec![
             triggers(jobs_of, move |job| for_children.of_child(job)),
             triggers(pods_of, move |pod| for_pods.of_pod(pod)),
             triggers(maps_of, move |map| for_maps.of_map(map)),
         ];
-        for (number, ((kind, reason), writer)) in (4..).zip(WARNINGS.into_iter().zip(event_writers)) {
+        for (number, ((kind, reason), keeper)) in (4..).zip(WARNINGS.into_iter().zip(keeps_events)) {
             let fields = format!("involvedObject.kind={kind},reason={reason}");
             let config = all.clone().fields(&fields);
-            let events = follow(api(client, within), config, writer, &watch("events", number));
+            let events = follow(api(client, within), config, keeper, &watch("events", number));
             let view = of(&view);
             all_triggers.push(triggers(events, move |event| view.of_event(event)));
         }
@@ -352,5 +356,5 @@ fn follow_kind(
         metrics: &scope.metrics,
         absent: &scope.absent,
     };
-    follow(api, ours(scope.watch), writer, &watch).boxed()
+    follow(api, ours(scope.watch), Keeper::plain(writer), &watch).boxed()
 }

@@ -115,7 +115,12 @@ async fn work(
     let client = client::client(means.cluster, means.watch, &clock, metrics)?;
     let (sender, served) = watch::channel(Served::default());
     let absent = Absent::default();
-    let discovery = tokio::spawn(discovery::look(client.clone(), sender, absent.clone()));
+    let discovery = tokio::spawn(discovery::look(
+        client.clone(),
+        sender,
+        absent.clone(),
+        means.watch,
+    ));
     let ground = Ground {
         identity: options.identity.clone(),
         client,

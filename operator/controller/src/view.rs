@@ -6,7 +6,8 @@ use std::{
     fmt::Debug,
     future::ready,
     hash::Hash,
-    sync::{Mutex, PoisonError},
+    ops::Deref,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
@@ -23,7 +24,7 @@ use kube::{
     core::GroupVersionKind,
     runtime::{
         WatchStreamExt as _,
-        reflector::{ObjectRef, Store, store::Writer},
+        reflector::{self, ObjectRef, Store, store::Writer},
         watcher,
     },
 };
@@ -32,24 +33,102 @@ use nbvet_operator_decide::read::pod::has_ended;
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 
-use crate::{discovery::Absent, error::is_code, metrics::Metrics, room::Room};
+use crate::{
+    discovery::Absent,
+    error::is_code,
+    index::{Index, Keys},
+    metrics::Metrics,
+    room::Room,
+};
 
 /// What is kept of the namespaces of a scope.
 pub(crate) struct View {
     /// The jobs.
     pub(crate) jobs: Store<NotebookValidationJob>,
     /// Jobs of Kubernetes: steps and builds.
-    pub(crate) children: Store<Job>,
+    pub(crate) children: Kept<Job>,
     /// Their pods.
-    pub(crate) pods: Store<Pod>,
+    pub(crate) pods: Kept<Pod>,
     /// Inputs and records, without what is in them.
-    pub(crate) maps: Store<PartialObjectMeta<ConfigMap>>,
+    pub(crate) maps: Kept<PartialObjectMeta<ConfigMap>>,
     /// Warnings of controllers and kubelets.
-    pub(crate) events: Vec<Store<Event>>,
+    pub(crate) events: Vec<Kept<Event>>,
     /// What is Tekton's, while the cluster has it.
     pub(crate) tekton: Mutex<Option<Tekton>>,
     /// How many of them may run at once.
     pub(crate) room: Room,
+    /// Builds that were begun here with all that they need, and whose inputs no watch has shown yet.
+    whole: Mutex<HashSet<ObjectRef<ConfigMap>>>,
+}
+
+/// Objects of a kind, and where they are found by what they belong to.
+pub(crate) struct Kept<K>
+where
+    K: Resource<DynamicType: Eq + Hash> + 'static,
+{
+    store: Store<K>,
+    index: Arc<Index<K>>,
+}
+
+impl<K> Deref for Kept<K>
+where
+    K: Resource<DynamicType: Eq + Hash> + 'static,
+{
+    type Target = Store<K>;
+
+    fn deref(&self) -> &Store<K> {
+        &self.store
+    }
+}
+
+impl<K> Kept<K>
+where
+    K: Resource<DynamicType: Default + Eq + Hash + Clone> + Clone + 'static,
+{
+    /// The objects under a key, in the order of their names.
+    pub(crate) fn find(&self, key: &str) -> Vec<Arc<K>> {
+        self.index.find(&self.store, key)
+    }
+}
+
+/// How a kind is kept.
+pub(crate) struct Keeper<K>
+where
+    K: Resource<DynamicType: Eq + Hash + Clone> + Clone + 'static,
+{
+    writer: Writer<K>,
+    index: Option<Arc<Index<K>>>,
+    /// Takes out of an object what nobody looks at.
+    trim: fn(&mut K),
+}
+
+impl<K> Keeper<K>
+where
+    K: Resource<DynamicType: Eq + Hash + Clone> + Clone + 'static,
+{
+    /// In a store alone.
+    pub(crate) fn plain(writer: Writer<K>) -> Self {
+        Self {
+            writer,
+            index: None,
+            trim: |_| {},
+        }
+    }
+}
+
+/// Begins to keep a kind that is looked for by keys.
+pub(crate) fn kept<K>(keys: Keys<K>, trim: fn(&mut K)) -> (Kept<K>, Keeper<K>)
+where
+    K: Resource<DynamicType: Default + Eq + Hash + Clone> + Clone + 'static,
+{
+    let (store, writer) = reflector::store();
+    let index = Arc::new(Index::new(keys));
+    let keeper = Keeper {
+        writer,
+        index: Some(Arc::clone(&index)),
+        trim,
+    };
+    (Kept { store, index }, keeper)
 }
 
 /// Runs of Tekton, and the runs of their tasks, which tell what becomes of pods.
@@ -123,7 +202,7 @@ pub(crate) type JobRef = ObjectRef<NotebookValidationJob>;
 pub(crate) fn follow<K>(
     api: Api<K>,
     config: watcher::Config,
-    writer: Writer<K>,
+    keeper: Keeper<K>,
     watch: &Watch<'_>,
 ) -> impl Stream<Item = K> + Send + 'static
 where
@@ -132,11 +211,18 @@ where
 {
     let Watch { kind, number, .. } = *watch;
     let (metrics, seen, absent) = (watch.metrics.clone(), watch.seen.clone(), watch.absent.clone());
+    let Keeper { writer, index, trim } = keeper;
     watcher(api, config)
         .default_backoff()
-        .modify(|object| object.meta_mut().managed_fields = None)
+        .modify(move |object| {
+            object.meta_mut().managed_fields = None;
+            trim(object);
+        })
         .reflect(writer)
         .inspect_ok(move |event| {
+            if let Some(index) = &index {
+                index.take(event);
+            }
             if matches!(event, watcher::Event::InitDone) {
                 seen.all_of(number);
             }
@@ -172,6 +258,44 @@ fn is_absent(error: &watcher::Error) -> bool {
 }
 
 impl View {
+    /// What is kept is in these stores.
+    pub(crate) fn new(
+        jobs: Store<NotebookValidationJob>,
+        children: Kept<Job>,
+        pods: Kept<Pod>,
+        maps: Kept<PartialObjectMeta<ConfigMap>>,
+        events: Vec<Kept<Event>>,
+    ) -> Self {
+        Self {
+            jobs,
+            children,
+            pods,
+            maps,
+            events,
+            tekton: Mutex::new(None),
+            room: Room::default(),
+            whole: Mutex::default(),
+        }
+    }
+
+    /// A build was begun with all that it needs.
+    pub(crate) fn begun(&self, namespace: &str, build: &str) {
+        let mut whole = self.whole.lock().unwrap_or_else(PoisonError::into_inner);
+        whole.insert(ObjectRef::new(build).within(namespace));
+    }
+
+    /// Whether the input of a build is there.
+    pub(crate) fn has_input(&self, namespace: &str, build: &str) -> bool {
+        let is_shown = self.maps.get(&ObjectRef::new(build).within(namespace)).is_some();
+        let mut whole = self.whole.lock().unwrap_or_else(PoisonError::into_inner);
+        let of = ObjectRef::new(build).within(namespace);
+        if is_shown {
+            // One that goes later is missed.
+            whole.remove(&of);
+        }
+        is_shown || whole.contains(&of)
+    }
+
     /// What is Tekton's, where the cluster has it.
     pub(crate) fn tekton(&self) -> Option<Tekton> {
         self.tekton.lock().unwrap_or_else(PoisonError::into_inner).clone()

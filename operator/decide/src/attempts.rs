@@ -15,7 +15,7 @@ use nbvet_report::{
 
 use crate::{
     clocks::later,
-    draft::{Draft, Flow, end, wait, wait_for},
+    draft::{Draft, Flow, NOT_SERVED_YET, end, wait, wait_for},
     names,
     observed::{Body, Child, ChildState, Fault, Held},
     plan::{Deletion, Intent, RecordWork, StepWork, Task, Work},
@@ -368,7 +368,7 @@ fn start<'a>(draft: &mut Draft<'a>, task: &Task, inputs: &str, attempt: u32) -> 
         return wait_for("refused-yet", message, ROOM_AGAIN);
     }
     if let Some(look_again) = draft.not_served_yet(&name) {
-        return wait_for("not-served-yet", format!("{step} was created"), look_again);
+        return wait_for(NOT_SERVED_YET, format!("{step} was created"), look_again);
     }
     let mut of_older_runs = observed.children.iter().filter(|child| child.run != draft.run);
     if step == Step::Validate && of_older_runs.any(|child| child.step == step && !child.state.has_ended()) {

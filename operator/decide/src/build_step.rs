@@ -16,7 +16,7 @@ use crate::{
     attempts,
     build_status::{describe, requirements},
     clocks::{Left, Limit, later},
-    draft::{Draft, Flow, end, wait, wait_for},
+    draft::{Draft, Flow, NOT_SERVED_YET, end, wait, wait_for},
     image::Image,
     names,
     observed::{Build, BuildState, Fault},
@@ -310,13 +310,11 @@ fn under_way<T>(draft: &mut Draft, build: &Build) -> Flow<T> {
         from: joined.map_or(build.created, |at| at.max(build.created)),
         length: draft.meaning.build_limit(),
     };
-    let others = build.joined.iter().filter(|joined| joined.job != uid).count();
-    let message = match (&build.state, others) {
-        (BuildState::Starting { held: Some(held) }, _) => {
+    let message = match &build.state {
+        BuildState::Starting { held: Some(held) } => {
             format!("the build does not start: {}: {}", held.reason, held.message)
         }
-        (_, 0) => "the image is built".to_owned(),
-        (_, others) => format!("the image is built; as many other jobs wait for the same build: {others}"),
+        _ => "the image is built".to_owned(),
     };
     if let BuildState::Starting { held: Some(held) } = &build.state {
         if held.reason == Reason::AdmissionRefused {
@@ -485,7 +483,7 @@ fn begin(draft: &mut Draft, found: &Found, identity: &str, attempt: u32) -> Flow
             "the build was created",
             None,
         );
-        return wait_for("not-served-yet", "the build was created", again);
+        return wait_for(NOT_SERVED_YET, "the build was created", again);
     }
     if observed
         .config

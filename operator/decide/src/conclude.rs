@@ -18,9 +18,9 @@ use nbvet_report::Outcome as Verdict;
 
 use crate::{
     decide::Outcome,
-    draft::{Draft, Finding},
+    draft::{Draft, Finding, NOT_SERVED_YET},
     pauses,
-    plan::{Again, Announcement, Plan},
+    plan::{Again, Announcement, Intent, Plan, Work},
     runs,
 };
 
@@ -83,6 +83,7 @@ pub(crate) fn conclude(mut draft: Draft, outcome: &Outcome) -> Plan {
     }
     let status = status(&draft, &message, ended);
     let events = events(&draft, &status, is_suspended);
+    let is_of_a_moment = is_of_a_moment(&draft, outcome, &status);
     let mut plan = draft.plan;
     (plan.label, plan.again) = match outcome {
         Outcome::Done => ("succeeded", Again::OnChange),
@@ -105,11 +106,50 @@ pub(crate) fn conclude(mut draft: Draft, outcome: &Outcome) -> Plan {
     }
     plan.why = message;
     plan.live = plan.create.iter().any(|intent| intent.work.is_costly());
-    if draft.observed.job.status.as_ref() != Some(&status) {
+    if draft.observed.job.status.as_ref() != Some(&status) && !is_of_a_moment {
         plan.status = Some(Box::new(status));
         plan.events = events;
     }
     plan
+}
+
+/// Whether a status would be followed by the next one at once: what the plan begins or joins is told by a watch, and the
+/// pass after it sees more. Written all the same: the first status of a later run, a phase that the next one may say no
+/// longer, and another try, which is told with what begins it.
+fn is_of_a_moment(draft: &Draft, outcome: &Outcome, status: &NotebookValidationJobStatus) -> bool {
+    let Outcome::Waits(wait) = outcome else {
+        return false;
+    };
+    let before = draft.recorded_status();
+    let begins = |intent: &Intent| matches!(intent.work, Work::Step(_) | Work::Build(_));
+    let begins = draft.plan.create.iter().any(begins) || !draft.plan.join.is_empty();
+    if begins || wait.label == NOT_SERVED_YET {
+        let is_later_run = before.is_none() && draft.observed.job.status.is_some();
+        let is_new = before.is_some_and(|before| before.phase != status.phase);
+        return !is_later_run && !is_new && draft.facts.retried.is_none();
+    }
+    before.is_some_and(|before| build_only_starts(draft, before, status))
+}
+
+/// Whether nothing is told but that a build which was begun has no pod yet that runs.
+fn build_only_starts(
+    draft: &Draft,
+    before: &NotebookValidationJobStatus,
+    status: &NotebookValidationJobStatus,
+) -> bool {
+    let build = status.build_status.as_ref().and_then(|build| build.phase);
+    let step = status.step.as_ref();
+    let is_held = step.is_some_and(|step| step.waiting_for.is_some());
+    let is_same = |before: &NotebookValidationJobStatus| {
+        (before.phase, before.observed_generation, &before.run)
+            == (status.phase, status.observed_generation, &status.run)
+            && before.build_retry_count == status.build_retry_count
+    };
+    status.phase == Some(Phase::Building)
+        && build == Some(BuildPhase::Pending)
+        && !is_held
+        && !draft.observed.is_suspended()
+        && is_same(before)
 }
 
 /// Notes what holds of the whole job; says it in a sentence, and when the run ended.

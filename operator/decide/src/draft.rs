@@ -148,6 +148,9 @@ impl<'a> Draft<'a> {
     }
 }
 
+/// The label of a wait for an object that was created and that no watch has shown.
+pub(crate) const NOT_SERVED_YET: &str = "not-served-yet";
+
 /// Stands still until something changes.
 pub(crate) fn wait<T>(label: &'static str, message: impl Into<String>) -> Flow<T> {
     ControlFlow::Break(Stop::Wait(Wait {

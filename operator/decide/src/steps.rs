@@ -19,6 +19,7 @@ use crate::{
     draft::{Draft, Flow, end},
     image::Image,
     names,
+    observed::{Child, ChildState},
     plan::{StreamWork, Task},
 };
 
@@ -192,8 +193,11 @@ fn validate<'a>(draft: &mut Draft<'a>, image: &Image, prepared: &'a Prepared) ->
     }
     let newest = draft.observed.children.iter();
     let newest = newest.filter(|child| child.run == draft.run && child.step == Step::Validate);
+    // One that only starts is named when it runs, or when something holds it: its name alone is no status of its own.
+    let is_told = |child: &&Child| !matches!(child.state, ChildState::Starting { held: None });
     draft.facts.pod = newest
         .max_by_key(|child| child.attempt)
+        .filter(is_told)
         .and_then(|child| child.pod.clone());
     let task = Task::Validate {
         image: image.clone(),

@@ -27,6 +27,17 @@ impl Program {
 
     /// Starts one that reaches the cluster by a kubeconfig.
     pub(crate) fn start_through(kubeconfig: &Path, folder: &Path, name: &str, options: &[&str]) -> Self {
+        let logs = "info,nbvet_operator=debug,kube_runtime=warn";
+        Self::start_with(kubeconfig, folder, name, options, logs)
+    }
+
+    /// Starts one that logs as it does by default, to be measured.
+    pub(crate) fn start_quiet(cluster: &Cluster, folder: &Path, name: &str) -> Self {
+        let kubeconfig = cluster.kubeconfig(USER, None).unwrap();
+        Self::start_with(&kubeconfig, folder, name, &[], "info,kube_runtime=warn")
+    }
+
+    fn start_with(kubeconfig: &Path, folder: &Path, name: &str, options: &[&str], logs: &str) -> Self {
         let log = folder.join(format!("{name}.log"));
         let file = File::create(&log).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_nbvet-operator"))
@@ -34,13 +45,31 @@ impl Program {
             .args(["--health-address", "127.0.0.1:0", "--identity", name])
             .args(options)
             .env("KUBECONFIG", kubeconfig)
-            .env("NBVET_LOG", "info,nbvet_operator=debug,kube_runtime=warn")
+            .env("NBVET_LOG", logs)
             .stderr(Stdio::from(file))
             .stdout(Stdio::null())
             .stdin(Stdio::null())
             .spawn()
             .unwrap();
         Self { child, log }
+    }
+
+    /// The most memory that it had, in KiB.
+    pub(crate) fn most_memory(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))
+            .unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
+    /// Its time on processors so far, in seconds.
+    pub(crate) fn cpu_seconds(&self) -> f64 {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        let (_, rest) = stat.rsplit_once(") ").unwrap();
+        let ticks = rest.split(' ').skip(11).take(2);
+        ticks.map(|ticks| ticks.parse::<f64>().unwrap()).sum::<f64>() / 100.0
     }
 
     pub(crate) fn log(&self) -> String {

@@ -1,6 +1,7 @@
 //! The way of a job whose every step goes well: prepare, build, validate, publish, end.
 
-use nbvet_operator_api::{ConditionType, Phase};
+use k8s_openapi::jiff::SignedDuration;
+use nbvet_operator_api::{ConditionType, Phase, Reason};
 use nbvet_operator_decide::{
     Again,
     plan::{Task, Work},
@@ -79,6 +80,46 @@ fn s6_a_job_goes_from_phase_to_phase_and_each_step_comes_after_the_one_before() 
     assert!(plan.is_idle() && plan.again == Again::OnChange, "{plan:?}");
     world.is_sound();
     assert!(world.writes <= 16, "{} writes", world.writes);
+}
+
+/// Whether a plan writes a status.
+fn writes(world: &World) -> bool {
+    world.plan("a").status.is_some()
+}
+
+#[test]
+fn s6_what_the_next_look_says_better_is_not_written_down() {
+    let mut world = World::with("a", spec());
+    assert!(!writes(&world), "prepare begins");
+    world.settle();
+    assert_eq!(world.phase("a"), Phase::Initializing);
+    world.ends_well("a", Step::Prepare);
+    world.settle_one("a");
+    world.add("b", spec());
+    world.settle();
+    world.ends_well("b", Step::Prepare);
+    world.settle();
+    assert_eq!(world.phase("b"), Phase::Building);
+    assert!(!writes(&world), "that others wait too");
+    world.build_ends_well();
+    assert!(
+        writes(&world),
+        "that the build has ended: no later status says so"
+    );
+    world.settle();
+    world.breaks("a", Step::Validate, Reason::NodeLost, true);
+    world.settle();
+    world.now = world.now.checked_add(SignedDuration::from_mins(10)).unwrap();
+    assert_eq!(creates(&world, "a"), ["validate"]);
+    assert!(writes(&world), "that it is tried again, and why");
+    world.settle();
+    world.ends_well("a", Step::Validate);
+    world.settle();
+    assert_eq!(world.phase("a"), Phase::Succeeded);
+    world.rerun("a", "1");
+    assert_eq!(creates(&world, "a"), ["prepare"]);
+    assert!(writes(&world), "another run is told at once");
+    world.is_sound();
 }
 
 #[test]
