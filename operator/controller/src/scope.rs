@@ -11,7 +11,7 @@ use k8s_openapi::{
     NamespaceResourceScope,
     api::{
         batch::v1::Job,
-        core::v1::{Namespace, Pod, PodTemplateSpec},
+        core::v1::{Container, Namespace, Pod, PodSpec, PodTemplateSpec},
     },
 };
 use kube::{
@@ -130,6 +130,25 @@ fn without_template(job: &mut Job) {
     }
 }
 
+/// Of a pod that went well what may yet be told of it: its node, and what memory its containers had.
+fn without_details(pod: &mut Pod) {
+    let has_succeeded = pod.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Succeeded");
+    let Some(spec) = pod.spec.take_if(|_| has_succeeded) else {
+        return;
+    };
+    let brief = |container: Container| Container {
+        name: container.name,
+        image: container.image,
+        resources: container.resources,
+        ..Container::default()
+    };
+    pod.spec = Some(PodSpec {
+        node_name: spec.node_name,
+        containers: spec.containers.into_iter().map(brief).collect(),
+        ..PodSpec::default()
+    });
+}
+
 fn triggers<K>(
     objects: impl Stream<Item = K> + Send + 'static,
     jobs: impl Fn(&K) -> Vec<JobRef> + Send + 'static,
@@ -149,7 +168,7 @@ impl Prepared {
         let within = namespace.as_deref();
         let (jobs_store, jobs_writer) = reflector::store();
         let (children, keeps_children) = kept(keys_of_child, without_template);
-        let (pods, keeps_pods) = kept(keys_of_pod, |pod: &mut Pod| pod.spec = None);
+        let (pods, keeps_pods) = kept(keys_of_pod, without_details);
         let (maps, keeps_maps) = kept(keys_of_map, |_| {});
         let (events, keeps_events): (Vec<_>, Vec<_>) =
             WARNINGS.iter().map(|_| kept(keys_of_event, |_| {})).unzip();

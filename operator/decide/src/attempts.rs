@@ -29,6 +29,8 @@ const ROOM_AGAIN: SignedDuration = SignedDuration::from_secs(15);
 pub(crate) struct Finished<'a> {
     pub(crate) end: &'a StepEnd,
     pub(crate) body: Option<&'a StepBody>,
+    /// Both are from its record.
+    pub(crate) is_recorded: bool,
     /// The child that did it.
     pub(crate) child: &'a str,
     pub(crate) started: Timestamp,
@@ -75,6 +77,7 @@ pub(crate) fn drive<'a>(draft: &mut Draft<'a>, task: &Task, inputs: &str) -> Flo
         return ControlFlow::Continue(Became::Finished(Finished {
             end: &record.end,
             body: record.body.as_deref(),
+            is_recorded: true,
             child: &record.child,
             started: record.started,
             at: record.at,
@@ -242,6 +245,7 @@ fn said<'a>(
     ControlFlow::Continue(Became::Finished(Finished {
         end,
         body: read,
+        is_recorded: false,
         child: &child.name,
         started: child.created,
         at,

@@ -21,6 +21,7 @@ use crate::{
     names,
     observed::{Child, ChildState},
     plan::{StreamWork, Task},
+    render::record,
 };
 
 /// Prepares, builds, validates, publishes: as far as the run has come.
@@ -221,14 +222,19 @@ fn validate<'a>(draft: &mut Draft<'a>, image: &Image, prepared: &'a Prepared) ->
 /// The trusted container's word, with the report behind it.
 fn judged<'a>(draft: &mut Draft<'a>, finished: &Finished<'a>) -> Flow<()> {
     draft.facts.pod = finished.pod.map(str::to_owned);
-    if let Some(StepBody::Validated(validated)) = finished.body {
+    if let Some(body @ StepBody::Validated(validated)) = finished.body {
         draft.facts.validated = Some(validated);
         if let Some(notebook) = validated.report.notebooks.first() {
             let mut verdict = VerdictSummary::from(&notebook.verdict);
             verdict.outcome = finished.end.outcome;
             draft.facts.verdict = Some(verdict);
         }
-        if let Some(blob) = &finished.end.blob {
+        let written = if finished.is_recorded {
+            finished.end.blob.clone()
+        } else {
+            record::written(body).map(|written| written.blob)
+        };
+        if let Some(blob) = written {
             draft.facts.report = Some(ReportPlace {
                 config_map: Some(names::record(finished.child)),
                 digest: Some(format!("sha256:{}", blob.sha256)),

@@ -5,7 +5,7 @@ pub(crate) mod compiler;
 mod input;
 pub(crate) mod network;
 mod pod;
-mod record;
+pub(crate) mod record;
 mod steps;
 mod stream;
 

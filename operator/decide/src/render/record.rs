@@ -1,7 +1,7 @@
-//! The end of a step as a `ConfigMap`: the word of its trusted container and its result, compressed as it came.
+//! The end of a step as a `ConfigMap`: the word of its trusted container and its result, compressed.
 
-use nbvet_blob::{encode, write_end};
-use nbvet_report::step::{STEP_VERSION, StepBlob};
+use nbvet_blob::{Encoded, encode, write_end};
+use nbvet_report::step::{STEP_VERSION, StepBlob, StepBody};
 use serde_json::{Value, json};
 
 use super::{Setting, child_metadata};
@@ -30,13 +30,7 @@ pub(super) fn object(name: &str, work: &RecordWork, setting: &Setting) -> Value 
     }
     let mut end = work.end.clone();
     end.blob = None;
-    let encoded = work.body.as_ref().and_then(|body| {
-        encode(&StepBlob {
-            version: STEP_VERSION,
-            body: (**body).clone(),
-        })
-        .ok()
-    });
+    let encoded = work.body.as_deref().and_then(written);
     let mut data = json!({});
     if let Some(encoded) = encoded {
         data[RECORD_BLOB] = json!(encoded.text);
@@ -50,4 +44,13 @@ pub(super) fn object(name: &str, work: &RecordWork, setting: &Setting) -> Value 
         "immutable": true,
         "data": data,
     })
+}
+
+/// A result as a record has it: compressed anew, to other bytes than in the log where the pod's program was built otherwise.
+pub(crate) fn written(body: &StepBody) -> Option<Encoded> {
+    let result = StepBlob {
+        version: STEP_VERSION,
+        body: body.clone(),
+    };
+    encode(&result).ok()
 }

@@ -446,3 +446,23 @@ fn a_build_is_read_back_with_who_joined_it() {
         world.status("a").run.map(|run| run.id)
     );
 }
+
+#[test]
+fn s6_the_digest_of_a_report_is_that_of_its_record_whoever_compressed_what_the_log_had() {
+    let mut wanted = spec();
+    wanted
+        .pod_config
+        .build_config
+        .as_mut()
+        .unwrap()
+        .publish_to_registry = Some(false);
+    let mut world = World::with("a", wanted);
+    let objects = all(&mut world);
+    let status = world.api.jobs["a"].status.clone().unwrap();
+    let place = status.report.unwrap();
+    let is_it = |object: &&Value| object["metadata"]["name"] == *place.config_map.as_deref().unwrap();
+    let record = objects.iter().find(is_it).unwrap();
+    let end = nbvet_blob::read_end(record["data"]["end.json"].as_str().unwrap()).unwrap();
+    let digest = format!("sha256:{}", end.blob.unwrap().sha256);
+    assert_eq!(place.digest, Some(digest));
+}
