@@ -154,7 +154,14 @@ impl Holder {
                         break;
                     }
                 }
-                Ok(Err(Refused::Taken)) | Err(_) => break,
+                Ok(Err(Refused::Taken)) => {
+                    tracing::warn!(lease = self.name, "another took it, or it was deleted");
+                    break;
+                }
+                Err(_) => {
+                    tracing::warn!(lease = self.name, "not renewed: no answer within {WORKS:?}");
+                    break;
+                }
             }
         }
         self.held = None;

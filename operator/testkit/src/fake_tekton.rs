@@ -16,8 +16,9 @@ use tokio::task::{JoinHandle, JoinSet};
 
 /// How long it waits where the API server does not answer.
 const PAUSE: Duration = Duration::from_millis(200);
-/// Writes that are tried before it gives a run up.
-const TRIES: u32 = 50;
+/// Writes that are tried before it gives a run up: the garbage collector learns of new kinds every 30 s, and only then takes
+/// away what was owned by a run that is gone.
+const TRIES: u32 = 600;
 
 /// What becomes of a run next.
 #[derive(Debug, Clone, PartialEq, Eq)]
