@@ -1,4 +1,5 @@
-//! Processes that never outlive the test that started them, however it ends; and commands that run to their end.
+//! Processes that never outlive the test that started them, however it ends, nor do their folders; and commands that run to
+//! their end.
 
 use std::{
     ffi::OsStr,
@@ -12,10 +13,11 @@ use std::{
 use crate::{Error, Result};
 
 /// Waits for the end of its input, which comes when the test drops it or dies (a death signal would come with the
-/// end of the thread that started it), then ends the service.
-const WATCHER: &str = r#""$@" </dev/null & service=$!; read -r _; kill -KILL "$service"; wait"#;
+/// end of the thread that started it), then ends the service and takes its folder away.
+const WATCHER: &str = r#"folder=$1; shift; "$@" </dev/null & service=$!
+read -r _; kill -KILL "$service"; wait; rm -rf "$folder""#;
 
-/// A service that ends with the test.
+/// A service that ends with the test, and its folder with it.
 #[derive(Debug)]
 pub(crate) struct Service {
     watcher: Child,
@@ -24,12 +26,15 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// Starts it with its output going to a file.
-    pub(crate) fn start(program: &str, arguments: &[&OsStr], log: &Path) -> Result<Self> {
-        let out = File::create(log).map_err(Error::file(log))?;
-        let also = out.try_clone().map_err(Error::file(log))?;
+    /// Starts it with its output going to the file `log` of its folder.
+    pub(crate) fn start(program: &str, arguments: &[&OsStr], folder: &Path) -> Result<Self> {
+        let log = folder.join("log");
+        let out = File::create(&log).map_err(Error::file(&log))?;
+        let also = out.try_clone().map_err(Error::file(&log))?;
         let mut watcher = Command::new("sh")
-            .args(["-c", WATCHER, "watcher", program])
+            .args(["-c", WATCHER, "watcher"])
+            .arg(folder)
+            .arg(program)
             .args(arguments)
             .env_remove("OTEL_TRACES_EXPORTER")
             .stdin(Stdio::piped())

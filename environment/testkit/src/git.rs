@@ -52,7 +52,7 @@ impl GitServer {
             login.as_os_str(),
             elsewhere.as_ref(),
         ];
-        let service = child::Service::start("python3", &words, &log)?;
+        let service = child::Service::start("python3", &words, folder.path())?;
         Ok(Self {
             port: listening_port(&log)?,
             _service: service,

@@ -39,9 +39,10 @@ pub struct Release<'r> {
 /// A running index; ends with the value.
 #[derive(Debug)]
 pub struct Index {
+    // Before the folder: it ends before its files go.
+    _service: child::Service,
     folder: TempDir,
     port: u16,
-    _service: child::Service,
 }
 
 impl Index {
@@ -63,7 +64,7 @@ impl Index {
         ];
         let mut words: Vec<&OsStr> = words.iter().map(OsStr::new).collect();
         words.push(served.as_os_str());
-        let service = child::Service::start("python3", &words, &log)?;
+        let service = child::Service::start("python3", &words, folder.path())?;
         Ok(Self {
             port: listening_port(&log)?,
             folder,

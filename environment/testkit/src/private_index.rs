@@ -111,7 +111,7 @@ impl PrivateIndex {
         if let Some((signed, key)) = certificate {
             arguments.extend([signed.as_os_str(), key.as_os_str()]);
         }
-        let service = Service::start("python3", &arguments, &folder.path().join("log"))?;
+        let service = Service::start("python3", &arguments, folder.path())?;
         Ok(Self {
             _service: service,
             port: written_port(&port, &folder.path().join("log"))?,

@@ -92,7 +92,7 @@ impl Registry {
         is_installed()?;
         let config = at.join("config.yml");
         let arguments: [&OsStr; 2] = ["serve".as_ref(), config.as_ref()];
-        let service = Service::start("docker-registry", &arguments, &at.join("log"))?;
+        let service = Service::start("docker-registry", &arguments, at)?;
         let port = listening_port(&at.join("log"))?;
         Ok(Self {
             _service: service,

@@ -361,8 +361,9 @@ impl Cluster {
         })
     }
 
-    pub(crate) fn place(&self) -> &Place {
-        &self.place
+    /// The folder of what goes away however the test ends.
+    pub(crate) fn work(&self) -> &Path {
+        &self.files.work
     }
 
     pub(crate) fn authority(&self) -> &Authority {

@@ -3,19 +3,13 @@
 
 use std::{
     fs,
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     path::{Path, PathBuf},
 };
 
 use nbvet_testkit::{GitServer, PrivateIndex, bare_repository};
-use tempfile::TempDir;
 
-use crate::{
-    Cluster, Error, NODE_ADDRESS, Result,
-    forward::Forwarder,
-    node::from_kit,
-    place::{Namespaces, Place},
-};
+use crate::{Cluster, Error, NODE_ADDRESS, Result, forward::Forwarder, node::from_kit};
 
 /// How pods reach the git server and the index.
 const GIT_PORT: u16 = 8443;
@@ -27,32 +21,31 @@ pub struct Site {
     git: GitServer,
     _index: PrivateIndex,
     _ways: [Forwarder; 2],
-    folder: TempDir,
+    /// In the cluster's, which goes away however the test ends.
+    folder: PathBuf,
     authority: String,
 }
 
 impl Site {
     /// Starts both, with an index of the wheels of some folders.
     pub fn start(cluster: &Cluster, wheels: &[&Path]) -> Result<Self> {
-        let Place::Node(inside) = cluster.place() else {
-            return Err(Error::Other("only a node has a network of its own".to_owned()));
-        };
-        let folder = TempDir::new().map_err(Error::other)?;
-        let repositories = folder.path().join("repositories");
+        let folder = cluster.work().join("site");
+        fs::create_dir(&folder).map_err(Error::file(&folder))?;
+        let repositories = folder.join("repositories");
         fs::create_dir(&repositories).map_err(Error::file(&repositories))?;
         let authority = cluster.authority();
         let served = authority.server(&[NODE_ADDRESS, "127.0.0.1", "localhost"])?;
-        let (certificate, key) = served.write(folder.path(), "server")?;
-        let file = folder.path().join("ca.crt");
+        let (certificate, key) = served.write(&folder, "server")?;
+        let file = folder.join("ca.crt");
         fs::write(&file, &authority.certificate).map_err(Error::file(&file))?;
         let git = GitServer::start(&repositories, &certificate, &key, 0).map_err(from_kit)?;
-        let offered = folder.path().join("wheels");
+        let offered = folder.join("wheels");
         offer(wheels, &offered)?;
         let index = PrivateIndex::under(&offered, Some((&certificate, &key))).map_err(from_kit)?;
         Ok(Self {
             _ways: [
-                way(inside, GIT_PORT, git.port())?,
-                way(inside, INDEX_PORT, index.port())?,
+                way(cluster, GIT_PORT, git.port())?,
+                way(cluster, INDEX_PORT, index.port())?,
             ],
             git,
             _index: index,
@@ -63,7 +56,7 @@ impl Site {
 
     /// Makes an empty private repository; it is there for whoever knows [`nbvet_testkit::GIT_PASSWORD`].
     pub fn repository(&self, name: &str) -> Result<()> {
-        let made = bare_repository(&self.folder.path().join("repositories"), name);
+        let made = bare_repository(&self.folder.join("repositories"), name);
         made.map(drop).map_err(from_kit)
     }
 
@@ -82,6 +75,11 @@ impl Site {
         format!("https://{NODE_ADDRESS}:{INDEX_PORT}/simple")
     }
 
+    /// A folder that goes away however the test ends.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The certificate of the authority that vouches for both servers (PEM).
     pub fn authority(&self) -> &str {
         &self.authority
@@ -89,7 +87,7 @@ impl Site {
 
     /// The file of the same.
     pub fn authority_file(&self) -> PathBuf {
-        self.folder.path().join("ca.crt")
+        self.folder.join("ca.crt")
     }
 }
 
@@ -110,9 +108,8 @@ fn offer(folders: &[&Path], goal: &Path) -> Result<()> {
 }
 
 /// From a port of the node to one of this machine's loopback.
-fn way(inside: &Namespaces, port: u16, goal: u16) -> Result<Forwarder> {
-    let listener = inside.in_network(|| TcpListener::bind((NODE_ADDRESS, port)));
-    Forwarder::start(listener.map_err(Error::other)?, move || {
+fn way(cluster: &Cluster, port: u16, goal: u16) -> Result<Forwarder> {
+    Forwarder::start(cluster.listen(port)?, move || {
         TcpStream::connect(("127.0.0.1", goal))
     })
 }

@@ -3,6 +3,7 @@
 use std::{
     io::{BufRead as _, BufReader},
     net::TcpStream,
+    path::Path,
     process::{Command, Stdio},
     thread::sleep,
     time::{Duration, Instant},
@@ -109,12 +110,16 @@ fn child_that_is_killed() {
         return;
     }
     let registry = Registry::start(RegistryOptions::default()).unwrap();
-    println!("\nlistens at {}", registry.host());
+    println!(
+        "\nlistens at {} in {}",
+        registry.host(),
+        registry.storage().display()
+    );
     sleep(Duration::from_mins(10));
 }
 
 #[test]
-fn a_registry_ends_when_its_test_is_killed() {
+fn a_registry_ends_and_its_folder_goes_when_its_test_is_killed() {
     let Some(_) = start(RegistryOptions::default()) else {
         return;
     };
@@ -125,15 +130,17 @@ fn a_registry_ends_when_its_test_is_killed() {
         .spawn()
         .unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let address = lines
+    let told = lines
         .map(Result::unwrap)
         .find_map(|line| line.strip_prefix("listens at ").map(str::to_owned))
         .unwrap();
-    assert!(TcpStream::connect(&address).is_ok());
+    let (address, storage) = told.split_once(" in ").unwrap();
+    let folder = Path::new(storage).parent().unwrap();
+    assert!(TcpStream::connect(address).is_ok() && folder.is_dir());
     child.kill().unwrap();
     child.wait().unwrap();
     let killed = Instant::now();
-    while TcpStream::connect(&address).is_ok() {
+    while TcpStream::connect(address).is_ok() || folder.exists() {
         assert!(killed.elapsed() < Duration::from_secs(30), "it lives on");
         sleep(Duration::from_millis(20));
     }

@@ -47,7 +47,7 @@ impl Team {
             create(&client, name, &object.to_string()).await.unwrap();
         }
         town.site.repository(name).unwrap();
-        let clone = tempfile::tempdir().unwrap();
+        let clone = tempfile::tempdir_in(town.site.folder()).unwrap();
         let team = Self {
             town,
             name,
