@@ -34,6 +34,7 @@ pub use node::{ADDRESS as NODE_ADDRESS, NODE, REGISTRY};
 pub use objects::{
     PodSecurity, apply_definitions, create, definitions_of, events, logs, wait_for, wait_until_gone,
 };
+pub use process::{mortal, spawn};
 pub use proxy::{Fault, Proxy, Seen};
 pub use site::Site;
 

@@ -21,9 +21,16 @@ const STILL_OURS: &str = r#"[ "$PPID" = "$1" ] || exit; shift; exec "$@""#;
 /// Lines of a log that an error shows.
 const TAIL: usize = 15;
 
-/// A command whose process gets SIGKILL when this one dies. To be started by [`Service::start`] alone: the signal comes
-/// with the end of the *thread* that started it.
-pub(crate) fn mortal(program: impl AsRef<OsStr>) -> Command {
+/// A command whose process gets SIGKILL when this one dies. To be started by [`spawn`] alone: the signal comes with the end
+/// of the *thread* that started it.
+///
+/// ```no_run
+/// let mut program = nbvet_operator_testkit::mortal("sleep");
+/// program.arg("3600");
+/// let child = nbvet_operator_testkit::spawn(program)?;
+/// # Ok::<_, std::io::Error>(())
+/// ```
+pub fn mortal(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", "sh", "-c", STILL_OURS, "sh"]);
     command.arg(std::process::id().to_string()).arg(program);
@@ -113,7 +120,10 @@ pub(crate) fn tail(log: &Path) -> String {
 }
 
 /// Starts a process from a thread that lives as long as this process does.
-fn spawn(command: Command) -> io::Result<Child> {
+///
+/// # Errors
+/// What the system says.
+pub fn spawn(command: Command) -> io::Result<Child> {
     type Order = (Command, mpsc::Sender<io::Result<Child>>);
     static SPAWNER: OnceLock<mpsc::Sender<Order>> = OnceLock::new();
     let spawner = SPAWNER.get_or_init(|| {

@@ -2,14 +2,19 @@
 
 use std::{
     fs,
+    io::Read as _,
+    net::{TcpListener, TcpStream},
     process::{Child, Command, Stdio},
     thread,
+    time::Duration,
 };
 
 use clap::Parser as _;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use nbvet_operator::{Error, Means, Options, run_with};
 use nbvet_operator_decide::{Observed, Plan, decide};
+use nbvet_operator_testkit::{mortal, spawn};
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
@@ -136,13 +141,19 @@ impl Skewed {
         let folder = tempfile::tempdir().unwrap();
         let config = folder.path().join("kubeconfig");
         fs::write(&config, kubeconfig).unwrap();
-        let child = Command::new("faketime")
+        Command::new("faketime").arg("--version").output().ok()?;
+        let mut program = mortal("faketime");
+        // It stays as the program's parent.
+        program
             .args([
                 "--exclude-monotonic",
                 "-f",
                 skew,
-                env!("CARGO_BIN_EXE_nbvet-operator"),
+                "setpriv",
+                "--pdeathsig",
+                "KILL",
             ])
+            .arg(env!("CARGO_BIN_EXE_nbvet-operator"))
             .args([
                 "--image",
                 IMAGE,
@@ -155,11 +166,9 @@ impl Skewed {
             .env("KUBECONFIG", config)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .ok()?;
+            .stderr(Stdio::null());
         Some(Self {
-            child,
+            child: spawn(program).ok()?,
             _folder: folder,
         })
     }
@@ -167,8 +176,17 @@ impl Skewed {
 
 impl Drop for Skewed {
     fn drop(&mut self) {
-        // One that has ended cannot be killed.
-        let _ = self.child.kill();
+        let id = self.child.id();
+        let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
+        let program = children.split_whitespace().next().and_then(|id| id.parse().ok());
+        // faketime takes its shared memory away after the end of the program.
+        let is_killed = program
+            .and_then(Pid::from_raw)
+            .is_some_and(|program| kill_process(program, Signal::KILL).is_ok());
+        if !is_killed {
+            // One that has ended cannot be killed.
+            let _ = self.child.kill();
+        }
         let _ = self.child.wait();
     }
 }
@@ -200,4 +218,45 @@ async fn live(
         },
     }
     Some(run.await)
+}
+
+/// One that is connected to an API server, which never answers.
+fn connected() -> Option<(Skewed, TcpStream)> {
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let kubeconfig = format!(
+        "{{apiVersion: v1, kind: Config, current-context: c, contexts: [{{name: c, context: {{cluster: c, user: u}}}}],
+  clusters: [{{name: c, cluster: {{server: 'http://{}'}}}}], users: [{{name: u, user: {{token: t}}}}]}}",
+        server.local_addr().unwrap()
+    );
+    let Some(process) = Skewed::start(&kubeconfig, "default", "+1h") else {
+        println!("skipped: no faketime");
+        return None;
+    };
+    let (stream, _) = server.accept().unwrap();
+    // Less than a controller waits for an answer.
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    Some((process, stream))
+}
+
+/// Whether the process at the other end is gone.
+fn ends(mut stream: TcpStream) -> bool {
+    stream.read_to_end(&mut Vec::new()).is_ok()
+}
+
+#[test]
+fn a_controller_whose_clock_is_wrong_ends_with_its_value() {
+    let Some((process, stream)) = connected() else {
+        return;
+    };
+    drop(process);
+    assert!(ends(stream));
+}
+
+#[test]
+fn a_controller_whose_clock_is_wrong_ends_with_faketime_which_a_killed_test_takes_along() {
+    let Some((mut process, stream)) = connected() else {
+        return;
+    };
+    process.child.kill().unwrap();
+    assert!(ends(stream));
 }

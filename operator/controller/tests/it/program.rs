@@ -5,11 +5,11 @@ use std::{
     io::{Read as _, Write as _},
     net::TcpStream,
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Child, ExitStatus, Stdio},
     time::{Duration, Instant},
 };
 
-use nbvet_operator_testkit::Cluster;
+use nbvet_operator_testkit::{Cluster, mortal, spawn};
 
 use crate::ground::{IMAGE, LIMIT, USER};
 
@@ -40,7 +40,8 @@ impl Program {
     fn start_with(kubeconfig: &Path, folder: &Path, name: &str, options: &[&str], logs: &str) -> Self {
         let log = folder.join(format!("{name}.log"));
         let file = File::create(&log).unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_nbvet-operator"))
+        let mut program = mortal(env!("CARGO_BIN_EXE_nbvet-operator"));
+        program
             .args(["--image", IMAGE, "--registry", "registry.test"])
             .args(["--health-address", "127.0.0.1:0", "--identity", name])
             .args(options)
@@ -48,9 +49,8 @@ impl Program {
             .env("NBVET_LOG", logs)
             .stderr(Stdio::from(file))
             .stdout(Stdio::null())
-            .stdin(Stdio::null())
-            .spawn()
-            .unwrap();
+            .stdin(Stdio::null());
+        let child = spawn(program).unwrap();
         Self { child, log }
     }
 

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use nbvet_operator_testkit::{Cluster, Tier, create, or_skip};
+use nbvet_operator_testkit::{Cluster, Tier, create, mortal, or_skip, spawn};
 
 use crate::LIMIT;
 
@@ -51,6 +51,10 @@ async fn child_that_is_killed() {
             .await
             .unwrap();
     }
+    let log = cluster.logs().parent().unwrap().join("keeper.log");
+    let mut program = mortal("tail");
+    program.arg("--follow").arg(log);
+    spawn(program).unwrap();
     println!("\nlives in {}", cluster.logs().parent().unwrap().display());
     sleep(Duration::from_mins(10));
 }
@@ -134,6 +138,8 @@ fn check(tier: &str) {
     );
     let before = left(&folder, &spaces, &cgroup);
     assert!(before.len() > 3, "{before:#?}");
+    let is_program = |line: &String| line.contains("tail --follow");
+    assert!(before.iter().any(is_program), "{before:#?}");
     let in_pod = |line: &String| line.trim_end().ends_with(": sleep 3599");
     assert_eq!(before.iter().any(in_pod), tier == "node", "{before:#?}");
 
