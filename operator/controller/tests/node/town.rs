@@ -1,7 +1,8 @@
 //! The node that all tests share, with the operator installed on it.
 
 use std::{
-    env, fs,
+    fs,
+    io::{self, Write as _},
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
@@ -19,6 +20,9 @@ pub(crate) const LIMIT: Duration = Duration::from_mins(8);
 pub(crate) const SYSTEM: &str = "nbvet-system";
 /// The `ConfigMap` of each team's namespace with the authority that vouches for its servers.
 pub(crate) const AUTHORITY: &str = "nbvet-ca";
+
+/// What makes the operator's image.
+const BUILD_IMAGE: &str = "`cargo xtask image --profile unoptimised`";
 
 /// A node, what stands around it, and the operator.
 pub(crate) struct Town {
@@ -125,18 +129,45 @@ patches:
     )
 }
 
-/// The operator's image, as `cargo xtask image` makes it.
+/// The operator's image, as `cargo xtask image` makes it. One that is older than its sources is told of, also where the
+/// tests pass.
 pub(crate) fn layout() -> Result<PathBuf> {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent();
-    let layout = target
-        .map(|target| target.join("nbvet-image"))
-        .unwrap_or_default();
-    if layout.join("index.json").is_file() {
-        return Ok(layout);
+    let target = target.unwrap_or_else(|| Path::new(""));
+    let layout = target.join("nbvet-image");
+    if !layout.join("index.json").is_file() {
+        return Err(Error::Missing {
+            what: "the operator's image".to_owned(),
+            why: format!("not built; {BUILD_IMAGE} does it"),
+        });
     }
-    Err(Error::Missing {
-        what: "the operator's image".to_owned(),
-        why: "not built; `cargo xtask image --profile unoptimised` does it".to_owned(),
+    if let Some(source) = newer_than_image(target) {
+        let source = source.display();
+        let note =
+            format!("note: the operator's image is older than {source}; {BUILD_IMAGE} makes it anew\n");
+        // Nobody captures this, unlike what is printed; it may be lost where nobody reads.
+        let _ = io::stderr().write_all(note.as_bytes());
+    }
+    Ok(layout)
+}
+
+/// A source of the image's programs that was written after the image was made, where there is one.
+pub(crate) fn newer_than_image(target: &Path) -> Option<PathBuf> {
+    let modified = |file: &Path| fs::metadata(file).and_then(|about| about.modified()).ok();
+    let made = modified(&target.join("nbvet-image/index.json"))?;
+    sources(target).find(|file| modified(file) > Some(made))
+}
+
+/// Sources of the image's programs, as cargo wrote them down when it built these.
+fn sources(target: &Path) -> impl Iterator<Item = PathBuf> {
+    let programs = ["nbvet", "nbvet-operator"];
+    let told = ["release", "unoptimised"].into_iter().flat_map(move |profile| {
+        programs.map(|program| target.join(format!("x86_64-unknown-linux-musl/{profile}/{program}.d")))
+    });
+    told.flat_map(|file| {
+        let text = fs::read_to_string(file).unwrap_or_default();
+        let files = text.split_once(": ").map_or("", |(_, files)| files);
+        files.split_whitespace().map(PathBuf::from).collect::<Vec<_>>()
     })
 }
 
