@@ -1,12 +1,53 @@
-//! Connections carried from one network to another, byte by byte.
+//! Connections carried from one network to another, byte by byte, as fast as they come or at a pace.
 
 use std::{
-    io,
+    io::{self, Read as _, Write as _},
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
+    sync::{Arc, Mutex, PoisonError},
     thread,
+    time::{Duration, Instant},
 };
 
 use crate::{Error, Result};
+
+/// Bytes that are carried at once where there is a pace.
+const CHUNK: usize = 16 << 10;
+
+/// How fast all connections of a slow line are together.
+#[derive(Debug)]
+pub(crate) struct Pace {
+    bytes_per_second: u32,
+    /// When the line is free for more, and what it has carried to clients.
+    state: Mutex<(Instant, u64)>,
+}
+
+impl Pace {
+    pub(crate) fn new(bytes_per_second: u32) -> Self {
+        Self {
+            bytes_per_second,
+            state: Mutex::new((Instant::now(), 0)),
+        }
+    }
+
+    /// Bytes that have come to clients.
+    pub(crate) fn carried(&self) -> u64 {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).1
+    }
+
+    /// Waits until the line has carried so many bytes more.
+    fn carry(&self, bytes: usize) {
+        let due = {
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            let (free, carried) = &mut *state;
+            let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+            let takes = Duration::from_secs(bytes.into()) / self.bytes_per_second;
+            *free = (*free).max(Instant::now()) + takes;
+            *carried += u64::from(bytes);
+            *free
+        };
+        thread::sleep(due.saturating_duration_since(Instant::now()));
+    }
+}
 
 /// Carries every connection of a listener on; ends with the value.
 #[derive(Debug)]
@@ -22,6 +63,15 @@ impl Forwarder {
         listener: TcpListener,
         connect: impl Fn() -> io::Result<TcpStream> + Send + 'static,
     ) -> Result<Self> {
+        Self::at(listener, None, connect)
+    }
+
+    /// The same; what servers answer comes at a pace where there is one.
+    pub(crate) fn at(
+        listener: TcpListener,
+        pace: Option<Arc<Pace>>,
+        connect: impl Fn() -> io::Result<TcpStream> + Send + 'static,
+    ) -> Result<Self> {
         let cannot = |error| Error::Other(format!("cannot forward: {error}"));
         let address = listener.local_addr().map_err(cannot)?;
         let ours = listener.try_clone().map_err(cannot)?;
@@ -30,7 +80,7 @@ impl Forwarder {
             while let Ok((client, _)) = listener.accept() {
                 // Where nobody listens the client sees its connection closed.
                 if let Ok(server) = connect() {
-                    let _ = carry(client, server);
+                    let _ = carry(client, server, pace.clone());
                 }
             }
         });
@@ -48,12 +98,18 @@ impl Drop for Forwarder {
 }
 
 /// Both ways, each in a thread that ends with its connection.
-fn carry(client: TcpStream, server: TcpStream) -> io::Result<()> {
-    let pairs = [(client.try_clone()?, server.try_clone()?), (server, client)];
-    for (mut from, mut to) in pairs {
+fn carry(client: TcpStream, server: TcpStream, pace: Option<Arc<Pace>>) -> io::Result<()> {
+    let ways = [
+        (client.try_clone()?, server.try_clone()?, None),
+        (server, client, pace),
+    ];
+    for (mut from, mut to, pace) in ways {
         from.set_nodelay(true)?;
         thread::spawn(move || {
-            let _ = io::copy(&mut from, &mut to);
+            let _ = match pace {
+                None => io::copy(&mut from, &mut to).map(drop),
+                Some(pace) => slowly(&mut from, &mut to, &pace),
+            };
             let _ = to.shutdown(Shutdown::Write);
             let _ = from.shutdown(Shutdown::Read);
         });
@@ -61,10 +117,20 @@ fn carry(client: TcpStream, server: TcpStream) -> io::Result<()> {
     Ok(())
 }
 
+fn slowly(from: &mut TcpStream, to: &mut TcpStream, pace: &Pace) -> io::Result<()> {
+    let mut chunk = vec![0; CHUNK];
+    loop {
+        let bytes = from.read(&mut chunk)?;
+        if bytes == 0 {
+            return Ok(());
+        }
+        pace.carry(bytes);
+        to.write_all(&chunk[..bytes])?;
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::io::{Read as _, Write as _};
-
     use super::*;
 
     #[test]
@@ -88,5 +154,41 @@ mod tests {
         let address = forwarder.address;
         drop(forwarder);
         assert!(TcpStream::connect(address).is_err());
+    }
+
+    #[test]
+    fn a_slow_line_takes_its_time_for_all_connections_together() {
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let goal = server.local_addr().unwrap();
+        let pace = Arc::new(Pace::new(100_000));
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let forwarder = Forwarder::at(listener, Some(Arc::clone(&pace)), move || {
+            TcpStream::connect(goal)
+        });
+        let forwarder = forwarder.unwrap();
+        thread::spawn(move || {
+            while let Ok((mut end, _)) = server.accept() {
+                end.write_all(&[7; 25_000]).unwrap();
+            }
+        });
+        let begin = Instant::now();
+        let read = |()| {
+            let mut client = TcpStream::connect(forwarder.address).unwrap();
+            let mut all = Vec::new();
+            client.read_to_end(&mut all).unwrap();
+            all
+        };
+        let both = thread::scope(|scope| {
+            [(), ()]
+                .map(|()| scope.spawn(|| read(())))
+                .map(|thread| thread.join().unwrap())
+        });
+        assert!(both.iter().all(|all| *all == [7; 25_000]));
+        assert!(
+            begin.elapsed() > Duration::from_millis(450),
+            "{:?}",
+            begin.elapsed()
+        );
+        assert_eq!(pace.carried(), 50_000);
     }
 }

@@ -36,7 +36,7 @@ pub use objects::{
 };
 pub use process::{mortal, spawn};
 pub use proxy::{Fault, Proxy, Seen};
-pub use site::Site;
+pub use site::{Site, SlowLine};
 
 /// Whether a test can go on; if not, prints why in the words that `make test` counts as skipped.
 ///

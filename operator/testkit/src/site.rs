@@ -5,11 +5,16 @@ use std::{
     fs,
     net::TcpStream,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use nbvet_testkit::{GitServer, PrivateIndex, bare_repository};
 
-use crate::{Cluster, Error, NODE_ADDRESS, Result, forward::Forwarder, node::from_kit};
+use crate::{
+    Cluster, Error, NODE_ADDRESS, Result,
+    forward::{Forwarder, Pace},
+    node::from_kit,
+};
 
 /// How pods reach the git server and the index.
 const GIT_PORT: u16 = 8443;
@@ -19,7 +24,7 @@ const INDEX_PORT: u16 = 8444;
 #[derive(Debug)]
 pub struct Site {
     git: GitServer,
-    _index: PrivateIndex,
+    index: PrivateIndex,
     _ways: [Forwarder; 2],
     /// In the cluster's, which goes away however the test ends.
     folder: PathBuf,
@@ -44,11 +49,11 @@ impl Site {
         let index = PrivateIndex::under(&offered, Some((&certificate, &key))).map_err(from_kit)?;
         Ok(Self {
             _ways: [
-                way(cluster, GIT_PORT, git.port())?,
-                way(cluster, INDEX_PORT, index.port())?,
+                way(cluster, GIT_PORT, git.port(), None)?,
+                way(cluster, INDEX_PORT, index.port(), None)?,
             ],
             git,
-            _index: index,
+            index,
             authority: authority.certificate.clone(),
             folder,
         })
@@ -75,6 +80,13 @@ impl Site {
         format!("https://{NODE_ADDRESS}:{INDEX_PORT}/simple")
     }
 
+    /// A line of its own to the index, so many bytes a second slow for all who use it.
+    pub fn slow_line(&self, cluster: &Cluster, bytes_per_second: u32) -> Result<SlowLine> {
+        let pace = Arc::new(Pace::new(bytes_per_second));
+        let way = way(cluster, 0, self.index.port(), Some(Arc::clone(&pace)))?;
+        Ok(SlowLine { way, pace })
+    }
+
     /// A folder that goes away however the test ends.
     pub fn folder(&self) -> &Path {
         &self.folder
@@ -88,6 +100,25 @@ impl Site {
     /// The file of the same.
     pub fn authority_file(&self) -> PathBuf {
         self.folder.join("ca.crt")
+    }
+}
+
+/// A slow line to the package index; ends with the value.
+#[derive(Debug)]
+pub struct SlowLine {
+    way: Forwarder,
+    pace: Arc<Pace>,
+}
+
+impl SlowLine {
+    /// The index at its end, as pods reach it.
+    pub fn index(&self) -> String {
+        format!("https://{}/simple", self.way.address)
+    }
+
+    /// Bytes that have come from the index.
+    pub fn carried(&self) -> u64 {
+        self.pace.carried()
     }
 }
 
@@ -108,8 +139,8 @@ fn offer(folders: &[&Path], goal: &Path) -> Result<()> {
 }
 
 /// From a port of the node to one of this machine's loopback.
-fn way(cluster: &Cluster, port: u16, goal: u16) -> Result<Forwarder> {
-    Forwarder::start(cluster.listen(port)?, move || {
+fn way(cluster: &Cluster, port: u16, goal: u16, pace: Option<Arc<Pace>>) -> Result<Forwarder> {
+    Forwarder::at(cluster.listen(port)?, pace, move || {
         TcpStream::connect(("127.0.0.1", goal))
     })
 }

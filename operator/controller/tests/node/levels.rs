@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The lines of the lock of one package.
-fn locked(package: &str) -> String {
+pub(crate) fn locked(package: &str) -> String {
     let lock = fs::read_to_string(Lock::Feedback.path()).unwrap();
     let begins = |line: &&str| line.starts_with(&format!("{package}=="));
     let goes_on = |line: &&str| line.starts_with("    --hash");

@@ -13,5 +13,6 @@ mod commands;
 mod feedback;
 mod installed;
 mod levels;
+mod slow;
 mod team;
 mod town;
