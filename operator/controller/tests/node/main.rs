@@ -15,4 +15,5 @@ mod installed;
 mod levels;
 mod slow;
 mod team;
+mod tiers;
 mod town;
