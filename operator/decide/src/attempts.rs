@@ -64,16 +64,7 @@ pub(crate) fn drive<'a>(draft: &mut Draft<'a>, task: &Task, inputs: &str) -> Flo
         .max_by_key(|record| record.attempt);
     if let Some(record) = last {
         count_retries(draft, step, record.attempt, None);
-        draft.facts.step = Some(StepNow {
-            name: step.as_str().to_owned(),
-            waiting_for: None,
-            since: Some(Time(record.started)),
-            attempt: Some(record.attempt.into()),
-            limit: limit_text(draft, step),
-            elapsed: Some(duration::format(
-                record.at.duration_since(record.started).unsigned_abs(),
-            )),
-        });
+        draft.facts.step = Some(step_ended(draft, step, record.attempt, record.started, record.at));
         return ControlFlow::Continue(Became::Finished(Finished {
             end: &record.end,
             body: record.body.as_deref(),
@@ -201,6 +192,18 @@ fn now(draft: &Draft, child: &Child) -> StepNow {
     }
 }
 
+/// A step that has ended.
+fn step_ended(draft: &Draft, step: Step, attempt: u32, started: Timestamp, at: Timestamp) -> StepNow {
+    StepNow {
+        name: step.as_str().to_owned(),
+        waiting_for: None,
+        since: Some(Time(started)),
+        attempt: Some(attempt.into()),
+        limit: limit_text(draft, step),
+        elapsed: Some(duration::format(at.duration_since(started).unsigned_abs())),
+    }
+}
+
 fn said<'a>(
     draft: &mut Draft<'a>,
     task: &Task,
@@ -242,6 +245,7 @@ fn said<'a>(
         Body::Read(body) => Some(&**body),
     };
     draft.record(child, at, end, read);
+    draft.facts.step = Some(step_ended(draft, child.step, child.attempt, child.created, at));
     ControlFlow::Continue(Became::Finished(Finished {
         end,
         body: read,

@@ -465,4 +465,8 @@ fn s6_the_digest_of_a_report_is_that_of_its_record_whoever_compressed_what_the_l
     let end = nbvet_blob::read_end(record["data"]["end.json"].as_str().unwrap()).unwrap();
     let digest = format!("sha256:{}", end.blob.unwrap().sha256);
     assert_eq!(place.digest, Some(digest));
+    assert!(
+        status.step.unwrap().elapsed.is_some(),
+        "how long the last step took"
+    );
 }
