@@ -6,28 +6,39 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 begun=$SECONDS
-scratch=$(mktemp -d)
+scratch=$(mktemp -d --tmpdir nbvet-demo-XXXXXX)
 site=
 
-bold() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+bold() { if [ -t 1 ]; then printf '\n\033[1m%s\033[0m\n' "$*"; else printf '\n== %s\n' "$*"; fi; }
 note() { printf '  %s\n' "$*"; }
 fail() { printf 'cluster-demo: error: %s\n' "$*" >&2; exit 1; }
 
 # Shows a command, then runs it.
 run() { printf '\n$ %s\n' "$*"; "$@"; }
 
-# The node and all that runs on it end with the end of their input.
+# The node and all that runs on it end with the end of their input. However this script ends, that comes: bash does this
+# after a signal too, and another signal does not keep it from it.
 finish() {
-    exec 3>&-
-    [ -z "$site" ] || wait "$site" || true
+    local child
+    trap '' INT TERM HUP
+    # What is under way would hold the other end of that input.
+    for child in $(<"/proc/$$/task/$$/children"); do
+        [ "$child" = "$site" ] || kill "$child" 2>/dev/null || true
+    done
+    if [ -n "$site" ]; then
+        bold "Taking away the node and all that ran on it"
+        exec 3>&-
+        wait "$site" || true
+    fi
     rm -rf "$scratch"
 }
 trap finish EXIT
 
 [ "$(id -u)" = 0 ] || fail "a node needs namespaces with devices and mounts: run this as root"
 
-bold "Building the operator's image"
+bold "Building the operator's image and what starts a node: minutes the first time, seconds after that"
 cargo xtask image --profile unoptimised
+note "building what starts a node"
 cargo build --quiet --package nbvet-operator-testkit --example cluster
 target=$(cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
 
@@ -68,7 +79,7 @@ patches:
     - {op: add, path: /spec/template/spec/containers/0/args/-, value: --ca-config-map=nbvet-ca}
 KUSTOMIZATION
 run kubectl apply -k "$scratch"
-run kubectl wait --namespace nbvet-system --for=condition=Available --timeout=5m deployment/nbvet-operator
+run kubectl wait --namespace nbvet-system --for=condition=Available --timeout=8m deployment/nbvet-operator
 
 bold "A team: a namespace with Pod Security's strictest level, a private repository"
 kubectl create namespace sensors
@@ -117,21 +128,25 @@ JOB
 sed 's/^/  | /' "$scratch/job.yaml"
 run kubectl apply -f "$scratch/job.yaml"
 
-# Shows how far a job is until a condition of it is so.
+# Shows how far a run of the job is until it has ended, and fails where it does not end in this phase.
 follow() {
-    kubectl get nvj sensor-report --watch --no-headers --output-watch-events=false \
-        --output=custom-columns='PHASE:.status.phase,STEP:.status.step.name,WAITING:.status.step.waitingFor' 2>/dev/null |
-        awk '$0 != last { print "  " $0; fflush() } { last = $0 }' &
-    local watching=$!
-    kubectl wait nvj/sensor-report --for="$1" --timeout=8m >/dev/null || {
-        kubectl describe nvj sensor-report >&2
-        kubectl describe pods >&2
-        fail "the job did not come to $1"
-    }
-    kill "$watching" 2>/dev/null || true
-    wait "$watching" 2>/dev/null || true
+    local run=$1 wanted=$2 begun=$SECONDS number finished phase='' step last=
+    while read -r number finished phase step; do
+        [ "$number" = "$run" ] || continue
+        [ "$phase $step" = "$last" ] || printf '  %3d s  %-18s %s\n' $((SECONDS - begun)) "$phase" "${step/<none>/}"
+        last="$phase $step"
+        [ "$finished" != True ] || break
+    done < <(exec timeout 8m kubectl get nvj sensor-report --watch --no-headers 3>&- 2>/dev/null --output=custom-columns="$(
+        printf '%s' 'RUN:.status.run.number,FINISHED:.status.conditions[?(@.type=="Finished")].status,' \
+            'PHASE:.status.phase,STEP:.status.step.name'
+    )")
+    kill $! 2>/dev/null || true
+    [ "$phase" = "$wanted" ] && return
+    kubectl describe nvj sensor-report >&2
+    kubectl describe pods >&2
+    fail "run $run did not end as $wanted"
 }
-follow condition=Finished
+follow 1 Failed
 run kubectl get nvj sensor-report
 told=$(kubectl get nvj sensor-report --output=go-template='
 {{- .status.message}}
@@ -149,8 +164,8 @@ bold "Mended, and asked for once more"
 cp fixtures/feedback/sensor_report_fixed.ipynb "$scratch/clone/sensor_report.ipynb"
 push "Readings that are missing are an error"
 run kubectl annotate nvj sensor-report nbvet.mlops.dev/rerun=mended
-follow condition=Ready
-run kubectl get nvj sensor-report --output=wide
+follow 2 Succeeded
+run kubectl get nvj sensor-report
 published=$(kubectl get nvj sensor-report --output=jsonpath='{.status.published.imageReference}')
 validated=$(kubectl get nvj sensor-report --output=jsonpath='{.status.buildStatus.imageReference}')
 [ "${published#*@}" = "${validated#*@}" ] || fail "another image was published than was validated"
@@ -158,7 +173,7 @@ note "validated: $validated"
 note "published: $published"
 
 bold "A workbench runs what was published, as a user that nobody knows"
-kubectl apply -f - <<POD
+cat >"$scratch/workbench.yaml" <<POD
 apiVersion: v1
 kind: Pod
 metadata: {name: workbench}
@@ -172,7 +187,9 @@ spec:
     command: [python3, -c, "import numpy, os; print('numpy', numpy.__version__, 'as uid', os.getuid())"]
     securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
 POD
+sed 's/^/  | /' "$scratch/workbench.yaml"
+run kubectl apply -f "$scratch/workbench.yaml"
 kubectl wait pod/workbench --for=jsonpath='{.status.phase}'=Succeeded --timeout=3m >/dev/null
 run kubectl logs workbench
 
-bold "Done after $((SECONDS - begun)) s; the node and all that ran on it are taken away"
+bold "Done after $((SECONDS - begun)) s"
