@@ -92,7 +92,7 @@ def steps() -> list:
         Step("clippy", clippy, 30, "lint"),
         Step("dist", ["cargo", "xtask", "dist"], 30),
         *([Step("image", image, 30)] if shutil.which("mmdebstrap") else []),
-        Step("cargo-test", [*cargo_test, "--", "--show-output"], 60, count=count_cargo),
+        Step("cargo-test", [*cargo_test, "--", "--show-output"], 75, count=count_cargo),
         Step(
             "cargo-fork", ["env", "NBVET_TEST_ISOLATION=fork", *fork_test, "--", "--show-output"], 15, count=count_cargo
         ),
