@@ -1,7 +1,7 @@
-//! What the controller may do in a cluster, as objects to apply. It reads no secret, runs nothing in pods, and nothing is
-//! granted by `*`; tests run under this role.
+//! What the controller may do in a cluster, and what teams may do with jobs, as objects to apply. The controller reads no
+//! secret, runs nothing in pods, and nothing is granted by `*`; tests run under these roles.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::discovery::DEFINITIONS;
 
@@ -59,4 +59,42 @@ pub fn lease_role() -> Value {
             "verbs": ["get", "create", "update"],
         }],
     })
+}
+
+/// What teams may do with jobs, as parts of the roles `view`, `edit` and `admin` that every cluster has: whoever has one of
+/// these in a namespace has its part there.
+pub fn team_roles() -> [Value; 2] {
+    let role = |name: &str, of: &[&str], rules: Value| {
+        let labels = of
+            .iter()
+            .map(|role| {
+                let label = format!("rbac.authorization.k8s.io/aggregate-to-{role}");
+                (label, json!("true"))
+            })
+            .collect::<Map<_, _>>();
+        json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "ClusterRole",
+            "metadata": {"name": format!("{NAME}-{name}"), "labels": labels},
+            "rules": rules,
+        })
+    };
+    let rule = |resource: &str, verbs: &[&str]| json!({"apiGroups": ["mlops.mlops.dev"], "resources": [resource], "verbs": verbs});
+    let reads = ["get", "list", "watch"];
+    let writes = ["create", "update", "patch", "delete", "deletecollection"];
+    [
+        role(
+            "view",
+            &["admin", "edit", "view"],
+            json!([
+                rule("notebookvalidationjobs", &reads),
+                rule("notebookvalidationjobs/status", &["get"]),
+            ]),
+        ),
+        role(
+            "edit",
+            &["admin", "edit"],
+            json!([rule("notebookvalidationjobs", &writes)]),
+        ),
+    ]
 }

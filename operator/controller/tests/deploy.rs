@@ -5,33 +5,44 @@ use std::{env, fs, path::Path};
 use nbvet_operator::rbac;
 use serde_json::Value;
 
-/// Where they are committed.
-const COMMITTED: &str = "operator/deploy/rbac/role.yaml";
-
 #[test]
 fn the_committed_roles_are_those_of_the_code() {
-    let parts = [rbac::cluster_role(), rbac::lease_role()];
-    let parts = parts.map(|part| serde_saphyr::to_string(&part).unwrap());
+    committed("role.yaml", &[rbac::cluster_role(), rbac::lease_role()]);
+    committed("team.yaml", &rbac::team_roles());
+}
+
+/// Holds a file of `operator/deploy/rbac` against the roles that are to stand in it.
+fn committed(name: &str, roles: &[Value]) {
+    let parts: Vec<String> = roles
+        .iter()
+        .map(|role| serde_saphyr::to_string(role).unwrap())
+        .collect();
     let head = "# Written by `cargo xtask gen` from operator/controller; edits belong there.\n";
-    let text = format!("{head}{}---\n{}", parts[0], parts[1]);
+    let text = format!("{head}{}", parts.join("---\n"));
     let file = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../..")
-        .join(COMMITTED);
+        .join("../deploy/rbac")
+        .join(name);
     if env::var_os("UPDATE").is_some_and(|value| value == "1") {
-        fs::create_dir_all(file.parent().unwrap()).unwrap();
         fs::write(&file, &text).unwrap();
     }
     let committed = fs::read_to_string(&file).unwrap_or_default();
     assert!(
         committed == text,
-        "{COMMITTED} is not what the code gives; run `cargo xtask gen` (or `UPDATE=1 cargo test -p nbvet-operator \
-         --test deploy`) and review the change"
+        "operator/deploy/rbac/{name} is not what the code gives; run `cargo xtask gen` (or `UPDATE=1 cargo test \
+         -p nbvet-operator --test deploy`) and review the change"
+    );
+    let applied = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/kustomization.yaml");
+    let applied = fs::read_to_string(applied).unwrap();
+    assert!(
+        applied.contains(&format!("\n- rbac/{name}\n")),
+        "{name} is not applied"
     );
 }
 
 #[test]
 fn the_roles_grant_no_secrets_no_wildcards_and_nothing_inside_of_pods() {
-    for role in [rbac::cluster_role(), rbac::lease_role()] {
+    let own = [rbac::cluster_role(), rbac::lease_role()];
+    for role in own.into_iter().chain(rbac::team_roles()) {
         for rule in role["rules"].as_array().unwrap() {
             let words = |field: &str| {
                 let words = rule[field].as_array().unwrap().iter();

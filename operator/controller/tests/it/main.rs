@@ -17,4 +17,5 @@ mod policies;
 mod program;
 mod scale;
 mod streams;
+mod teams;
 mod tekton;
