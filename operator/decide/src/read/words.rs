@@ -232,6 +232,9 @@ fn claims(spec: Option<&PodSpec>) -> Vec<String> {
     claims.map(|claim| format!("`{}`", claim.claim_name)).collect()
 }
 
+/// The volume of what the operator has all its pods trust.
+const CA: &str = "ca";
+
 /// Where the job names what a volume of its pods holds.
 fn field_of(volume: &str) -> &'static str {
     match volume {
@@ -242,6 +245,7 @@ fn field_of(volume: &str) -> &'static str {
         "index" => "spec.podConfig.buildConfig.packageIndex.secret",
         "index-ca" => "spec.podConfig.buildConfig.packageIndex.caConfigMap",
         "token" => "spec.podConfig.serviceAccountName",
+        CA => "the operator's --ca-config-map",
         _ if volume.starts_with("registry-") => {
             "spec.podConfig.imagePullSecrets or spec.podConfig.buildConfig.pushSecret"
         }
@@ -260,9 +264,12 @@ pub(super) fn mount(raw: &str) -> String {
             .to_owned();
     }
     if let Some((kind, name)) = missing_object(raw) {
-        return format!(
-            "{field} names the {kind} `{name}`, which is not in this namespace; create it, or mend the name"
-        );
+        let mends = if volume == CA {
+            "create it, with the authorities to trust under the key ca.crt"
+        } else {
+            "create it, or mend the name"
+        };
+        return format!("{field} names the {kind} `{name}`, which is not in this namespace; {mends}");
     }
     if let Some(key) = raw.split("references non-existent ").nth(1) {
         let key = key.rsplit(": ").next().unwrap_or(key).trim();

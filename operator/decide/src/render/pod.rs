@@ -150,10 +150,12 @@ pub(super) fn for_index(setting: &Setting) -> Vec<Mounted> {
 
 fn authorities(setting: &Setting) -> Option<Mounted> {
     let name = setting.config.ca_config_map.as_ref()?;
+    // With its key, so that the kubelet tells too where that is missing.
+    let key = json!({"key": "ca.crt", "path": "ca.crt"});
     Some(Mounted::of(
         "ca",
         paths::CA,
-        json!({"configMap": {"name": name, "optional": true}}),
+        json!({"configMap": {"name": name, "items": [key]}}),
     ))
 }
 

@@ -577,6 +577,11 @@ fn s9_an_index_of_the_jobs_own_has_its_secret_and_its_authorities() {
             json!({"name": "authorities"}),
             "{step}"
         );
+        assert_eq!(
+            mounts("/nbvet/ca").unwrap()["configMap"],
+            json!({"name": "everywhere", "items": [{"key": "ca.crt", "path": "ca.crt"}]}),
+            "{step}: the kubelet tells where it is missing"
+        );
     }
     let told = input(&objects, "prepare");
     assert_eq!(

@@ -222,6 +222,8 @@ fn what_is_missing_is_named_with_the_field_that_names_it() {
             r#"MountVolume.SetUp failed for volume "golden-source" : configmap "golden" not found"#,
             r#"MountVolume.SetUp failed for volume "registry-0" : secret "pull" not found"#,
             r#"MountVolume.SetUp failed for volume "index-ca" : references non-existent config key: ca.crt"#,
+            r#"MountVolume.SetUp failed for volume "ca" : configmap "nbvet-ca" not found"#,
+            r#"MountVolume.SetUp failed for volume "ca" : configmap references non-existent config key: ca.crt"#,
             r#"MountVolume.SetUp failed for volume "input" : configmap "a-prepare-x" not found"#,
             r#"MountVolume.SetUp failed for volume "data" : mount failed: exit status 32"#,
             "Unable to attach or mount volumes: unmounted volumes=[git], unattached volumes=[]: timed out waiting for the condition",
@@ -236,6 +238,10 @@ fn what_is_missing_is_named_with_the_field_that_names_it() {
               InvalidField, waits: spec.podConfig.imagePullSecrets or spec.podConfig.buildConfig.pushSecret names the Secret `pull`, which is not in this namespace; create it, or mend the name
             MountVolume.SetUp failed for volume "index-ca" : references non-existent config key: ca.crt
               InvalidField, waits: spec.podConfig.buildConfig.packageIndex.caConfigMap names something that has no key `ca.crt` (volume `index-ca`); add it, or mend the key
+            MountVolume.SetUp failed for volume "ca" : configmap "nbvet-ca" not found
+              InvalidField, waits: the operator's --ca-config-map names the ConfigMap `nbvet-ca`, which is not in this namespace; create it, with the authorities to trust under the key ca.crt
+            MountVolume.SetUp failed for volume "ca" : configmap references non-existent config key: ca.crt
+              InvalidField, waits: the operator's --ca-config-map names something that has no key `ca.crt` (volume `ca`); add it, or mend the key
             MountVolume.SetUp failed for volume "input" : configmap "a-prepare-x" not found
               InvalidField, waits: nbvet's own ConfigMap of this step is gone; ask for another run (annotation nbvet.mlops.dev/rerun)
             MountVolume.SetUp failed for volume "data" : mount failed: exit status 32
