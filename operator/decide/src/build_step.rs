@@ -30,6 +30,7 @@ const ROOM_AGAIN: SignedDuration = SignedDuration::from_secs(15);
 
 /// What the condition says of an image.
 const IMAGE_BUILT: &str = "the image is built";
+const BEING_BUILT: &str = "the image is being built";
 const IMAGE_REUSED: &str = "the registry has the image of this identity";
 
 /// What the step finds of what prepare found.
@@ -227,7 +228,7 @@ fn open(draft: &mut Draft, image: Image, at: Option<Timestamp>) -> Flow<Gate> {
 fn complete(draft: &mut Draft, found: &Found, done: &Build, identity: &str) -> Flow<Gate> {
     describe(draft, done);
     let BuildState::Complete { at, image, size } = &done.state else {
-        return wait("build-running", "the image is built");
+        return wait("build-running", BEING_BUILT);
     };
     let named = image.as_deref().and_then(Image::by_digest);
     let Some(image) = named.filter(|image| image.name() == done.destination) else {
@@ -314,7 +315,7 @@ fn under_way<T>(draft: &mut Draft, build: &Build) -> Flow<T> {
         BuildState::Starting { held: Some(held) } => {
             format!("the build does not start: {}: {}", held.reason, held.message)
         }
-        _ => "the image is built".to_owned(),
+        _ => BEING_BUILT.to_owned(),
     };
     if let BuildState::Starting { held: Some(held) } = &build.state {
         if held.reason == Reason::AdmissionRefused {

@@ -388,7 +388,7 @@ fn events(draft: &Draft, new: &NotebookValidationJobStatus, is_suspended: bool) 
         );
     }
     if new.phase == Some(Phase::Building) && old.and_then(|old| old.phase) < Some(Phase::Building) {
-        say(false, Reason::InProgress, "the image is built");
+        say(false, Reason::InProgress, "the image is being built");
     }
     if let Some((reason, message)) = draft
         .facts

@@ -38,7 +38,7 @@ pub(crate) async fn phases_and_events(stage: &Stage, namespace: &str) {
         // Once when it was judged, and once when all of it had ended.
         "Done: the notebook works".to_owned(),
         "Done: the notebook works".to_owned(),
-        "InProgress: the image is built".to_owned(),
+        "InProgress: the image is being built".to_owned(),
     ];
     assert_eq!(told, wanted);
 }

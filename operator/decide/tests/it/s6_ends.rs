@@ -360,7 +360,7 @@ fn s6_people_are_told_of_each_transition_once() {
     assert_eq!(
         told,
         [
-            "InProgress: the image is built".to_owned(),
+            "InProgress: the image is being built".to_owned(),
             format!("Done: reports/Daily Sales.ipynb at {commit}"),
             "Done: the dependencies may be used".to_owned(),
             "Done: the image is built".to_owned(),

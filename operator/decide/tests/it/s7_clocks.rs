@@ -106,7 +106,7 @@ fn s7_the_message_of_a_clock_that_is_over_names_the_field_that_raises_it() {
     assert_eq!(
         told(&world),
         "the run did not end in time: `spec.totalTimeout` limits it to 20m; raise that if it needs longer; last: the \
-         image is built"
+         image is being built"
     );
 
     let mut world = World::with("a", spec());
