@@ -7,6 +7,7 @@ use nbvet_operator_api::{
     fault::FieldFault,
     limits::Limits,
     meaning::{self, Build},
+    pod::PodConfig,
 };
 use nbvet_report::{ComparisonConfig, Level, ValidationConfig, step::FetchedSource};
 
@@ -20,6 +21,8 @@ const VALIDATION_RETRIES: u32 = 3;
 #[derive(Debug, Clone)]
 pub(crate) struct Meaning {
     pub(crate) level: Level,
+    /// The image that the notebook runs in, or that is built upon.
+    pub(crate) image: String,
     /// What is built; `None`: nothing is.
     pub(crate) build: Option<Build>,
     /// The repository that images are built into; empty where none is.
@@ -66,9 +69,11 @@ impl Meaning {
             .ok()
             .flatten()
             .unwrap_or_default();
+        let image = image(&spec.pod_config, config).map_err(|fault| faults.push(fault));
         let retries = spec.retry_policy.as_ref();
         Self {
             level,
+            image: image.unwrap_or_default(),
             destination: build
                 .as_ref()
                 .map(|_| format!("{place}/nbvet"))
@@ -143,6 +148,27 @@ fn place(job: &NotebookValidationJob, build: &Build, config: &Config) -> Result<
     let namespace = job.metadata.namespace.as_deref().unwrap_or_default();
     let path = build.registry_namespace.as_deref().unwrap_or(namespace);
     Ok(format!("{}/{path}", registry.trim_end_matches('/')))
+}
+
+/// The image of the job, else the controller's.
+fn image(pod: &PodConfig, config: &Config) -> Result<String, FieldFault> {
+    let build = pod.build_config.as_ref();
+    let build = build.filter(|build| build.enabled == Some(true));
+    let named = [
+        build.and_then(|build| build.base_image.as_ref()),
+        pod.container_image.as_ref(),
+        config.base_image.as_ref(),
+    ];
+    let named = named.into_iter().flatten().find(|name| !name.is_empty());
+    named.cloned().ok_or_else(|| {
+        let problem = if build.is_some() {
+            "names no image to build upon, spec.podConfig.buildConfig.baseImage names none either, and the controller has none \
+             of its own (--base-image); write one like `python:3.12-slim`"
+        } else {
+            "names no image, and the controller has none of its own (--base-image); write one like `python:3.12-slim`"
+        };
+        FieldFault::invalid("spec.podConfig.containerImage", "", problem)
+    })
 }
 
 /// A notebook's name as a repository may be named: in lower case, other characters as one dash.

@@ -136,14 +136,9 @@ fn source(setting: &Setting, of: &NotebookSource, commit: Option<String>, into: 
 }
 
 fn prepare(setting: &Setting, meaning: &Meaning, find_image: bool) -> PrepareInput {
-    let pod = &setting.job.spec.pod_config;
-    let base = meaning.build.as_ref().and_then(|build| build.base_image.clone());
-    let image = base.or_else(|| pod.container_image.clone());
     PrepareInput {
         validation: meaning.validation.clone(),
-        image: image
-            .or_else(|| setting.config.base_image.clone())
-            .unwrap_or_default(),
+        image: meaning.image.clone(),
         platform: None,
         build: build_wish(meaning, find_image),
         compiler: meaning.build.as_ref().map(|_| paths::COMPILER.to_owned()),

@@ -162,6 +162,33 @@ fn s6_a_build_without_a_registry_is_told() {
 }
 
 #[test]
+fn s6_a_job_without_any_image_is_told_where_to_name_one() {
+    for spec in [spec(), spec_without_build()] {
+        let mut world = World::with("a", spec);
+        world.edit("a", |spec| spec.pod_config.container_image = Some(String::new()));
+        world.settle();
+        assert_eq!(
+            world.condition("a", ConditionType::SourceReady),
+            "False InvalidField"
+        );
+        assert!(world.api.children.is_empty());
+        let is_built = world.status("a").message.unwrap().contains("baseImage");
+        let message = world.status("a").message.unwrap();
+        assert!(message.contains("spec.podConfig.containerImage"), "{message}");
+        let builds = world.api.jobs["a"].spec.pod_config.build_config.is_some();
+        assert_eq!(is_built, builds, "{message}");
+    }
+    let mut world = World::with("a", spec());
+    world.config.base_image = Some("python:3.12-slim".to_owned());
+    world.edit("a", |spec| spec.pod_config.container_image = None);
+    world.settle();
+    assert!(
+        world.child("a", Step::Prepare).is_some(),
+        "the controller has one of its own"
+    );
+}
+
+#[test]
 fn s6_the_notebooks_own_end_is_its_verdict() {
     for (outcome, reason) in [
         (Outcome::Failed, Reason::NotebookFailed),
