@@ -133,7 +133,7 @@ reasons! {
     Cancelled: "The run was ended by the annotation `nbvet.mlops.dev/cancel`.",
         "To run again, set the annotation `nbvet.mlops.dev/rerun` to a new value.";
     Suspended: "`spec.suspend` is true: no pod runs and the clocks stand.",
-        "Set it to false to go on.";
+        "Set `spec.suspend` to false to go on.";
     StrategyNotAvailable: "The cluster has not what the build strategy needs, or this version does not have the strategy; the message says which.",
         "Leave `spec.podConfig.buildConfig.strategy` out to have one chosen, or install what it needs.";
     FieldNotSupported: "The spec uses fields that this version accepts and does not act upon; the message names them.",
