@@ -6,10 +6,11 @@ use nbvet_report::ExitCode;
 
 use crate::{
     args::AgentArgs,
+    output,
     usage::{UsageError, shown},
 };
 
-/// Serves one host until it goes away.
+/// Serves one host until it goes away, or ends without coming.
 pub(crate) fn agent(args: &AgentArgs) -> Result<ExitCode, UsageError> {
     match &args.listen {
         Some(path) => {
@@ -17,7 +18,10 @@ pub(crate) fn agent(args: &AgentArgs) -> Result<ExitCode, UsageError> {
                 path: shown(path),
                 source,
             })?;
-            nbvet_agent::serve(connection)?;
+            match connection {
+                Some(connection) => nbvet_agent::serve(connection)?,
+                None => output::note("agent", "the host ended without coming: there is nothing to run"),
+            }
         }
         None => nbvet_agent::serve(io::stdin())?,
     }

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use nbvet_host::Finished;
 use nbvet_protocol::Isolation;
 use nbvet_report::{
     Reason, Report,
@@ -42,7 +43,11 @@ pub(crate) fn validate(path: &Path) -> Ending {
         Err(ending) => return ending,
     };
     input::part(Step::Validate, "validate", validate)
-        .and_then(|wish| validated(&wish))
+        .and_then(|wish| {
+            // However this ends, the agent beside it does not wait for ever.
+            let _finished = Finished::of(Path::new(&wish.socket));
+            validated(&wish)
+        })
         .unwrap_or_else(|ending| ending)
 }
 

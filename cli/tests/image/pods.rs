@@ -148,6 +148,18 @@ impl Pod {
         }
     }
 
+    /// As the init containers leave it.
+    pub(crate) fn fetched(&self, wish: ValidateInput) {
+        self.write_input(&StepInput {
+            version: 1,
+            source: Some(self.source(&wish.path, &["tree", "work"])),
+            validate: Some(wish),
+            ..StepInput::default()
+        });
+        let fetched = self.step("fetch");
+        assert_eq!(fetched.code, Some(0), "{:?}", fetched.end);
+    }
+
     /// Fetches, starts an agent on this machine and validates.
     pub(crate) fn validated(&self, wish: ValidateInput, python: &str) -> Left {
         self.validated_until(wish, python, |_| {})
@@ -160,14 +172,7 @@ impl Pod {
         python: &str,
         meanwhile: impl FnOnce(&Child),
     ) -> Left {
-        self.write_input(&StepInput {
-            version: 1,
-            source: Some(self.source(&wish.path, &["tree", "work"])),
-            validate: Some(wish),
-            ..StepInput::default()
-        });
-        let fetched = self.step("fetch");
-        assert_eq!(fetched.code, Some(0), "{:?}", fetched.end);
+        self.fetched(wish);
         let mut agent = self.agent(python);
         let mut step = self.command("validate");
         let step = step
@@ -193,7 +198,7 @@ impl Pod {
     }
 
     /// An agent of this machine, as the user's container has it, with a Python by its name.
-    fn agent(&self, python: &str) -> Child {
+    pub(crate) fn agent(&self, python: &str) -> Child {
         let folder = self.path("bin");
         fs::create_dir_all(&folder).unwrap();
         let _ = std::os::unix::fs::symlink(python, folder.join("python3"));

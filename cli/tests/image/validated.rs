@@ -1,6 +1,11 @@
 //! `nbvet step validate`: notebooks judged over a socket, by a host that shares nothing with them but that.
 
-use std::fs;
+use std::{
+    fs,
+    process::Child,
+    thread,
+    time::{Duration, Instant},
+};
 
 use nbvet_report::{
     CellOutcome, ComparisonConfig, Level, Outcome, Reason, RunEnd, ValidationConfig,
@@ -394,4 +399,36 @@ fn a_fetch_that_fails_stops_the_pod_and_says_why() {
         left.end
     );
     assert_eq!(left.code, Some(1), "the containers after it must not start");
+}
+
+/// Waits for the end of an agent that nobody comes to.
+fn ends(agent: &mut Child) {
+    let since = Instant::now();
+    let status = loop {
+        match agent.try_wait().unwrap() {
+            Some(status) => break Some(status),
+            None if since.elapsed() > Duration::from_mins(1) => break None,
+            None => thread::sleep(Duration::from_millis(50)),
+        }
+    };
+    let _ = agent.kill();
+    let _ = agent.wait();
+    assert!(status.is_some_and(|status| status.success()), "{status:?}");
+}
+
+#[test]
+fn an_agent_ends_with_a_host_that_refuses_the_notebook_whichever_of_them_was_first() {
+    let source = notebook("cat(1)").replace("\"python\"", "\"R\"");
+    for agent_is_first in [true, false] {
+        let pod = Pod::new(&[("a.ipynb", &source)]);
+        pod.fetched(pod.wish("a.ipynb"));
+        let mut agent = agent_is_first.then(|| pod.agent("/nowhere"));
+        if agent_is_first {
+            pod.wait_for("agent/socket");
+        }
+        let left = pod.step("validate");
+        is(&left, Outcome::Error, Reason::InvalidField, "written in R");
+        ends(agent.get_or_insert_with(|| pod.agent("/nowhere")));
+        assert!(!pod.path("agent/socket").exists());
+    }
 }

@@ -6,12 +6,15 @@ use std::{
     env, io,
     os::{
         fd::{AsFd, OwnedFd},
-        unix::{fs::PermissionsExt as _, net::UnixStream},
+        unix::{
+            fs::PermissionsExt as _,
+            net::{UnixListener, UnixStream},
+        },
     },
     time::{Duration, Instant},
 };
 
-use nbvet_protocol::{FrameError, FromAgent, Isolation, PROTOCOL_VERSION, StartSpec, ToAgent};
+use nbvet_protocol::{FrameError, FromAgent, Isolation, PROTOCOL_VERSION, StartSpec, ToAgent, finished};
 use rustix::{
     event::{PollFd, PollFlags, poll},
     io::Errno,
@@ -38,6 +41,8 @@ const ENDING_TICK: Duration = Duration::from_millis(2);
 const SHARE: u32 = 20;
 /// How long what is left of all sessions may take to go when the host is gone.
 const FAREWELL: Duration = Duration::from_secs(5);
+/// How often the mark of a host that ended without coming is looked for.
+const MARK_TICK: Duration = Duration::from_millis(200);
 
 /// Why the agent could not serve.
 #[derive(Debug, thiserror::Error)]
@@ -441,14 +446,30 @@ fn seed() -> u64 {
 }
 
 /// Waits for one host at a Unix socket, which is gone once it came. Nobody else can come after it. The host may be another
-/// user of the same group: in a pod, each container may run as its image says.
-pub fn accept(path: &std::path::Path) -> io::Result<OwnedFd> {
-    let listener = std::os::unix::net::UnixListener::bind(path)?;
+/// user of the same group: in a pod, each container may run as its image says. `None`: the host ended without coming, before
+/// this listened or after.
+pub fn accept(path: &std::path::Path) -> io::Result<Option<OwnedFd>> {
+    let listener = UnixListener::bind(path)?;
     // Until then whoever may not connect tries again.
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660))?;
-    let connection = listener.accept();
+    let connection = first(&listener, &finished(path));
     std::fs::remove_file(path)?;
-    connection.map(|(stream, _)| stream.into())
+    connection
+}
+
+/// Who connects first, unless the mark says that nobody will.
+fn first(listener: &UnixListener, finished: &std::path::Path) -> io::Result<Option<OwnedFd>> {
+    let tick = rustix::event::Timespec::try_from(MARK_TICK).map_err(io::Error::other)?;
+    loop {
+        match poll(&mut [PollFd::new(listener, PollFlags::IN)], Some(&tick)) {
+            Ok(0) | Err(Errno::INTR) => {}
+            Ok(_) => return listener.accept().map(|(stream, _)| Some(stream.into())),
+            Err(error) => return Err(error.into()),
+        }
+        if finished.exists() {
+            return Ok(None);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -463,14 +484,14 @@ mod tests {
         let path = folder.path().join("socket");
         let waiting = {
             let path = path.clone();
-            thread::spawn(move || accept(&path).map(drop))
+            thread::spawn(move || accept(&path).map(|came| came.is_some()))
         };
         let mode = || fs::metadata(&path).map(|found| found.permissions().mode() & 0o777);
         while !mode().is_ok_and(|mode| mode == 0o660) {
             thread::sleep(Duration::from_millis(5));
         }
         UnixStream::connect(&path).expect("somebody listens");
-        waiting.join().expect("it ends").expect("it is accepted");
+        assert!(waiting.join().expect("it ends").expect("it is accepted"));
         assert!(!path.exists());
     }
 }

@@ -13,7 +13,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["agent"] => nbvet_agent::serve(io::stdin())?,
-        ["listen", path] => nbvet_agent::serve(nbvet_agent::accept(Path::new(path))?)?,
+        ["listen", path] => match nbvet_agent::accept(Path::new(path))? {
+            Some(connection) => nbvet_agent::serve(connection)?,
+            None => return Err("nobody came".into()),
+        },
         ["run", path] => run_job(Path::new(path))?,
         _ => return Err("usage: endpoint agent | listen PATH | run PATH".into()),
     }

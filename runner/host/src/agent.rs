@@ -20,7 +20,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use nbvet_protocol::{FrameError, FromAgent, PROTOCOL_VERSION, ToAgent, read_frame, write_frame};
+use nbvet_protocol::{FrameError, FromAgent, PROTOCOL_VERSION, ToAgent, finished, read_frame, write_frame};
 use nbvet_report::{FailureKind, RunFailure};
 use rustix::{
     io::Errno,
@@ -91,6 +91,26 @@ impl From<&AgentUnavailable> for RunFailure {
 pub struct Agent {
     shared: Arc<Shared>,
     child: Option<LocalAgent>,
+}
+
+/// Tells an agent at a socket, when it goes, that its host has ended, whether that agent listens already or not: one that
+/// nobody has come to ends then.
+#[derive(Debug)]
+pub struct Finished(PathBuf);
+
+impl Finished {
+    /// Of a socket, in whose folder this process may write.
+    pub fn of(socket: &Path) -> Self {
+        Self(finished(socket))
+    }
+}
+
+impl Drop for Finished {
+    fn drop(&mut self) {
+        // What somebody else put there says the same, and is not followed. Where it cannot be written, whoever started the
+        // agent has to end it.
+        let _ = fs::File::create_new(&self.0);
+    }
 }
 
 /// What a session hears.

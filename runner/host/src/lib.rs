@@ -11,7 +11,7 @@ mod session;
 mod stderr;
 mod widgets;
 
-pub use agent::{Agent, AgentUnavailable};
+pub use agent::{Agent, AgentUnavailable, Finished};
 pub use event::RunEvent;
 pub use job::{Job, JobCell, Limits, Parameters, Questions};
 pub use outputs::Outputs;

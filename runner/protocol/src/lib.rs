@@ -10,6 +10,8 @@ mod fork_server;
 mod frame;
 mod worker;
 
+use std::path::{Path, PathBuf};
+
 pub use agent::{
     CommAction, Display, FromAgent, Isolation, PythonRequest, StartFailureKind, StartSpec, StreamName,
     ToAgent,
@@ -29,3 +31,11 @@ pub fn message_id(cell: u32) -> String {
 
 /// What one cell may print, in bytes; the rest is left out and said.
 pub const MAX_CELL_OUTPUT: u64 = 20 * 1024 * 1024;
+
+/// The file beside an agent's socket by which a host says that it has ended: an agent that nobody has come to ends too. A
+/// host that refuses a notebook never connects, and may have ended before its agent listens.
+pub fn finished(socket: &Path) -> PathBuf {
+    let mut mark = socket.as_os_str().to_owned();
+    mark.push(".finished");
+    PathBuf::from(mark)
+}
