@@ -340,6 +340,21 @@ fn a_time_out_points_to_the_line_that_was_interrupted() {
 }
 
 #[test]
+fn a_limit_that_was_over_before_any_cell_ran_is_told_of_no_cell() {
+    let end = RunEnd::NotebookTimedOut {
+        cell: None,
+        limit: 1.0,
+    };
+    let found = judge_end("1", None, &end);
+    assert_eq!(found.location.cell, None);
+    assert!(
+        found
+            .message
+            .contains("limit of 1 s was over before its Python was ready")
+    );
+}
+
+#[test]
 fn a_process_that_was_killed_is_not_called_a_crash() {
     let died = |signal| RunEnd::Died {
         cell: Some(0),

@@ -125,7 +125,7 @@ pub enum RunEnd {
     },
     /// The notebook ran past its limit.
     NotebookTimedOut {
-        /// The cell that ran then.
+        /// The cell that ran then; none where Python was still starting.
         cell: Option<u32>,
         /// The limit in seconds.
         limit: f64,

@@ -12,7 +12,7 @@ rule! {
     /// ## Why it matters
     ///
     /// The cell that ran then was interrupted; the cells below did not run. The limit is 30 minutes where none is
-    /// given.
+    /// given; the start of its Python counts too.
     ///
     /// ## How to mend it
     ///
@@ -34,9 +34,21 @@ impl RunRule for NotebookTimeout {
         let at = cell.map_or_else(nbvet_report::Location::file_start, |cell| {
             cx.at_line(cell, hung_at(run, cell))
         });
+        let (message, because) = match cell {
+            Some(_) => (
+                format!("the notebook ran longer than its limit of {limit} s"),
+                "This cell ran when the time was over; the cells below did not run.",
+            ),
+            None => (
+                format!(
+                    "the notebook's limit of {limit} s was over before its Python was ready to run a cell"
+                ),
+                "The time that Python takes to start counts too; no cell ran.",
+            ),
+        };
         cx.report(
-            Finding::new(at, format!("the notebook ran longer than its limit of {limit} s"))
-                .because("This cell ran when the time was over; the cells below did not run.")
+            Finding::new(at, message)
+                .because(because)
                 .help("make the notebook faster, or raise the limit with `--timeout`"),
         );
     }

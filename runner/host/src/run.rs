@@ -141,12 +141,10 @@ impl Run<'_> {
             session: self.session.number(),
             spec: self.job.spec.clone(),
         });
-        // None of the notebook's code has run yet: whatever takes so long, its time-out it is not.
         let limits = &self.job.limits;
-        let limit = limits
-            .notebook
-            .map_or(limits.start, |limit| limit.min(limits.start));
-        match self.session.next(Some(self.begun + limit)) {
+        // The user's own limit is over where it is the shorter one: that says nothing of their Python.
+        let own = limits.notebook.filter(|limit| *limit < limits.start);
+        match self.session.next(Some(self.begun + own.unwrap_or(limits.start))) {
             Next::Said(FromAgent::Started { interpreter, .. }) => {
                 (self.events)(RunEvent::Started {
                     interpreter: &interpreter,
@@ -172,7 +170,15 @@ impl Run<'_> {
             ))),
             Next::Lost(failure) => Err(Stop::Failure(failure)),
             Next::Cancelled => Err(Stop::End(RunEnd::Cancelled)),
-            Next::Deadline => Err(Stop::Failure(never_ready(limit))),
+            Next::Deadline => Err(own.map_or_else(
+                || Stop::Failure(never_ready(limits.start)),
+                |limit| {
+                    Stop::End(RunEnd::NotebookTimedOut {
+                        cell: None,
+                        limit: limit.as_secs_f64(),
+                    })
+                },
+            )),
         }
     }
 
@@ -532,7 +538,7 @@ fn never_ready(limit: Duration) -> RunFailure {
     RunFailure {
         kind: FailureKind::UnsupportedInterpreter,
         message: format!(
-            "Python did not become ready to run a cell within {} seconds",
+            "Python did not become ready to run a cell within {} s",
             limit.as_secs_f64()
         ),
         hint: Some("see whether that Python and its IPython start by themselves".to_owned()),
