@@ -112,6 +112,7 @@ pub const ALL: &[Rule] = &[
     structure::unsupported_language::RULE,
     structure::duplicate_cell_id::RULE,
     structure::unread_cell::RULE,
+    structure::nothing_to_run::RULE,
     structure::install_unsatisfied::RULE,
 ];
 

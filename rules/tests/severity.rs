@@ -126,6 +126,7 @@ fn s2_every_rule_stands_in_its_row() {
         NB925 unsupported-language     note note note note
         NB926 duplicate-cell-id        note note note note
         NB927 unread-cell              error error error error
+        NB928 nothing-to-run           note warning warning warning
         NB931 install-unsatisfied      note note warning warning
     "#]]
     .assert_eq(&table);

@@ -14,6 +14,9 @@ use super::Ending;
 /// A SIGTERM: nobody presses Ctrl-C in a pod, and what a controller ends it knows.
 const TERMINATED: (Reason, bool) = (Reason::Evicted, true);
 
+/// The rule on notebooks without a code cell to run.
+const NOTHING_TO_RUN: &str = "NB928";
+
 /// The end of `validate` with its report.
 pub(super) fn ending(report: Report, image: Option<&str>) -> Ending {
     let Some(notebook) = report.notebooks.first() else {
@@ -124,8 +127,13 @@ fn message(notebook: &NotebookReport) -> String {
         verdict.warnings,
         verdict.notes
     );
-    // Of several that are as bad, the first in the notebook.
-    let worst = failing(notebook).min_by_key(|found| Reverse((found.fault, found.severity)));
+    // Of several that are as bad, the first in the notebook. That there was nothing to run is told in any case.
+    let worst = failing(notebook)
+        .min_by_key(|found| Reverse((found.fault, found.severity)))
+        .or_else(|| {
+            let mut found = notebook.diagnostics.iter();
+            found.find(|found| found.rule.id == NOTHING_TO_RUN)
+        });
     match worst {
         Some(found) => {
             let cell = found

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::fs::PermissionsExt as _,
     process::Child,
     thread,
     time::{Duration, Instant},
@@ -431,4 +432,40 @@ fn an_agent_ends_with_a_host_that_refuses_the_notebook_whichever_of_them_was_fir
         ends(agent.get_or_insert_with(|| pod.agent("/nowhere")));
         assert!(!pod.path("agent/socket").exists());
     }
+}
+
+#[test]
+fn a_notebook_without_code_is_told_as_one_and_passes_at_production_no_more() {
+    let Some(python) = python() else { return };
+    let source = notebook("").replace("\"code\"", "\"markdown\"");
+    let ended = |level| {
+        let pod = Pod::new(&[("a.ipynb", &source)]);
+        let mut wish = pod.wish("a.ipynb");
+        wish.validation.level = Some(level);
+        pod.validated(wish, &python)
+    };
+    let said = "there is no code cell to run (NB928)";
+    is(&ended(Level::Learning), Outcome::Passed, Reason::Done, said);
+    is(&ended(Level::Development), Outcome::Passed, Reason::Done, said);
+    is(
+        &ended(Level::Production),
+        Outcome::Failed,
+        Reason::ChecksFailed,
+        said,
+    );
+}
+
+#[test]
+fn a_limit_that_is_over_before_python_is_ready_is_a_time_out_of_the_validation() {
+    let pod = Pod::new(&[("a.ipynb", &notebook("1"))]);
+    let slow = pod.path("slow");
+    fs::write(&slow, "#!/bin/sh\nexec sleep 1000\n").unwrap();
+    fs::set_permissions(&slow, fs::Permissions::from_mode(0o755)).unwrap();
+    let wish = ValidateInput {
+        timeout: Some(1),
+        ..pod.wish("a.ipynb")
+    };
+    let left = pod.validated(wish, slow.to_str().unwrap());
+    let said = "limit of 1 s was over before its Python was ready";
+    is(&left, Outcome::TimedOut, Reason::ValidationTimedOut, said);
 }
