@@ -164,7 +164,7 @@ fn summary(draft: &mut Draft, outcome: &Outcome) -> (String, Option<Timestamp>) 
                 .iter()
                 .filter(|finding| STEPS.contains(&finding.kind));
             let at = steps.filter_map(|finding| finding.at).max().unwrap_or(now);
-            (Reason::Done, "the notebook works".to_owned(), Some(at))
+            (Reason::Done, crate::steps::works(draft).to_owned(), Some(at))
         }
         Outcome::Ended(end) => (end.reason, end.message.clone(), Some(end.at.unwrap_or(now))),
         Outcome::Waits(wait) if draft.observed.is_suspended() => {

@@ -219,6 +219,17 @@ fn validate<'a>(draft: &mut Draft<'a>, image: &Image, prepared: &'a Prepared) ->
     }
 }
 
+/// What a verdict without a fault says.
+pub(crate) fn works(draft: &Draft) -> &'static str {
+    let verdict = draft.facts.verdict.as_ref();
+    let cells = verdict.and_then(|verdict| verdict.cells.as_ref());
+    if cells.is_some_and(|cells| cells.ok == 0) {
+        "there is no code cell to run: nothing was checked"
+    } else {
+        "the notebook works"
+    }
+}
+
 /// The trusted container's word, with the report behind it.
 fn judged<'a>(draft: &mut Draft<'a>, finished: &Finished<'a>) -> Flow<()> {
     draft.facts.pod = finished.pod.map(str::to_owned);
@@ -244,7 +255,7 @@ fn judged<'a>(draft: &mut Draft<'a>, finished: &Finished<'a>) -> Flow<()> {
     }
     let is_judged = draft.facts.verdict.is_some();
     if finished.end.outcome == Outcome::Passed && is_judged {
-        let message = "the notebook works";
+        let message = works(draft);
         draft.note(
             ConditionType::Validated,
             Holds::True,

@@ -262,7 +262,11 @@ fn validated(observed: &Observed) -> Validated {
         notes: 0,
         suppressed: 0,
         baselined: 0,
-        cells: Some(CellCounts::default()),
+        cells: Some(CellCounts {
+            total: 1,
+            ok: 1,
+            ..CellCounts::default()
+        }),
     };
     let notebook = NotebookReport {
         path: observed.job.spec.notebook.path.clone(),

@@ -1,13 +1,13 @@
 //! Section 6: how runs end other than well, and which condition says why.
 
 use nbvet_operator_api::{ConditionType, Phase, Reason, source::GitSource};
-use nbvet_operator_decide::phase;
+use nbvet_operator_decide::{observed::Body, phase};
 use nbvet_report::{
-    Level, Outcome,
+    CellCounts, Level, Outcome,
     step::{Step, StepBody, StepEnd},
 };
 
-use crate::world::{World, blob, spec, spec_without_build};
+use crate::world::{World, blob, spec, spec_without_build, validated};
 
 /// The end of prepare, and which condition is False for it with which verdict.
 fn check_prepare(outcome: Outcome, reason: Reason, with_result: bool, kind: ConditionType, verdict: Outcome) {
@@ -241,10 +241,7 @@ fn s6_a_result_of_another_step_is_not_believed() {
     world.until_validation("a");
     let child = world.child("a", Step::Validate).unwrap();
     let other = StepBody::Published(nbvet_report::step::Published::default());
-    world.read.insert(
-        child.name,
-        nbvet_operator_decide::observed::Body::Read(Box::new(other)),
-    );
+    world.read.insert(child.name, Body::Read(Box::new(other)));
     world.ends_well("a", Step::Validate);
     world.pass(1);
     assert_eq!(world.condition("a", ConditionType::Finished), "True ReportLost");
@@ -393,6 +390,29 @@ fn s6_people_are_told_of_each_transition_once() {
             "Done: the image is built".to_owned(),
             "Done: the notebook works".to_owned(),
         ]
+    );
+}
+
+#[test]
+fn a_notebook_of_which_no_cell_ran_is_not_told_to_work() {
+    let mut world = World::with("a", spec());
+    world.until_validation("a");
+    let child = world.child("a", Step::Validate).unwrap();
+    let mut result = validated(Outcome::Passed);
+    result.report.notebooks[0].verdict.cells = Some(CellCounts::default());
+    let body = StepBody::Validated(Box::new(result));
+    world.read.insert(child.name.clone(), Body::Read(Box::new(body)));
+    world.ends_well("a", Step::Validate);
+    world.pass(100);
+    let told = "Done: there is no code cell to run: nothing was checked";
+    let events = world.events.iter();
+    let events: Vec<String> = events
+        .map(|(_, event)| format!("{}: {}", event.reason, event.note))
+        .collect();
+    assert!(events.iter().any(|event| event == told), "{events:?}");
+    assert!(
+        !events.iter().any(|event| event.contains("the notebook works")),
+        "{events:?}"
     );
 }
 
