@@ -23,6 +23,7 @@ const SHOWN: [ConditionType; 6] = [
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Matter<'a> {
     pub(crate) kind: &'a str,
+    pub(crate) status: &'a str,
     pub(crate) reason: &'a str,
     pub(crate) message: &'a str,
 }
@@ -36,6 +37,7 @@ pub(crate) fn matters(status: &NotebookValidationJobStatus) -> Vec<Matter<'_>> {
         if let Some(one) = find(kind) {
             found.push(Matter {
                 kind: kind.as_str(),
+                status: &one.status,
                 reason: &one.reason,
                 message: &one.message,
             });
@@ -71,8 +73,8 @@ pub(crate) fn lines(status: &NotebookValidationJobStatus, width: usize) -> Strin
     let mut out = format!("{}\n", paint(BOLD, "Conditions"));
     for one in matters {
         let message = text::one_line(one.message, MOST);
-        let (kind, reason) = (text::one_line(one.kind, 64), text::one_line(one.reason, 64));
-        out += &wrapped(&format!("  {kind}: {reason}: {message}"), 4, width);
+        let [kind, status, reason] = [one.kind, one.status, one.reason].map(|word| text::one_line(word, 64));
+        out += &wrapped(&format!("  {kind} is {status}: {reason}: {message}"), 4, width);
         if let Ok(reason) = one.reason.parse::<Reason>() {
             let remedy = wrapped(&format!("    what to do: {}", reason.remedy()), 6, width);
             out += &remedy.replacen("what to do", &paint(CYAN, "what to do"), 1);
