@@ -101,6 +101,11 @@ fn failing(notebook: &NotebookReport) -> impl Iterator<Item = &Diagnostic> {
         .filter(move |found| level.fails(found))
 }
 
+/// `1 error`, `2 errors`.
+fn counted(number: u32, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
 /// One sentence for the status.
 fn message(notebook: &NotebookReport) -> String {
     if let Some(failure) = &notebook.failure {
@@ -115,7 +120,7 @@ fn message(notebook: &NotebookReport) -> String {
         format!(" {} of {} cells ran;", cells.ok, cells.total)
     });
     let counts = format!(
-        "{} at {}:{cells} {} errors, {} warnings, {} notes",
+        "{} at {}:{cells} {}, {}, {}",
         match verdict.outcome {
             Outcome::Passed => "passed",
             Outcome::Failed => "failed",
@@ -123,9 +128,9 @@ fn message(notebook: &NotebookReport) -> String {
             Outcome::Error => "no verdict",
         },
         verdict.level,
-        verdict.errors,
-        verdict.warnings,
-        verdict.notes
+        counted(verdict.errors, "error"),
+        counted(verdict.warnings, "warning"),
+        counted(verdict.notes, "note")
     );
     // Of several that are as bad, the first in the notebook. That there was nothing to run is told in any case.
     let worst = failing(notebook)

@@ -184,7 +184,8 @@ fn message(found: &[&Diagnostic], first: &Diagnostic, level: Level) -> String {
         .location
         .cell
         .map_or(String::new(), |cell| format!(", cell {cell}"));
-    let counts = format!("{} found, {failing} failing, {notes} notes", found.len());
+    let plural = if notes == 1 { "" } else { "s" };
+    let counts = format!("{} found, {failing} failing, {notes} note{plural}", found.len());
     text::one_line(
         &format!("{counts}: {}{place}: {}", first.rule.id, first.message),
         MOST_TEXT,
@@ -348,6 +349,10 @@ mod tests {
         assert_eq!(
             checks[2].message.as_deref(),
             Some("1 found, 1 failing, 0 notes: NB211, cell 5: NB211 here")
+        );
+        assert_eq!(
+            checks[0].message.as_deref(),
+            Some("1 found, 0 failing, 1 note: NB101, cell 1: NB101 here")
         );
     }
 

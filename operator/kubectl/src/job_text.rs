@@ -174,7 +174,10 @@ fn verdict(found: &VerdictSummary) -> String {
         let parts = parts.iter().filter(|(count, _)| *count > 0);
         let parts: Vec<_> = parts.map(|(count, word)| format!("{count} {word}")).collect();
         let total = counted(cells.total, "code cell");
-        out.extend([" · ", &total, " (", &parts.join(", "), ")"]);
+        out.extend([" · ", &total]);
+        if !parts.is_empty() {
+            out.extend([" (", &parts.join(", "), ")"]);
+        }
     }
     out + &format!(
         " · {}, {}, {}",
@@ -378,5 +381,19 @@ mod tests {
         ] {
             assert_eq!(without_secret(url), shown);
         }
+    }
+
+    #[test]
+    fn a_verdict_of_no_cells_has_no_empty_brackets() {
+        let found = serde_json::from_value(serde_json::json!({
+            "outcome": "Passed", "level": "learning", "errors": 1, "warnings": 0, "notes": 1,
+            "cells": {"total": 0, "ok": 0, "failed": 0, "skipped": 0, "notRun": 0},
+        }))
+        .unwrap();
+        let text = anstream::adapter::strip_str(&verdict(&found)).to_string();
+        assert_eq!(
+            text,
+            "Passed at learning · 0 code cells · 1 error, 0 warnings, 1 note"
+        );
     }
 }
