@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 use kube::{
     Api, Client, Config,
     api::ListParams,
-    config::{KubeConfigOptions, Kubeconfig},
+    config::{KubeConfigOptions, Kubeconfig, KubeconfigError},
 };
 use nbvet_operator_api::NotebookValidationJob;
 
@@ -138,6 +138,30 @@ impl Cluster {
             }
         }
     }
+}
+
+/// The namespace of what is done without a cluster: that of the context, where a kubeconfig is there to name one.
+pub(crate) fn namespace(args: &ClusterArgs) -> Result<Option<String>, Error> {
+    let known = match &args.kubeconfig {
+        Some(file) => Kubeconfig::read_from(file)?,
+        None => match Kubeconfig::read() {
+            Ok(known) => known,
+            Err(error) if args.context.is_some() => return Err(error.into()),
+            Err(_) => return Ok(None),
+        },
+    };
+    let Some(name) = args.context.as_ref().or(known.current_context.as_ref()) else {
+        return Ok(None);
+    };
+    let Some(context) = known.contexts.iter().find(|one| one.name == *name) else {
+        return match &args.context {
+            Some(name) => Err(KubeconfigError::LoadContext(name.clone()).into()),
+            None => Ok(None),
+        };
+    };
+    let context = context.context.as_ref();
+    let namespace = context.and_then(|context| context.namespace.clone());
+    Ok(namespace.filter(|name| !name.is_empty()))
 }
 
 /// The name alone.

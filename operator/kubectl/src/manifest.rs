@@ -8,7 +8,7 @@ use std::{
     sync::LazyLock,
 };
 
-use jsonschema::Validator;
+use jsonschema::{Validator, error::ValidationErrorKind};
 use nbvet_operator_api::{NotebookValidationJob, crd, text};
 use serde_json::{Map, Value, json};
 
@@ -41,12 +41,30 @@ pub(crate) struct Manifest {
     pub(crate) name: String,
     /// The job, where an API server would accept it.
     pub(crate) job: Result<Box<NotebookValidationJob>, Vec<String>>,
-    /// Fields that it would drop.
-    pub(crate) dropped: Vec<String>,
+    /// Fields that the definition has not.
+    pub(crate) unknown: Vec<Unknown>,
+}
+
+/// A field that the definition has not.
+#[derive(Debug)]
+pub(crate) struct Unknown {
+    /// Where it stands: `spec.podConfig.image`.
+    pub(crate) path: String,
+    /// The field that stands there and is most like it.
+    pub(crate) near: Option<String>,
+}
+
+/// Which namespace jobs are in.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place<'a> {
+    /// All of them, whatever their manifest says.
+    pub(crate) asked: Option<&'a str>,
+    /// Those whose manifest names none.
+    pub(crate) otherwise: &'a str,
 }
 
 /// All jobs of a file; `-` is stdin.
-pub(crate) fn read(path: &Path, namespace: Option<&str>) -> Result<Vec<Manifest>, Error> {
+pub(crate) fn read(path: &Path, place: Place<'_>) -> Result<Vec<Manifest>, Error> {
     let shown = text::one_line(&path.to_string_lossy(), 400);
     let wrong = |why: String| Error::NoManifest {
         path: shown.clone(),
@@ -67,7 +85,7 @@ pub(crate) fn read(path: &Path, namespace: Option<&str>) -> Result<Vec<Manifest>
     });
     let jobs: Vec<Manifest> = items
         .filter(|item| item["kind"] == KIND)
-        .map(|item| manifest(item, namespace))
+        .map(|item| manifest(item, place))
         .collect();
     if jobs.is_empty() {
         return Err(wrong("no document in it has that kind".to_owned()));
@@ -96,11 +114,11 @@ fn text_of(path: &Path) -> io::Result<String> {
     Ok(text)
 }
 
-fn manifest(mut object: Value, namespace: Option<&str>) -> Manifest {
+fn manifest(mut object: Value, place: Place<'_>) -> Manifest {
     let metadata = &object["metadata"];
     let name = metadata["name"].as_str().or(metadata["generateName"].as_str());
     let name = name.map(|name| text::one_line(name, 253));
-    let dropped = unknown(&object);
+    let unknown = unknown(&object);
     let mut refusals = Vec::new();
     if object["apiVersion"] != VERSION {
         refusals.push(format!("apiVersion: has to be {VERSION}"));
@@ -115,8 +133,10 @@ fn manifest(mut object: Value, namespace: Option<&str>) -> Manifest {
     let job = if refusals.is_empty() {
         let name = name.clone().unwrap_or_default();
         object["metadata"]["name"] = json!(name);
-        if object["metadata"]["namespace"].is_null() || namespace.is_some() {
-            object["metadata"]["namespace"] = json!(namespace.unwrap_or("default"));
+        if let Some(namespace) = place.asked {
+            object["metadata"]["namespace"] = json!(namespace);
+        } else if object["metadata"]["namespace"].is_null() {
+            object["metadata"]["namespace"] = json!(place.otherwise);
         }
         serde_path_to_error::deserialize(object)
             .map(Box::new)
@@ -127,7 +147,7 @@ fn manifest(mut object: Value, namespace: Option<&str>) -> Manifest {
     Manifest {
         name: name.unwrap_or_else(|| "a job without a name".to_owned()),
         job,
-        dropped,
+        unknown,
     }
 }
 
@@ -137,9 +157,25 @@ fn against_schema(object: &Value) -> Vec<String> {
         .map(|error| {
             let path = error.instance_path().to_string();
             let path = path.trim_start_matches('/').replace('/', ".");
-            text::one_line(&format!("{path}: {error}"), MOST_TEXT)
+            let problem = match error.kind() {
+                ValidationErrorKind::Enum { options } => one_of(error.instance(), options),
+                _ => error.to_string(),
+            };
+            text::one_line(&format!("{path}: {problem}"), MOST_TEXT)
         })
         .collect()
+}
+
+/// What may stand where something else stands, all of it.
+fn one_of(stands: &Value, options: &Value) -> String {
+    let options: Vec<String> = options
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(Value::to_string)
+        .collect();
+    let stands = text::one_line(&stands.to_string(), 100);
+    format!("{stands} is not one of {}", options.join(", "))
 }
 
 fn against_rules(object: &Value) -> Vec<String> {
@@ -168,8 +204,8 @@ fn plain(schema: &mut Value) {
     }
 }
 
-/// Paths of fields that the schema does not know, which an API server drops.
-fn unknown(object: &Value) -> Vec<String> {
+/// Fields that the schema does not know: `kubectl apply` has the API server refuse them, which drops them for others.
+fn unknown(object: &Value) -> Vec<Unknown> {
     let mut found = Vec::new();
     let spec = &SCHEMA["properties"]["spec"];
     look("spec", spec, &object["spec"], &mut found);
@@ -177,7 +213,7 @@ fn unknown(object: &Value) -> Vec<String> {
     found
 }
 
-fn look(path: &str, schema: &Value, value: &Value, found: &mut Vec<String>) {
+fn look(path: &str, schema: &Value, value: &Value, found: &mut Vec<Unknown>) {
     if schema["x-kubernetes-preserve-unknown-fields"] == json!(true) {
         return;
     }
@@ -192,7 +228,10 @@ fn look(path: &str, schema: &Value, value: &Value, found: &mut Vec<String>) {
                     None if schema["additionalProperties"].is_object() => {
                         look(&path, &schema["additionalProperties"], value, found);
                     }
-                    None => found.push(path),
+                    None => found.push(Unknown {
+                        path,
+                        near: near(name, properties),
+                    }),
                 }
             }
         }
@@ -203,4 +242,16 @@ fn look(path: &str, schema: &Value, value: &Value, found: &mut Vec<String>) {
         }
         _ => {}
     }
+}
+
+/// The field that was probably meant.
+fn near(name: &str, properties: &Map<String, Value>) -> Option<String> {
+    const ALIKE: f64 = 0.85;
+    let lower = text::one_line(name, 100).to_lowercase();
+    properties
+        .keys()
+        .map(|known| (strsim::jaro_winkler(&lower, &known.to_lowercase()), known))
+        .filter(|(likeness, _)| *likeness > ALIKE)
+        .max_by(|one, other| one.0.total_cmp(&other.0))
+        .map(|(_, known)| known.clone())
 }

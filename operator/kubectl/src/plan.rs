@@ -1,7 +1,7 @@
 //! `kubectl nbvet plan`: what a manifest would do, by the decisions of the controller and without any cluster.
 
 use nbvet_operator_api::{
-    ConditionType, NotebookValidationJob, Phase, condition, duration,
+    ConditionType, NotebookValidationJob, Phase, Reason, condition, duration,
     limits::Limits,
     meaning::{self, unsupported},
     text,
@@ -16,10 +16,11 @@ use serde_json::{Value, json};
 use crate::{
     Ended,
     args::{ClusterArgs, ControllerArgs, PlanArgs, PodSecurityLevel},
+    cluster,
     condition::{wrapped, wrapped_after},
     error::Error,
     job_text,
-    manifest::{self, Manifest},
+    manifest::{self, Manifest, Unknown},
     output::{self, BOLD, DIM, GREEN, RED, YELLOW, paint},
     suppose::{self, COMMIT, Made, Story},
 };
@@ -30,8 +31,16 @@ const MOST: usize = 400;
 const REGISTRY: &str = "controllers-registry.invalid";
 
 /// Says what the jobs of a file would do.
-pub(crate) fn plan(cluster: &ClusterArgs, args: &PlanArgs) -> Result<Ended, Error> {
-    let manifests = manifest::read(&args.file, cluster.namespace.as_deref())?;
+pub(crate) fn plan(of: &ClusterArgs, args: &PlanArgs) -> Result<Ended, Error> {
+    let of_context = match &of.namespace {
+        Some(_) => None,
+        None => cluster::namespace(of)?,
+    };
+    let place = manifest::Place {
+        asked: of.namespace.as_deref(),
+        otherwise: of_context.as_deref().unwrap_or("default"),
+    };
+    let manifests = manifest::read(&args.file, place)?;
     let config = config(&args.controller);
     let served = served(&args.controller);
     let mut ended = Ended::Well;
@@ -92,11 +101,7 @@ struct Told {
 }
 
 fn tell(manifest: &Manifest, config: &Config, served: Cluster) -> Told {
-    let mut dropped = String::new();
-    for field in &manifest.dropped {
-        let line = format!("  {field}: is no field; the API server drops it");
-        dropped += &wrapped(&line, 4, output::width()).replacen(field.as_str(), &paint(YELLOW, field), 1);
-    }
+    let unknown: String = manifest.unknown.iter().map(unknown).collect();
     let job = match &manifest.job {
         Ok(job) => job,
         Err(refusals) => {
@@ -105,24 +110,45 @@ fn tell(manifest: &Manifest, config: &Config, served: Cluster) -> Told {
                 text += &wrapped(&format!("  {refusal}"), 4, output::width());
             }
             return Told {
-                text: text + &dropped,
+                text: text + &unknown,
                 objects: Vec::new(),
                 is_refused: true,
             };
         }
     };
     let story = suppose::story(job, config, served);
-    let (end, is_refused) = end(job, &story, config);
+    let (end, is_refused) = end(manifest, job, &story, config);
     let mut text = end;
     for (index, made) in story.made.iter().enumerate() {
         text += &step(index + 1, made, job);
     }
+    text += &unpublished(&story);
     text += &fields(job, config);
     Told {
-        text: text + &dropped,
+        text: text + &unknown,
         objects: story.made.into_iter().flat_map(|made| made.objects).collect(),
         is_refused,
     }
+}
+
+/// A field that the definition has not.
+fn unknown(field: &Unknown) -> String {
+    let near = field
+        .near
+        .as_ref()
+        .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+    let line = format!("  {}: is no field; `kubectl apply` refuses it{near}", field.path);
+    wrapped(&line, 4, output::width()).replacen(&field.path, &paint(RED, &field.path), 1)
+}
+
+/// Why nothing is published that was to be.
+fn unpublished(story: &Story) -> String {
+    let published = condition(&story.status.conditions, ConditionType::Published);
+    let told = published.filter(|one| one.reason == Reason::LevelTooLow.as_str());
+    told.map_or_else(String::new, |one| {
+        let line = format!("  {}: {}", one.reason, one.message);
+        wrapped(&line, 4, output::width()).replacen(&one.reason, &paint(YELLOW, &one.reason), 1)
+    })
 }
 
 fn headline(name: &str, style: anstyle::Style, says: &str) -> String {
@@ -134,7 +160,7 @@ fn headline(name: &str, style: anstyle::Style, says: &str) -> String {
 }
 
 /// What becomes of it, and whether the controller would end it badly.
-fn end(job: &NotebookValidationJob, story: &Story, config: &Config) -> (String, bool) {
+fn end(manifest: &Manifest, job: &NotebookValidationJob, story: &Story, config: &Config) -> (String, bool) {
     let name = job.metadata.name.as_deref().unwrap_or_default();
     let steps = match story.made.len() {
         1 => "1 step".to_owned(),
@@ -149,6 +175,13 @@ fn end(job: &NotebookValidationJob, story: &Story, config: &Config) -> (String, 
         } else {
             format!("would fail after {steps}: {reason}: {message}")
         };
+        return (headline(name, RED, &says), true);
+    }
+    if !manifest.unknown.is_empty() {
+        let says = format!(
+            "`kubectl apply` would refuse it for fields that are none, see below; without them {steps}, supposing that each \
+             goes well"
+        );
         return (headline(name, RED, &says), true);
     }
     if job.spec.suspend == Some(true) {

@@ -210,6 +210,71 @@ fn what_the_api_server_would_refuse_is_told_with_its_field() {
 }
 
 #[test]
+fn a_misspelt_field_is_refused_with_the_one_that_was_meant() {
+    let spec = "  podConfig: {containerImage: x, buildConfig: {enabled: true, requirementFile: a.txt}}\n";
+    check(&[], &manifest(spec), expect![[r#""#]]);
+}
+
+#[test]
+fn a_job_without_any_image_is_told_where_to_name_one() {
+    let spec = "  podConfig: {buildConfig: {enabled: true}}\n";
+    check(&[], &manifest(spec), expect![[r#""#]]);
+    check(
+        &[],
+        &manifest("  podConfig: {containerImage: ''}\n"),
+        expect![[r#""#]],
+    );
+    let output = plugin(
+        &["plan", "-f", "-", "--base-image", "python:3.12"],
+        &manifest(spec),
+    );
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn what_level_learning_does_not_publish_is_told() {
+    let spec = "  podConfig: {containerImage: x, buildConfig: {enabled: true, publishToRegistry: true}}\n  \
+                validationConfig: {level: learning}\n";
+    check(&[], &manifest(spec), expect![[r#""#]]);
+}
+
+#[test]
+fn the_namespace_is_that_of_the_context_where_nobody_names_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config");
+    let text = "apiVersion: v1\nkind: Config\ncurrent-context: a\ncontexts:\n- {name: a, context: {cluster: c, user: u, namespace: \
+                sensors}}\n- {name: b, context: {cluster: c, user: u, namespace: reports}}\n- {name: c, context: {cluster: c, \
+                user: u}}\n";
+    std::fs::write(&file, text).unwrap();
+    let file = file.to_str().unwrap();
+    let manifest = manifest("  podConfig: {containerImage: x}\n");
+    let with = manifest.replace("{name: sales}", "{name: sales, namespace: own}");
+    for (options, manifest, namespace) in [
+        (&["--kubeconfig", file][..], &manifest, "sensors"),
+        (&["--kubeconfig", file, "--context", "b"], &manifest, "reports"),
+        (&["--kubeconfig", file, "--context", "c"], &manifest, "default"),
+        (&["--kubeconfig", file, "-n", "team"], &manifest, "team"),
+        (&["--kubeconfig", file], &with, "own"),
+        (&[], &manifest, "default"),
+    ] {
+        let arguments = [&["plan", "-f", "-", "-o", "json"], options].concat();
+        let output = plugin(&arguments, manifest);
+        let list: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(
+            list["items"][0]["metadata"]["namespace"], namespace,
+            "{options:?}"
+        );
+    }
+    let unknown = plugin(
+        &["plan", "-f", "-", "--kubeconfig", file, "--context", "nobody"],
+        &manifest,
+    );
+    assert_eq!(unknown.status.code(), Some(2));
+    let said = String::from_utf8(unknown.stderr).unwrap();
+    assert!(said.contains("nobody"), "{said}");
+}
+
+#[test]
 fn a_suspended_job_creates_nothing() {
     check(
         &[],
