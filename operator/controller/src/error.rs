@@ -22,6 +22,11 @@ pub enum Error {
     /// A pass over a job took too long.
     #[error("a pass took more than {0:?}")]
     TooLong(Duration),
+    /// A pass over a job met a fault of ours; what it was stands in the log before it.
+    #[error(
+        "a pass ended by a fault of the operator's own; please report it with the lines of the log before this one"
+    )]
+    Panicked,
     /// A plan says what no cluster can be told: a fault of ours.
     #[error("an object that cannot be created: {0}")]
     Unusable(String),

@@ -2,10 +2,12 @@
 //! wait of the job's own where it failed.
 
 use std::{
+    panic::AssertUnwindSafe,
     sync::Arc,
     time::{Duration, Instant},
 };
 
+use futures::FutureExt as _;
 use kube::{
     ResourceExt as _,
     runtime::{controller::Action, reflector::ObjectRef},
@@ -53,10 +55,19 @@ pub(crate) async fn reconcile(job: Arc<NotebookValidationJob>, scope: Arc<Scope>
     }
     let begin = Instant::now();
     let mut remembered = scope.memory.take(&key, &job.uid().unwrap_or_default());
-    let done = tokio::time::timeout(PASS, pass(&job, &scope, &mut remembered)).await;
+    // A fault of ours that one job brings about is that job's alone; what was remembered of it is forgotten.
+    let pass = AssertUnwindSafe(pass(&job, &scope, &mut remembered)).catch_unwind();
+    let done = tokio::time::timeout(PASS, pass).await;
+    if matches!(done, Ok(Err(_))) {
+        remembered = Remembered::default();
+    }
     scope.memory.put(&key, remembered);
     scope.metrics.pass(begin.elapsed());
-    let action = done.unwrap_or(Err(Error::TooLong(PASS)))?;
+    let action = match done {
+        Ok(Ok(done)) => done?,
+        Ok(Err(_)) => return Err(Error::Panicked),
+        Err(_) => return Err(Error::TooLong(PASS)),
+    };
     scope.memory.went_well(&key);
     Ok(action)
 }

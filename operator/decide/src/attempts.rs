@@ -286,7 +286,7 @@ fn again<'a>(
         return wait_for("backing-off", message, due.duration_since(draft.observed.now));
     }
     draft.facts.retried = Some((reason, format!("{step} is tried again: {}", fault.message)));
-    let next = written.max(child.attempt + 1);
+    let next = written.max(child.attempt.saturating_add(1));
     if child.alive {
         if !is_on_a_lost_node(child) {
             return make_room(draft, child, next, written == next);
@@ -440,7 +440,8 @@ pub(crate) fn tries(draft: &Draft, step: Step) -> u32 {
             None => most.push((inputs, attempt)),
         }
     }
-    most.iter().map(|(_, highest)| highest.saturating_sub(1)).sum()
+    let again = most.iter().map(|(_, highest)| highest.saturating_sub(1));
+    again.fold(0, u32::saturating_add)
 }
 
 fn count_retries(draft: &mut Draft, step: Step, attempt: u32, created: Option<Timestamp>) {

@@ -127,7 +127,7 @@ fn of_newest(draft: &mut Draft, found: &Found, newest: &Build, identity: &str) -
         }
         BuildState::Failed { at, fault } if joined => failed(draft, found, newest, *at, fault, identity),
         BuildState::Complete { .. } | BuildState::Failed { .. } => {
-            begin(draft, found, identity, newest.attempt + 1)
+            begin(draft, found, identity, newest.attempt.saturating_add(1))
         }
     }
 }
@@ -156,10 +156,11 @@ fn not_required(draft: &mut Draft, prepared: &Prepared) -> Flow<Gate> {
 }
 
 fn reused(draft: &mut Draft, image: &str, at: Timestamp) -> Flow<Gate> {
-    let Some(image) = Image::by_digest(image) else {
+    let destination = &draft.meaning.destination;
+    let Some(image) = Image::by_digest(image).filter(|image| image.name() == destination) else {
         return end(
             Reason::InternalError,
-            format!("prepare named an image that is not one by digest: {image}"),
+            format!("prepare named an image that is none by digest of {destination}: {image}"),
             None,
         );
     };
@@ -396,7 +397,7 @@ fn failed(
         return wait_for("backing-off", message, due.duration_since(draft.observed.now));
     }
     draft.facts.retried = Some((fault.reason, message));
-    begin(draft, found, identity, build.attempt + 1)
+    begin(draft, found, identity, build.attempt.saturating_add(1))
 }
 
 /// A build that ran into the limit of the job that created it did not run into this one's.

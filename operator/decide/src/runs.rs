@@ -56,7 +56,7 @@ fn current(observed: &Observed, wish: String) -> RunMark {
     let newest = seen.chain(recorded).max_by_key(|(number, _)| *number);
     let number = match newest {
         Some((number, of)) if of == wish => number,
-        Some((number, _)) => number + 1,
+        Some((number, _)) => number.saturating_add(1),
         None => 1,
     };
     RunMark {

@@ -24,6 +24,9 @@ use crate::{
     render::record,
 };
 
+/// Of prepare's warnings so many become events.
+const MOST_WARNINGS: usize = 20;
+
 /// Prepares, builds, validates, publishes: as far as the run has come.
 pub(crate) fn run(draft: &mut Draft) -> Flow<()> {
     let (image, prepared) = image(draft)?;
@@ -102,7 +105,8 @@ fn prepare<'a>(
                 message,
                 Some(finished.at),
             );
-            draft.facts.warnings.clone_from(&prepared.warnings);
+            let warnings = prepared.warnings.iter().take(MOST_WARNINGS);
+            draft.facts.warnings = warnings.cloned().collect();
             ControlFlow::Continue((prepared, finished.started))
         }
         None => prepare_failed(draft, prepared, &failure_of(&finished)),

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    fs,
     path::PathBuf,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
@@ -267,6 +268,16 @@ impl Ground {
     pub(crate) async fn define(&self) {
         let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../deploy/crd");
         apply_definitions(&self.admin, &folder).await.unwrap();
+        self.guard().await;
+    }
+
+    /// Lets nobody else make what the operator makes, as it is shipped.
+    async fn guard(&self) {
+        let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../deploy/admission.yaml");
+        let policy = fs::read_to_string(file).unwrap();
+        nbvet_operator_testkit::create(&self.admin, "default", &policy)
+            .await
+            .unwrap();
     }
 
     pub(crate) async fn namespace(&self, name: &str) {

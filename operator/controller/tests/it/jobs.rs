@@ -1,5 +1,6 @@
 //! Jobs from their creation to their end, by the program, under the role that is shipped.
 
+use clap::Parser as _;
 use k8s_openapi::{
     api::core::v1::{ConfigMap, Pod},
     jiff::Timestamp,
@@ -7,17 +8,20 @@ use k8s_openapi::{
 use kube::{
     Api, ResourceExt as _,
     api::{ListParams, Patch, PatchParams, PostParams},
+    config::{KubeConfigOptions, Kubeconfig},
 };
+use nbvet_operator::{Means, Options, run_with};
 use nbvet_operator_api::{NotebookValidationJob, Phase, job::RERUN_ANNOTATION};
 use nbvet_operator_decide::{
-    Config, Observed, decide,
+    Config, Observed, Plan, decide,
     observed::{Cluster, Load},
 };
 use nbvet_operator_testkit::{events, wait_for};
 use serde_json::{Value, json};
+use tokio::sync::oneshot;
 
 use crate::{
-    ground::{Ground, IMAGE, LIMIT},
+    ground::{Ground, IMAGE, LIMIT, USER},
     program::Program,
 };
 
@@ -311,4 +315,42 @@ async fn a_standby_takes_over_when_the_leader_ends() {
     ground.create("team", "passes", &plain()).await;
     assert_eq!(phase(&ground.ended("team", "passes").await), Phase::Succeeded);
     assert_eq!(ground.refused(), Vec::<String>::new());
+}
+
+/// Decides, but for one job, by which it falls.
+fn falls(observed: &Observed) -> Plan {
+    assert_ne!(observed.job.name_any(), "bad", "a seeded fault");
+    decide(observed)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fault_of_ours_that_one_job_brings_about_is_that_jobs_alone() {
+    let Some(ground) = Ground::start().await else {
+        return;
+    };
+    ground.define().await;
+    ground.namespace("team").await;
+    for name in ["bad", "good"] {
+        ground.create("team", name, &plain()).await;
+    }
+    let kubeconfig = Kubeconfig::read_from(ground.cluster.kubeconfig(USER, None).unwrap()).unwrap();
+    let how = KubeConfigOptions::default();
+    let cluster = kube::Config::from_custom_kubeconfig(kubeconfig, &how);
+    let means = Means {
+        decide: falls,
+        ..Means::of(cluster.await.unwrap())
+    };
+    let health = ["--health-address", "127.0.0.1:0"];
+    let options = ["nbvet-operator", "--image", IMAGE, "--registry", "registry.test"];
+    let options = Options::parse_from(options.into_iter().chain(health));
+    let (end, ends) = oneshot::channel::<()>();
+    let running = tokio::spawn(run_with(options, means, async move {
+        let _ = ends.await;
+    }));
+    let good = ground.ended("team", "good").await;
+    assert_eq!(phase(&good), Phase::Succeeded);
+    let bad = ground.jobs("team").get("bad").await.unwrap();
+    assert!(bad.status.is_none(), "{:?}", bad.status);
+    drop(end);
+    running.await.unwrap().unwrap();
 }

@@ -11,10 +11,10 @@ use k8s_openapi::{
 use nbvet_blob::{decode, read_end};
 use nbvet_report::step::{Step, StepBlob};
 
-use super::{attempt, is_of, pod, run, text};
+use super::{attempt, is_ours, pod, run, text};
 use crate::{
     names,
-    observed::{Child, Record},
+    observed::{Child, Record, RunMark},
     render::{RECORD_BLOB, RECORD_END},
 };
 
@@ -28,19 +28,17 @@ fn step(meta: &ObjectMeta) -> Option<Step> {
 /// A Job as a child of the job with this uid; `None`: it is none.
 pub fn child(job: &Job, pods: &[Pod], events: &[Event], uid: &str) -> Option<Child> {
     let meta = &job.metadata;
-    if !is_of(meta, uid) {
-        return None;
-    }
+    let which = which(meta, uid).filter(|which| meta.name.as_ref() == Some(&which.name))?;
     let newest = pods
         .iter()
         .max_by_key(|pod| pod.metadata.creation_timestamp.as_ref().map(|time| time.0));
     Some(Child {
-        name: meta.name.clone()?,
+        name: which.name,
         resource_version: meta.resource_version.clone().unwrap_or_default(),
-        run: run(meta)?,
-        step: step(meta)?,
-        inputs: text(meta.annotations.as_ref(), names::INPUTS)?.to_owned(),
-        attempt: attempt(meta)?,
+        run: which.run,
+        step: which.step,
+        inputs: which.inputs,
+        attempt: which.attempt,
         created: meta.creation_timestamp.as_ref()?.0,
         deleting: meta.deletion_timestamp.is_some(),
         alive: pod::is_alive(job, pods),
@@ -49,12 +47,36 @@ pub fn child(job: &Job, pods: &[Pod], events: &[Event], uid: &str) -> Option<Chi
     })
 }
 
+/// Which child of the job with this uid an object is or is about, where all that names it agrees: labels, owner and
+/// annotations can be copied, and what is made of them is one name.
+struct Which {
+    run: RunMark,
+    step: Step,
+    inputs: String,
+    attempt: u32,
+    name: String,
+}
+
+fn which(meta: &ObjectMeta, uid: &str) -> Option<Which> {
+    let mut owners = meta.owner_references.iter().flatten();
+    let job = &owners.find(|owner| owner.uid == uid)?.name;
+    let (run, step, attempt) = (run(meta)?, step(meta)?, attempt(meta)?);
+    let inputs = text(meta.annotations.as_ref(), names::INPUTS)?.to_owned();
+    let name = names::child(job, uid, &run.id, step, &inputs, attempt);
+    let is_its = is_ours(meta) && run.id == names::run_id(&run.wish, run.number);
+    is_its.then_some(Which {
+        run,
+        step,
+        inputs,
+        attempt,
+        name,
+    })
+}
+
 /// A `ConfigMap` as the record of a child of the job with this uid; `None`: it is none, or cannot be read.
 pub fn record(map: &ConfigMap, uid: &str) -> Option<Record> {
     let meta = &map.metadata;
-    if !is_of(meta, uid) {
-        return None;
-    }
+    let which = which(meta, uid).filter(|which| meta.name == Some(names::record(&which.name)))?;
     let annotations = meta.annotations.as_ref();
     let time = |name: &str| text(annotations, name)?.parse::<Timestamp>().ok();
     let end = read_end(map.data.as_ref()?.get(RECORD_END)?).ok()?;
@@ -65,11 +87,11 @@ pub fn record(map: &ConfigMap, uid: &str) -> Option<Record> {
         (None, _) => None,
     };
     Some(Record {
-        child: text(annotations, names::CHILD)?.to_owned(),
-        run: run(meta)?,
-        step: step(meta)?,
-        inputs: text(annotations, names::INPUTS)?.to_owned(),
-        attempt: attempt(meta)?,
+        child: which.name,
+        run: which.run,
+        step: which.step,
+        inputs: which.inputs,
+        attempt: which.attempt,
         started: time(names::STARTED)?,
         at: time(names::ENDED)?,
         pod: text(annotations, names::POD).map(str::to_owned),

@@ -18,6 +18,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::{names, observed::RunMark};
 
+/// No job has had so many runs: whoever wrote more wanted to see what comes of it.
+const MOST_RUNS: u64 = 1_000_000_000;
+/// The same of tries.
+const MOST_ATTEMPTS: u32 = 100_000;
+
 /// A label or an annotation.
 fn text<'a>(of: Option<&'a BTreeMap<String, String>>, name: &str) -> Option<&'a str> {
     of?.get(name).map(String::as_str)
@@ -27,22 +32,18 @@ fn is_ours(meta: &ObjectMeta) -> bool {
     text(meta.labels.as_ref(), names::MANAGED_BY.0) == Some(names::MANAGED_BY.1)
 }
 
-/// Whether an object is a child of a job, by label and by owner: a label alone can be copied.
-fn is_of(meta: &ObjectMeta, uid: &str) -> bool {
-    let owners = meta.owner_references.iter().flatten();
-    is_ours(meta) && owners.into_iter().any(|owner| owner.uid == uid)
-}
-
 /// The run that a child names.
 fn run(meta: &ObjectMeta) -> Option<RunMark> {
     let annotations = meta.annotations.as_ref();
+    let number: u64 = text(annotations, names::RUN_NUMBER)?.parse().ok()?;
     Some(RunMark {
         id: text(meta.labels.as_ref(), names::RUN)?.to_owned(),
-        number: text(annotations, names::RUN_NUMBER)?.parse().ok()?,
+        number: Some(number).filter(|number| *number <= MOST_RUNS)?,
         wish: text(annotations, names::WISH)?.to_owned(),
     })
 }
 
 fn attempt(meta: &ObjectMeta) -> Option<u32> {
-    text(meta.annotations.as_ref(), names::ATTEMPT)?.parse().ok()
+    let attempt: u32 = text(meta.annotations.as_ref(), names::ATTEMPT)?.parse().ok()?;
+    Some(attempt).filter(|attempt| *attempt <= MOST_ATTEMPTS)
 }

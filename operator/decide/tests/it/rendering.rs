@@ -424,6 +424,27 @@ fn a_record_is_read_back_as_it_was_written() {
     )
     .unwrap();
     assert_eq!(read::record(&stranger, "another"), None);
+    // All that names it has to agree, and no number is one that no job comes to.
+    let of = |path: &str, value: &str| {
+        let mut other = serde_json::to_value(&stranger).unwrap();
+        *other.pointer_mut(path).unwrap() = value.into();
+        read::record(&serde_json::from_value::<ConfigMap>(other).unwrap(), uid)
+    };
+    assert!(of("/metadata/namespace", "anywhere").is_some());
+    for (path, value) in [
+        ("/metadata/name", "another-end"),
+        ("/metadata/ownerReferences/0/name", "another"),
+        ("/metadata/annotations/nbvet.mlops.dev~1inputs", "others"),
+        ("/metadata/annotations/nbvet.mlops.dev~1attempt", "2"),
+        ("/metadata/annotations/nbvet.mlops.dev~1attempt", "4294967295"),
+        ("/metadata/annotations/nbvet.mlops.dev~1run-number", "2"),
+        (
+            "/metadata/annotations/nbvet.mlops.dev~1run-number",
+            "18446744073709551615",
+        ),
+    ] {
+        assert_eq!(of(path, value), None, "{path}: {value}");
+    }
 }
 
 #[test]

@@ -119,20 +119,20 @@ fn fields_that_nothing_can_be_done_with_and_fields_that_do_not_act_are_all_named
         &[],
         &manifest(spec).replace("https://", "http://"),
         expect![[r#"
-        $ kubectl nbvet plan -f -
-        sales  would fail before its first step
-          SchemeNotAllowed: spec.notebook.git.url: "http://git.test/team/notebooks" sends code and passwords
-            in the clear; write https:// or ssh://
-          PathNotAllowed: spec.podConfig.buildConfig.requirementsFile: "../x" leads out of the source by
-            `..`; write it from the root of the source
-          FieldNotSupported: spec.podConfig.buildConfig.cache.type: a workspace is Tekton's; the registry
-            keeps what other strategies use again
-          FieldNotSupported: spec.modelValidation: this version does not ask served models; let the notebook
-            itself ask and check them
-          spec.unheardOf: is no field; the API server drops it
-        exit code 1
+            $ kubectl nbvet plan -f -
+            sales  would fail before its first step
+              SchemeNotAllowed: spec.notebook.git.url: "http://git.test/team/notebooks" sends code and passwords
+                in the clear; write https:// or ssh://
+              PathNotAllowed: spec.podConfig.buildConfig.requirementsFile: "../x" leads out of the source by
+                `..`; write it from the root of the source
+              FieldNotSupported: spec.podConfig.buildConfig.cache.type: a workspace is Tekton's; the registry
+                keeps what other strategies use again
+              FieldNotSupported: spec.modelValidation: this version does not ask served models; let the notebook
+                itself ask and check them
+              spec.unheardOf: is no field; `kubectl apply` refuses it
+            exit code 1
 
-    "#]],
+        "#]],
     );
 }
 
@@ -176,8 +176,8 @@ fn what_the_api_server_would_refuse_is_told_with_its_field() {
         expect![[r#"
             $ kubectl nbvet plan -f -
             sales  the API server would refuse it
-              spec.validationConfig.level: "severe" is not one of "learning", "development" or 2 other
-                candidates
+              spec.validationConfig.level: "severe" is not one of "learning", "development", "staging",
+                "production"
               spec.totalTimeout: "soon" does not match "^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$"
             exit code 1
 
@@ -212,17 +212,59 @@ fn what_the_api_server_would_refuse_is_told_with_its_field() {
 #[test]
 fn a_misspelt_field_is_refused_with_the_one_that_was_meant() {
     let spec = "  podConfig: {containerImage: x, buildConfig: {enabled: true, requirementFile: a.txt}}\n";
-    check(&[], &manifest(spec), expect![[r#""#]]);
+    check(
+        &[],
+        &manifest(spec),
+        expect![[r#"
+        $ kubectl nbvet plan -f -
+        sales  `kubectl apply` would refuse it for fields that are none, see below; without them 3 steps, supposing that each goes well
+          1. prepare   fetches https://git.test/team/notebooks at main, finds its dependencies and judges
+                       them at development, and asks the registry whether their image is there; where it is,
+                       nothing is built
+                       ConfigMap, Job
+          2. build     by job: from x into <the controller's registry>/default/nbvet, at most 45m; shared by
+                       all jobs of the namespace that need the same; tried again once where a machine or a
+                       server is at fault
+                       Job, ConfigMap
+          3. validate  runs sales.ipynb in <the controller's registry>/default/nbvet and judges it at
+                       development, at most 30m; tried again up to 3 times where the notebook is not at
+                       fault
+                       ConfigMap, Job
+          spec.podConfig.buildConfig.requirementFile: is no field; `kubectl apply` refuses it; did you mean
+            `requirementsFile`?
+        exit code 1
+
+    "#]],
+    );
 }
 
 #[test]
 fn a_job_without_any_image_is_told_where_to_name_one() {
     let spec = "  podConfig: {buildConfig: {enabled: true}}\n";
-    check(&[], &manifest(spec), expect![[r#""#]]);
+    check(
+        &[],
+        &manifest(spec),
+        expect![[r#"
+        $ kubectl nbvet plan -f -
+        sales  would fail before its first step
+          InvalidField: spec.podConfig.containerImage: "" names no image to build upon,
+            spec.podConfig.buildConfig.baseImage names none either, and the controller has none of its own
+            (--base-image); write one like `python:3.12-slim`
+        exit code 1
+
+    "#]],
+    );
     check(
         &[],
         &manifest("  podConfig: {containerImage: ''}\n"),
-        expect![[r#""#]],
+        expect![[r#"
+            $ kubectl nbvet plan -f -
+            sales  would fail before its first step
+              InvalidField: spec.podConfig.containerImage: "" names no image, and the controller has none of its
+                own (--base-image); write one like `python:3.12-slim`
+            exit code 1
+
+        "#]],
     );
     let output = plugin(
         &["plan", "-f", "-", "--base-image", "python:3.12"],
@@ -235,7 +277,28 @@ fn a_job_without_any_image_is_told_where_to_name_one() {
 fn what_level_learning_does_not_publish_is_told() {
     let spec = "  podConfig: {containerImage: x, buildConfig: {enabled: true, publishToRegistry: true}}\n  \
                 validationConfig: {level: learning}\n";
-    check(&[], &manifest(spec), expect![[r#""#]]);
+    check(
+        &[],
+        &manifest(spec),
+        expect![[r#"
+        $ kubectl nbvet plan -f -
+        sales  3 steps, supposing that each goes well
+          1. prepare   fetches https://git.test/team/notebooks at main, finds its dependencies and judges
+                       them at learning, and asks the registry whether their image is there; where it is,
+                       nothing is built
+                       ConfigMap, Job
+          2. build     by job: from x into <the controller's registry>/default/nbvet, at most 45m; shared by
+                       all jobs of the namespace that need the same; tried again once where a machine or a
+                       server is at fault
+                       Job, ConfigMap
+          3. validate  runs sales.ipynb in <the controller's registry>/default/nbvet and judges it at
+                       learning, at most 30m; tried again up to 3 times where the notebook is not at fault
+                       ConfigMap, Job
+          LevelTooLow: nothing is published at level learning, where a pass promises too little
+        exit code 0
+
+    "#]],
+    );
 }
 
 #[test]
