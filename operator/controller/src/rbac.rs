@@ -79,7 +79,7 @@ pub fn team_roles() -> [Value; 2] {
             "rules": rules,
         })
     };
-    let rule = |resource: &str, verbs: &[&str]| json!({"apiGroups": ["mlops.mlops.dev"], "resources": [resource], "verbs": verbs});
+    let may = |resource: &str, verbs: &[&str]| json!({"apiGroups": ["mlops.mlops.dev"], "resources": [resource], "verbs": verbs});
     let reads = ["get", "list", "watch"];
     let writes = ["create", "update", "patch", "delete", "deletecollection"];
     [
@@ -87,14 +87,14 @@ pub fn team_roles() -> [Value; 2] {
             "view",
             &["admin", "edit", "view"],
             json!([
-                rule("notebookvalidationjobs", &reads),
-                rule("notebookvalidationjobs/status", &["get"]),
+                may("notebookvalidationjobs", &reads),
+                may("notebookvalidationjobs/status", &["get"]),
             ]),
         ),
         role(
             "edit",
             &["admin", "edit"],
-            json!([rule("notebookvalidationjobs", &writes)]),
+            json!([may("notebookvalidationjobs", &writes)]),
         ),
     ]
 }

@@ -160,7 +160,7 @@ mod tests {
     fn a_slow_line_takes_its_time_for_all_connections_together() {
         let server = TcpListener::bind("127.0.0.1:0").unwrap();
         let goal = server.local_addr().unwrap();
-        let pace = Arc::new(Pace::new(100_000));
+        let pace = Arc::new(Pace::new(20_000));
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let forwarder = Forwarder::at(listener, Some(Arc::clone(&pace)), move || {
             TcpStream::connect(goal)
@@ -168,7 +168,7 @@ mod tests {
         let forwarder = forwarder.unwrap();
         thread::spawn(move || {
             while let Ok((mut end, _)) = server.accept() {
-                end.write_all(&[7; 25_000]).unwrap();
+                end.write_all(&[7; 5_000]).unwrap();
             }
         });
         let begin = Instant::now();
@@ -183,12 +183,12 @@ mod tests {
                 .map(|()| scope.spawn(|| read(())))
                 .map(|thread| thread.join().unwrap())
         });
-        assert!(both.iter().all(|all| *all == [7; 25_000]));
+        assert!(both.iter().all(|all| *all == [7; 5_000]));
         assert!(
             begin.elapsed() > Duration::from_millis(450),
             "{:?}",
             begin.elapsed()
         );
-        assert_eq!(pace.carried(), 50_000);
+        assert_eq!(pace.carried(), 10_000);
     }
 }

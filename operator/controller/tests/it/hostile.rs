@@ -172,12 +172,7 @@ async fn hostile_jobs_are_told_why_and_nothing_of_a_secret_stands_anywhere() {
     }
     let ended = ground.ended("team", "secret-built").await;
     let phase = ended.status.as_ref().unwrap().phase;
-    assert_eq!(
-        phase,
-        Some(nbvet_operator_api::Phase::Succeeded),
-        "{:?}",
-        ended.status
-    );
+    assert_eq!(phase, Some(Phase::Succeeded), "{:?}", ended.status);
     for (name, _, words) in impossible() {
         let job = ground.ended("team", name).await;
         let status = job.status.unwrap();

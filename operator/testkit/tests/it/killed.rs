@@ -54,9 +54,11 @@ async fn child_that_is_killed() {
     let log = cluster.logs().parent().unwrap().join("keeper.log");
     let mut program = mortal("tail");
     program.arg("--follow").arg(log);
-    spawn(program).unwrap();
+    let mut follower = spawn(program).unwrap();
     println!("\nlives in {}", cluster.logs().parent().unwrap().display());
     sleep(Duration::from_mins(10));
+    // It ends with this process, which is killed before it comes here.
+    follower.wait().unwrap();
 }
 
 /// What of a cluster is on the machine.
