@@ -13,6 +13,7 @@ mod memory;
 mod metrics;
 mod observe;
 mod options;
+mod readable;
 mod readiness;
 mod reconcile;
 mod room;

@@ -67,6 +67,7 @@ struct Inner {
     hit_rate: Gauge<f64, AtomicU64>,
     watch_errors: Family<Kind, Counter>,
     watch_events: Family<Kind, Gauge>,
+    unreadable: Family<Kind, Counter>,
     requests: Family<Request, Counter>,
     kind_missing: Gauge,
     leader: Gauge,
@@ -107,6 +108,7 @@ impl Metrics {
             hit_rate: Gauge::default(),
             watch_errors: Family::default(),
             watch_events: Family::default(),
+            unreadable: Family::default(),
             requests: Family::default(),
             kind_missing: Gauge::default(),
             leader: Gauge::default(),
@@ -144,6 +146,11 @@ impl Metrics {
     /// A watch failed.
     pub(crate) fn watch_error(&self, kind: &'static str) {
         self.0.watch_errors.get_or_create(&Kind { kind }).inc();
+    }
+
+    /// A watch told an object that cannot be read.
+    pub(crate) fn unreadable(&self, kind: &'static str) {
+        self.0.unreadable.get_or_create(&Kind { kind }).inc();
     }
 
     /// The API server answered a request; code 0: it did not.
@@ -358,6 +365,11 @@ impl Inner {
             "watch_last_event_timestamp_seconds",
             "When a watch told something last, by kind",
             self.watch_events.clone(),
+        );
+        all.register(
+            "unreadable_objects",
+            "Objects of watches that cannot be read and are passed over, each time that they are told, by kind",
+            self.unreadable.clone(),
         );
         all.register(
             "api_requests",

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    mem,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -11,8 +12,9 @@ use k8s_openapi::{
     NamespaceResourceScope,
     api::{
         batch::v1::Job,
-        core::v1::{Container, Namespace, Pod, PodSpec, PodTemplateSpec},
+        core::v1::{Container, Event, Namespace, ObjectReference, Pod, PodSpec, PodTemplateSpec},
     },
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
 use kube::{
     Api, Client, Resource, ResourceExt as _,
@@ -37,6 +39,7 @@ use crate::{
     index::{keys_of_child, keys_of_event, keys_of_map, keys_of_pod},
     memory::Memory,
     metrics::Metrics,
+    readable::Readable,
     reconcile::{failed, key, reconcile},
     view::{JobRef, Keeper, PIPELINE_RUN, Seen, TASK_RUN, Tekton, View, Watch, follow, kept},
 };
@@ -45,6 +48,12 @@ use crate::{
 const LEVEL_HOLDS: Duration = Duration::from_mins(1);
 /// Objects of a list at once.
 const PAGE: u32 = 100;
+/// How long warnings, which only explain, are waited for when all else is seen.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Bytes that are kept of the message of an event.
+const MESSAGE: usize = 1024;
+/// Bytes of a uid, a name or a type in an event; one that is longer is of nothing that there is.
+const NAME: usize = 253;
 /// What is followed of events: reasons why a pod does not come, does not start, or is put out.
 const WARNINGS: [(&str, &str); 5] = [
     ("Job", "FailedCreate"),
@@ -101,7 +110,7 @@ pub(crate) struct Prepared {
     concurrency: u16,
 }
 
-fn api<K>(client: &Client, namespace: Option<&str>) -> Api<K>
+fn api<K>(client: &Client, namespace: Option<&str>) -> Api<Readable<K>>
 where
     K: Resource<Scope = NamespaceResourceScope>,
     K::DynamicType: Default,
@@ -149,6 +158,39 @@ fn without_details(pod: &mut Pod) {
     });
 }
 
+/// Of an event what is said, of what, and when: everybody may write them, and as long as they like.
+fn brief(event: &mut Event) {
+    let all = mem::take(event);
+    let name = |text: Option<String>| text.filter(|text| text.len() <= NAME);
+    let message = all.message.map(|mut text| {
+        text.truncate(text.floor_char_boundary(MESSAGE));
+        text.shrink_to_fit();
+        text
+    });
+    *event = Event {
+        metadata: ObjectMeta {
+            name: all.metadata.name,
+            namespace: all.metadata.namespace,
+            uid: all.metadata.uid,
+            resource_version: all.metadata.resource_version,
+            ..ObjectMeta::default()
+        },
+        involved_object: ObjectReference {
+            kind: name(all.involved_object.kind),
+            name: name(all.involved_object.name),
+            namespace: name(all.involved_object.namespace),
+            uid: name(all.involved_object.uid),
+            ..ObjectReference::default()
+        },
+        reason: name(all.reason),
+        message,
+        type_: name(all.type_),
+        event_time: all.event_time,
+        last_timestamp: all.last_timestamp,
+        ..Event::default()
+    };
+}
+
 fn triggers<K>(
     objects: impl Stream<Item = K> + Send + 'static,
     jobs: impl Fn(&K) -> Vec<JobRef> + Send + 'static,
@@ -171,7 +213,7 @@ impl Prepared {
         let (pods, keeps_pods) = kept(keys_of_pod, without_details);
         let (maps, keeps_maps) = kept(keys_of_map, |_| {});
         let (events, keeps_events): (Vec<_>, Vec<_>) =
-            WARNINGS.iter().map(|_| kept(keys_of_event, |_| {})).unzip();
+            WARNINGS.iter().map(|_| kept(keys_of_event, brief)).unzip();
         let view = Arc::new(View::new(jobs_store, children, pods, maps, events));
         let (all, ours) = (all(ground.watch), ours(ground.watch));
         let seen = Seen::new();
@@ -273,7 +315,7 @@ impl Scope {
     /// Waits until everything that is there has been seen.
     pub(crate) async fn seen_all(&self) {
         // The jobs, their children, pods and maps, and the warnings.
-        self.seen.all(4 + WARNINGS.len()).await;
+        self.seen.all(4, WARNINGS.len(), PATIENCE).await;
     }
 
     /// What the cluster has for a job of this namespace.
@@ -365,7 +407,9 @@ fn follow_kind(
 ) -> stream::BoxStream<'static, DynamicObject> {
     let kind = Tekton::kind(kind);
     let api = match &scope.namespace {
-        Some(namespace) => Api::<DynamicObject>::namespaced_with(scope.client.clone(), namespace, &kind),
+        Some(namespace) => {
+            Api::<Readable<DynamicObject>>::namespaced_with(scope.client.clone(), namespace, &kind)
+        }
         None => Api::all_with(scope.client.clone(), &kind),
     };
     let watch = Watch {
@@ -376,4 +420,38 @@ fn follow_kind(
         absent: &scope.absent,
     };
     follow(api, ours(scope.watch), Keeper::plain(writer), &watch).boxed()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn of_an_event_only_what_is_read_of_it_is_kept() {
+        let long = "é".repeat(100_000);
+        let about = json!({"kind": "Pod", "name": "a", "namespace": "team", "uid": "1"});
+        let event = json!({
+            "metadata": {"name": "e", "namespace": "team", "annotations": {"a": long}, "labels": {"b": "c"}},
+            "involvedObject": {"kind": "Pod", "name": "a", "namespace": "team", "uid": "1", "fieldPath": long},
+            "reason": "Evicted", "message": long, "type": "Warning", "action": long,
+            "lastTimestamp": "2026-01-01T00:00:00Z", "source": {"component": long},
+        });
+        let mut event: Event = serde_json::from_value(event).unwrap();
+        brief(&mut event);
+        let message = event.message.as_ref().unwrap();
+        assert!(message.len() == MESSAGE && message.capacity() < 2 * MESSAGE);
+        event.message = None;
+        let kept = serde_json::to_value(&event).unwrap();
+        let expected = json!({
+            "apiVersion": "v1", "kind": "Event",
+            "metadata": {"name": "e", "namespace": "team"}, "involvedObject": about,
+            "reason": "Evicted", "type": "Warning", "lastTimestamp": "2026-01-01T00:00:00Z",
+        });
+        assert_eq!(kept, expected);
+        event.involved_object.uid = Some(long);
+        brief(&mut event);
+        assert_eq!(keys_of_event(&event), Vec::<String>::new());
+    }
 }

@@ -8,6 +8,7 @@ use std::{
     hash::Hash,
     ops::Deref,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
@@ -38,6 +39,7 @@ use crate::{
     error::is_code,
     index::{Index, Keys},
     metrics::Metrics,
+    readable::{Readable, Reader},
     room::Room,
 };
 
@@ -178,10 +180,30 @@ impl Seen {
         self.0.send_if_modified(|seen| seen.insert(number));
     }
 
-    /// Waits until so many watches have.
-    pub(crate) async fn all(&self, watches: usize) {
+    /// Waits until all needed watches have, which are the first; for the others only so long, and then never again.
+    pub(crate) async fn all(&self, needed: usize, others: usize, patience: Duration) {
+        let mut seen = self.0.subscribe();
         // The sender lives as long as this does.
-        let _ = self.0.subscribe().wait_for(|seen| seen.len() >= watches).await;
+        let _ = seen
+            .wait_for(|seen| (0..needed).all(|number| seen.contains(&number)))
+            .await;
+        let all = seen.wait_for(|seen| seen.len() >= needed + others);
+        if tokio::time::timeout(patience, all).await.is_err() {
+            self.give_up(needed + others);
+        }
+    }
+
+    fn give_up(&self, watches: usize) {
+        let is_news = self.0.send_if_modified(|seen| {
+            let before = seen.len();
+            seen.extend(0..watches);
+            seen.len() > before
+        });
+        if is_news {
+            tracing::warn!(
+                "not all warnings of the cluster can be listed: works without them until they come"
+            );
+        }
     }
 }
 
@@ -198,9 +220,9 @@ pub(crate) struct Watch<'a> {
 /// A job, to be looked at.
 pub(crate) type JobRef = ObjectRef<NotebookValidationJob>;
 
-/// Follows a kind, keeps it in its store, and tells each object that changed, went, or was there.
+/// Follows a kind, keeps in its store what can be read of it, and tells each object that changed, went, or was there.
 pub(crate) fn follow<K>(
-    api: Api<K>,
+    api: Api<Readable<K>>,
     config: watcher::Config,
     keeper: Keeper<K>,
     watch: &Watch<'_>,
@@ -212,8 +234,10 @@ where
     let Watch { kind, number, .. } = *watch;
     let (metrics, seen, absent) = (watch.metrics.clone(), watch.seen.clone(), watch.absent.clone());
     let Keeper { writer, index, trim } = keeper;
+    let mut reader = Reader::new(kind, metrics.clone(), writer.as_reader());
     watcher(api, config)
         .default_backoff()
+        .try_filter_map(move |event| ready(Ok(reader.read(event))))
         .modify(move |object| {
             object.meta_mut().managed_fields = None;
             trim(object);
@@ -400,8 +424,6 @@ pub(crate) fn of_meta(meta: &ObjectMeta) -> Vec<JobRef> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[tokio::test]
@@ -409,7 +431,7 @@ mod tests {
         let seen = Seen::new();
         let wait = || {
             let seen = seen.clone();
-            tokio::spawn(async move { seen.all(2).await })
+            tokio::spawn(async move { seen.all(2, 0, Duration::ZERO).await })
         };
         let waiting = [wait(), wait(), wait()];
         tokio::task::yield_now().await;
@@ -419,6 +441,25 @@ mod tests {
         assert!(!waiting.iter().any(tokio::task::JoinHandle::is_finished));
         seen.all_of(1);
         for one in waiting {
+            let told = tokio::time::timeout(Duration::from_mins(1), one).await;
+            told.unwrap().unwrap();
+        }
+    }
+    #[tokio::test]
+    async fn watches_of_warnings_hold_nobody_up_for_ever() {
+        let seen = Seen::new();
+        let wait = |patience| {
+            let seen = seen.clone();
+            tokio::spawn(async move { seen.all(1, 2, patience).await })
+        };
+        let patient = wait(Duration::from_hours(1));
+        let waiting = wait(Duration::from_millis(1));
+        // One of the others is not the one that is needed.
+        seen.all_of(1);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert!(!waiting.is_finished() && !patient.is_finished());
+        seen.all_of(0);
+        for one in [waiting, patient, wait(Duration::from_hours(1))] {
             let told = tokio::time::timeout(Duration::from_mins(1), one).await;
             told.unwrap().unwrap();
         }

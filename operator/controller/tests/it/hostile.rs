@@ -1,5 +1,7 @@
 //! Jobs that ask for what cannot be, and what becomes of secrets: under the role that is shipped, on a real API server.
 
+use std::time::{Duration, Instant};
+
 use k8s_openapi::api::{
     authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec},
     batch::v1::Job,
@@ -8,15 +10,15 @@ use k8s_openapi::api::{
 };
 use kube::{
     Api, ResourceExt as _,
-    api::{ListParams, Patch, PatchParams, PostParams},
+    api::{ListParams, PostParams},
 };
-use nbvet_operator_api::{NotebookValidationJob, Phase};
-use nbvet_operator_testkit::create;
+use nbvet_operator_api::NotebookValidationJob;
+use nbvet_operator_testkit::{PodSecurity, create};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
-    ground::{Ground, USER},
+    ground::{Ground, LIMIT, USER},
     program::Program,
 };
 
@@ -172,7 +174,12 @@ async fn hostile_jobs_are_told_why_and_nothing_of_a_secret_stands_anywhere() {
     }
     let ended = ground.ended("team", "secret-built").await;
     let phase = ended.status.as_ref().unwrap().phase;
-    assert_eq!(phase, Some(Phase::Succeeded), "{:?}", ended.status);
+    assert_eq!(
+        phase,
+        Some(nbvet_operator_api::Phase::Succeeded),
+        "{:?}",
+        ended.status
+    );
     for (name, _, words) in impossible() {
         let job = ground.ended("team", name).await;
         let status = job.status.unwrap();
@@ -256,87 +263,102 @@ async fn may_do_no_more(ground: &Ground) {
     assert!(may(&client, "create", "batch", "jobs").await);
 }
 
-/// An object that says that it is a child of a job.
-fn forged(job: &NotebookValidationJob, kind: &str) -> Value {
-    let mut object = json!({
-        "apiVersion": "v1", "kind": kind,
-        "metadata": {
-            "name": format!("forged-{}", kind.to_lowercase()),
-            "labels": {"app.kubernetes.io/managed-by": "nbvet-operator", "nbvet.mlops.dev/job-uid": job.uid()},
-            "ownerReferences": [{
-                "apiVersion": "mlops.mlops.dev/v1alpha1", "kind": "NotebookValidationJob",
-                "name": job.name_any(), "uid": job.uid(),
-            }],
+/// Posts text as it is: what no type here can hold.
+async fn post(ground: &Ground, path: &str, object: String) {
+    let request = http::Request::post(path)
+        .header("content-type", "application/json")
+        .body(object.into_bytes())
+        .unwrap();
+    ground.admin.request_text(request).await.unwrap();
+}
+
+/// Objects that the API server takes and that cannot be read: a warning, a Job of Kubernetes, a job.
+async fn unreadable(ground: &Ground, name: &str) {
+    // It is served as a day of the year 10000.
+    let never = "9999-12-31T23:59:59-23:00";
+    let event = json!({
+        "apiVersion": "v1", "kind": "Event", "metadata": {"name": name}, "lastTimestamp": never, "type": "Warning",
+        "involvedObject": {"kind": "Pod", "namespace": "others", "name": "x"},
+        "reason": "FailedMount", "message": SECRET,
+    });
+    post(ground, "/api/v1/namespaces/others/events", event.to_string()).await;
+    let job = json!({
+        "apiVersion": "batch/v1", "kind": "Job",
+        "metadata": {"name": name, "labels": {"app.kubernetes.io/managed-by": "nbvet-operator"}},
+        "spec": {"suspend": true, "template": {
+            "metadata": {"creationTimestamp": never},
+            "spec": {"restartPolicy": "Never", "containers": [{"name": "a", "image": "a", "env": [{"name": "A", "value": SECRET}]}]},
+        }},
+    });
+    post(ground, "/apis/batch/v1/namespaces/others/jobs", job.to_string()).await;
+    let deep = format!("{}\"{SECRET}\"{}", "[".repeat(200), "]".repeat(200));
+    let job = json!({
+        "apiVersion": "mlops.mlops.dev/v1alpha1", "kind": "NotebookValidationJob", "metadata": {"name": name},
+        "spec": {
+            "notebook": {"git": {"url": "https://git.test/a", "ref": "main"}, "path": "a.ipynb"},
+            "podConfig": {"containerImage": "python:3.12-slim"},
+            "parameters": {"a": "DEEP"},
         },
     });
-    let pod = json!({
-        "restartPolicy": "Never",
-        "securityContext": {"runAsNonRoot": true, "runAsUser": 1000, "seccompProfile": {"type": "RuntimeDefault"}},
-        "containers": [{
-            "name": "nbvet", "image": "forged:1",
-            "securityContext": {"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}},
-        }],
-    });
-    match kind {
-        "Pod" => {
-            object["metadata"]["ownerReferences"][0] = json!({
-                "apiVersion": "batch/v1", "kind": "Job", "name": "real-validate", "uid": job.uid(),
-            });
-            object["spec"] = pod;
-        }
-        "Job" => {
-            object["apiVersion"] = json!("batch/v1");
-            object["spec"] = json!({"template": {"spec": pod}});
-        }
-        _ => object["data"] = json!({"end.json": "{}"}),
-    }
-    object
+    let job = job.to_string().replace("\"DEEP\"", &deep);
+    let jobs = "/apis/mlops.mlops.dev/v1alpha1/namespaces/others/notebookvalidationjobs";
+    post(ground, jobs, job).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn s10_nobody_in_a_namespace_makes_what_the_operator_believes() {
+async fn what_cannot_be_read_in_one_namespace_holds_no_other_up() {
     let Some(ground) = Ground::start().await else {
         return;
     };
     ground.define().await;
     ground.namespace("team").await;
+    ground
+        .cluster
+        .namespace("others", PodSecurity::Privileged)
+        .await
+        .unwrap();
+    let image = json!({"containerImage": "python:3.12-slim"});
+    unreadable(&ground, "before").await;
+    ground.create("team", "good", &image).await;
     let program = Program::start(&ground.cluster, ground.folder.path(), "one", &[]);
-    program.is(200, "leader");
-    let job = ground
-        .create("team", "real", &json!({"containerImage": "python:3.12-slim"}))
-        .await;
-    let role = r#"{apiVersion: rbac.authorization.k8s.io/v1, kind: Role, metadata: {name: team}, rules: [
-        {apiGroups: ["", batch], resources: [configmaps, pods, jobs], verbs: ["*"]}]}
----
-{apiVersion: rbac.authorization.k8s.io/v1, kind: RoleBinding, metadata: {name: team},
- roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: team},
- subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: mallory}]}"#;
-    create(&ground.admin, "team", role).await.unwrap();
-    let mallory = ground.cluster.client("mallory", None).await.unwrap();
-    for kind in ["ConfigMap", "Job", "Pod"] {
-        let object = forged(&job, kind).to_string();
-        let told = create(&mallory, "team", &object).await.unwrap_err().to_string();
-        assert!(told.contains("the operator's own"), "{kind}: {told}");
+    program.is(200, "leader: all is seen");
+    let kinds = ["events", "jobs", "notebookvalidationjobs"];
+    let counted = |text: &str, kind: &str| {
+        let line = format!("notebook_validation_unreadable_objects_total{{kind=\"{kind}\"}} ");
+        text.lines().any(|all| all.starts_with(&line))
+    };
+    let text = program.get("/metrics").unwrap().1;
+    for kind in kinds {
+        assert!(counted(&text, kind), "{kind}: {text}");
     }
-    // Nor by another way: what is somebody's own becomes nothing of the operator's.
-    let mut plain = forged(&job, "ConfigMap");
-    let ours = plain["metadata"]["labels"].take();
-    plain["metadata"]["labels"] = json!({"app": "mine"});
-    create(&mallory, "team", &plain.to_string()).await.unwrap();
-    let maps = Api::<ConfigMap>::namespaced(mallory.clone(), "team");
-    let how = PatchParams::default();
-    let relabel = Patch::Merge(json!({"metadata": {"labels": ours}}));
-    let told = maps.patch("forged-configmap", &how, &relabel).await.unwrap_err();
-    assert!(told.to_string().contains("the operator's own"), "{told}");
+    let ended = ground.ended("team", "good").await.status.unwrap();
+    assert_eq!(
+        ended.phase,
+        Some(nbvet_operator_api::Phase::Succeeded),
+        "{ended:?}"
+    );
 
-    // The operator's own way is free, and what others do to its objects is, where it says nothing of a job.
-    let ended = ground.ended("team", "real").await;
-    assert_eq!(ended.status.unwrap().phase, Some(Phase::Succeeded));
-    let children = ground.children("team", "real-validate-").await;
-    let name = children[0].name_any();
-    let jobs = Api::<Job>::namespaced(mallory, "team");
-    let note = Patch::Merge(json!({"metadata": {"annotations": {"queue.example/admitted": "yes"}}}));
-    jobs.patch(&name, &how, &note).await.unwrap();
-    let lie = Patch::Merge(json!({"metadata": {"annotations": {"nbvet.mlops.dev/attempt": "7"}}}));
-    jobs.patch(&name, &how, &lie).await.unwrap_err();
+    // The same while it works.
+    unreadable(&ground, "while").await;
+    ground.create("team", "good-too", &image).await;
+    let ended = ground.ended("team", "good-too").await.status.unwrap();
+    assert_eq!(
+        ended.phase,
+        Some(nbvet_operator_api::Phase::Succeeded),
+        "{ended:?}"
+    );
+    program.is(200, "leader: all is seen");
+    for (kind, name) in kinds.iter().flat_map(|kind| [(kind, "before"), (kind, "while")]) {
+        let is_it = |line: &&str| {
+            line.contains("cannot be read")
+                && line.contains(&format!("kind=\"{kind}\""))
+                && line.contains(&format!("namespace=\"others\" name=\"{name}\""))
+        };
+        let begin = Instant::now();
+        while program.log().lines().filter(is_it).count() != 1 {
+            assert!(begin.elapsed() < LIMIT, "{kind} {name}:\n{}", program.log());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+    assert!(!program.log().contains(SECRET));
 }

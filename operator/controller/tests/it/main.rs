@@ -7,6 +7,7 @@
     reason = "a test stops at what it did not expect, and says why it is skipped"
 )]
 
+mod forged;
 mod ground;
 mod hostile;
 mod jobs;
