@@ -27,7 +27,7 @@ pub(crate) enum Readable<K> {
     /// It can be read.
     Read(K),
     /// It cannot: its name, namespace, uid and version alone.
-    Unreadable { meta: ObjectMeta, why: String },
+    Unreadable { meta: Box<ObjectMeta>, why: String },
 }
 
 /// What of an object the API server writes itself.
@@ -55,13 +55,13 @@ impl<'de, K: DeserializeOwned> Deserialize<'de> for Readable<K> {
         };
         let Brief { metadata } = serde_json::from_str(text.get()).map_err(D::Error::custom)?;
         Ok(Self::Unreadable {
-            meta: ObjectMeta {
+            meta: Box::new(ObjectMeta {
                 name: metadata.name,
                 namespace: metadata.namespace,
                 uid: metadata.uid,
                 resource_version: metadata.resource_version,
                 ..ObjectMeta::default()
-            },
+            }),
             why: why::<K>(text.get(), &error),
         })
     }
