@@ -1,15 +1,20 @@
 //! What others in a namespace make in the operator's name: its admission policy, as it is shipped, lets none of it in.
 
+use std::time::{Duration, Instant};
+
 use k8s_openapi::api::{batch::v1::Job, core::v1::ConfigMap};
 use kube::{
-    Api, ResourceExt as _,
-    api::{Patch, PatchParams},
+    Api, Client, ResourceExt as _,
+    api::{Patch, PatchParams, PostParams},
 };
 use nbvet_operator_api::{NotebookValidationJob, Phase};
 use nbvet_operator_testkit::create;
 use serde_json::{Value, json};
 
-use crate::{ground::Ground, program::Program};
+use crate::{
+    ground::{Ground, LIMIT},
+    program::Program,
+};
 
 /// An object that says that it is a child of a job.
 fn forged(job: &NotebookValidationJob, kind: &str) -> Value {
@@ -48,6 +53,21 @@ fn forged(job: &NotebookValidationJob, kind: &str) -> Value {
     object
 }
 
+/// Waits until the API server heeds the policy, a moment after it was told.
+async fn is_guarded(who: &Client, job: &NotebookValidationJob) {
+    let begin = Instant::now();
+    let maps = Api::<ConfigMap>::namespaced(who.clone(), "team");
+    let how = PostParams {
+        dry_run: true,
+        ..PostParams::default()
+    };
+    let map = serde_json::from_value(forged(job, "ConfigMap")).unwrap();
+    while maps.create(&how, &map).await.is_ok() {
+        assert!(begin.elapsed() < LIMIT, "the policy is not heeded");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s10_nobody_in_a_namespace_makes_what_the_operator_believes() {
     let Some(ground) = Ground::start().await else {
@@ -68,6 +88,7 @@ async fn s10_nobody_in_a_namespace_makes_what_the_operator_believes() {
  subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: mallory}]}"#;
     create(&ground.admin, "team", role).await.unwrap();
     let mallory = ground.cluster.client("mallory", None).await.unwrap();
+    is_guarded(&mallory, &job).await;
     for kind in ["ConfigMap", "Job", "Pod"] {
         let object = forged(&job, kind).to_string();
         let told = create(&mallory, "team", &object).await.unwrap_err().to_string();
