@@ -3,6 +3,7 @@
 mod build;
 mod pod;
 mod refused;
+mod restricted;
 mod supported;
 mod validation;
 mod wish;

@@ -45,10 +45,13 @@ pub struct PodConfig {
     /// Names of Secrets whose entries become environment variables: short for `envFrom` with a `secretRef`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub credentials: Vec<String>,
-    /// Volumes of the pod.
+    /// Volumes of the pod, of the kinds that Pod Security *restricted* allows: `configMap`, `csi`, `downwardAPI`,
+    /// `emptyDir`, `ephemeral`, `persistentVolumeClaim`, `projected`, `secret`. Other kinds, and names of nbvet's own
+    /// volumes in that pod, end the job with `InvalidField`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub volumes: Vec<Volume>,
-    /// Where volumes are mounted in the notebook's container.
+    /// Where those volumes are mounted in the notebook's container: anywhere but in `/nbvet` (below `/nbvet/work`, the
+    /// folder of the notebook, is fine), at `/tmp` or at `/home/nbvet`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub volume_mounts: Vec<VolumeMount>,
     /// Taints of nodes that the pod tolerates.
@@ -60,7 +63,8 @@ pub struct PodConfig {
     /// Which nodes the pod wants, and beside which pods.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub affinity: Option<Affinity>,
-    /// The security context of the notebook's container. What Pod Security *restricted* asks for is always set.
+    /// The security context of the notebook's container. It only narrows: what Pod Security *restricted* asks for is
+    /// always set, and what goes beyond it ends the job with `InvalidField`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub security_context: Option<SecurityContext>,
     /// The `RuntimeClass` that the pod runs under: gVisor, Kata.

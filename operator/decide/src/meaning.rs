@@ -11,7 +11,7 @@ use nbvet_operator_api::{
 };
 use nbvet_report::{ComparisonConfig, Level, ValidationConfig, step::FetchedSource};
 
-use crate::config::Config;
+use crate::{config::Config, render::taken};
 
 /// Tries after the first one, where a job names no number.
 const BUILD_RETRIES: u32 = 1;
@@ -46,6 +46,7 @@ impl Meaning {
     pub(crate) fn of(job: &NotebookValidationJob, config: &Config) -> Self {
         let spec = &job.spec;
         let mut faults = meaning::refused(spec, config.allow_insecure_sources);
+        faults.extend(taken::faults(spec, config));
         let level = meaning::level(spec.validation_config.as_ref());
         let limits = Limits::of(spec).map_err(|found| faults.extend(found));
         let build = Build::of(&spec.pod_config, level).map_err(|found| faults.extend(found));

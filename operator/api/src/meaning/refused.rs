@@ -1,5 +1,5 @@
 //! What the API server accepts and nobody will do: addresses in the clear, paths that lead out of the source, names
-//! that a program would take for an option.
+//! that a program would take for an option, pods that may do more than others.
 
 use nbvet_report::Reason;
 
@@ -7,6 +7,7 @@ use crate::{
     NotebookValidationJobSpec,
     build::BuildConfig,
     fault::FieldFault,
+    meaning::restricted,
     source::{GitSource, NotebookSource},
 };
 
@@ -17,6 +18,7 @@ pub fn refused(spec: &NotebookValidationJobSpec, insecure: bool) -> Vec<FieldFau
     if let Some(golden) = &spec.golden_notebook {
         source("spec.goldenNotebook", golden, insecure, &mut faults);
     }
+    restricted::check(&spec.pod_config, &mut faults);
     let build = spec.pod_config.build_config.as_ref();
     let Some(build) = build.filter(|build| build.enabled == Some(true)) else {
         return faults;

@@ -45,12 +45,35 @@ fn impossible() -> Vec<(&'static str, Value, &'static str)> {
         (
             "volume",
             pod(json!({"volumes": [{"name": "work", "emptyDir": {}}]})),
-            "Duplicate value: \"work\"",
+            "\"work\" is the name of a volume of nbvet's own",
         ),
         (
             "mount",
             pod(json!({"volumeMounts": [{"name": "none", "mountPath": "/x"}]})),
-            "Not found: \"none\"",
+            "\"none\" is none of spec.podConfig.volumes",
+        ),
+        (
+            "steal",
+            pod(json!({"volumeMounts": [{"name": "input", "mountPath": "/steal"}]})),
+            "\"input\" is none of spec.podConfig.volumes",
+        ),
+        (
+            "over",
+            pod(json!({
+                "volumes": [{"name": "x", "emptyDir": {}}],
+                "volumeMounts": [{"name": "x", "mountPath": "/nbvet/tools"}],
+            })),
+            "spec.podConfig.volumeMounts[0].mountPath",
+        ),
+        (
+            "node-disk",
+            pod(json!({"volumes": [{"name": "host", "hostPath": {"path": "/"}}]})),
+            "spec.podConfig.volumes[0].hostPath",
+        ),
+        (
+            "spc",
+            pod(json!({"securityContext": {"seLinuxOptions": {"type": "spc_t"}}})),
+            "spec.podConfig.securityContext.seLinuxOptions.type",
         ),
         (
             "account",

@@ -326,9 +326,9 @@ fn of_admission() -> Vec<Row> {
         row(
             "security",
             ADMISSION,
-            "Pod Security refuses the pod",
-            "a `hostPath` in a namespace that enforces `restricted`",
-            "violates PodSecurity",
+            "a volume is of a kind that Pod Security *restricted* forbids",
+            "a `hostPath`",
+            "",
         )
         .pod(&host),
         row(

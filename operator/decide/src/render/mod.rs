@@ -8,6 +8,7 @@ mod pod;
 pub(crate) mod record;
 mod steps;
 mod stream;
+pub(crate) mod taken;
 
 use nbvet_operator_api::NotebookValidationJob;
 use serde_json::{Value, json};

@@ -5,10 +5,18 @@ use nbvet_report::step::Step;
 use serde_json::{Value, json};
 
 use super::Setting;
-use crate::read::pod::TRUSTED;
+use crate::{config::Config, read::pod::TRUSTED};
 
 /// Where things are in the containers.
 pub(crate) mod paths {
+    /// The folder of everything of nbvet's own.
+    pub(crate) const OWN: &str = "/nbvet";
+    /// The home of the user in the user's container.
+    pub(crate) const HOME: &str = "/home/nbvet";
+    /// What nobody keeps.
+    pub(crate) const TMP: &str = "/tmp";
+    /// The token of a service account.
+    pub(crate) const TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
     /// The folder of the input, and of the lock.
     pub(crate) const INPUT: &str = "/nbvet/input";
     /// The source as trusted containers see it.
@@ -96,6 +104,10 @@ impl Mounted {
         self
     }
 
+    pub(super) fn into_name(self) -> String {
+        self.name
+    }
+
     pub(super) fn volume(&self) -> Value {
         let mut volume = self.source.clone();
         volume["name"] = json!(self.name);
@@ -131,7 +143,7 @@ pub(super) fn for_registries(setting: &Setting) -> Vec<Mounted> {
         let source = json!({"secret": {"secretName": secret, "defaultMode": 0o440}});
         Mounted::of(&format!("registry-{index}"), &paths::auth_folder(index), source)
     });
-    folders.chain(authorities(setting)).collect()
+    folders.chain(authorities(setting.config)).collect()
 }
 
 /// What a container needs to speak to the package index of the job.
@@ -148,8 +160,9 @@ pub(super) fn for_index(setting: &Setting) -> Vec<Mounted> {
     secret.into_iter().chain(authorities).collect()
 }
 
-fn authorities(setting: &Setting) -> Option<Mounted> {
-    let name = setting.config.ca_config_map.as_ref()?;
+/// Authorities that the operator names.
+pub(super) fn authorities(config: &Config) -> Option<Mounted> {
+    let name = config.ca_config_map.as_ref()?;
     // With its key, so that the kubelet tells too where that is missing.
     let key = json!({"key": "ca.crt", "path": "ca.crt"});
     Some(Mounted::of(

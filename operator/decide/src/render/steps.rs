@@ -1,7 +1,7 @@
 //! The pods of prepare, validate and publish, each with the `ConfigMap` of its input before it.
 
 use k8s_openapi::{api::core::v1::SecurityContext, jiff::SignedDuration};
-use nbvet_operator_api::meaning::env_from;
+use nbvet_operator_api::{NotebookValidationJobSpec, meaning::env_from};
 use nbvet_report::step::Step;
 use serde_json::{Value, json};
 
@@ -16,6 +16,9 @@ use crate::{
     plan::{StepWork, Task},
     read::pod::{BEFORE, NOTEBOOK, TRUSTED},
 };
+
+/// The volume of a token.
+pub(super) const TOKEN: &str = "token";
 
 /// Seconds that prepare and publish may take, pulls and all.
 const SHORT_STEP: i64 = 1800;
@@ -122,7 +125,7 @@ fn validate(name: &str, image: &Image, uid: Option<u32>, limit: SignedDuration, 
     let seconds = limit.saturating_add(AROUND).as_secs();
     let mut mounts = vec![work.mount(), tools.mount(), socket.mount()];
     let token = token(setting, &mut volumes, &mut mounts);
-    for (own, path) in [("home", "/home/nbvet"), ("user-tmp", "/tmp")] {
+    for (own, path) in [("home", paths::HOME), ("user-tmp", paths::TMP)] {
         volumes.push(json!({"name": own, "emptyDir": {}}));
         mounts.push(json!({"name": own, "mountPath": path}));
     }
@@ -139,20 +142,25 @@ fn validate(name: &str, image: &Image, uid: Option<u32>, limit: SignedDuration, 
     pod
 }
 
+/// Whether the job names a service account that is worth a token.
+pub(super) fn has_token(spec: &NotebookValidationJobSpec) -> bool {
+    let named = spec.pod_config.service_account_name.as_deref();
+    named.is_some_and(|name| !name.is_empty() && name != "default")
+}
+
 /// The token of a service account that the job names, for the user's container alone.
 fn token(setting: &Setting, volumes: &mut Vec<Value>, mounts: &mut Vec<Value>) -> bool {
-    let named = setting.job.spec.pod_config.service_account_name.as_deref();
-    if named.is_none_or(|name| name.is_empty() || name == "default") {
+    if !has_token(&setting.job.spec) {
         return false;
     }
-    volumes.push(json!({"name": "token", "projected": {"defaultMode": 0o444, "sources": [
+    volumes.push(json!({"name": TOKEN, "projected": {"defaultMode": 0o444, "sources": [
         {"serviceAccountToken": {"path": "token", "expirationSeconds": 3607}},
         {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
         {"downwardAPI": {"items": [{"path": "namespace", "fieldRef": {"fieldPath": "metadata.namespace"}}]}},
     ]}}));
     mounts.push(json!({
-        "name": "token", "readOnly": true,
-        "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount",
+        "name": TOKEN, "readOnly": true,
+        "mountPath": paths::TOKEN,
     }));
     true
 }
@@ -166,7 +174,7 @@ fn notebook(image: &Image, uid: Option<u32>, mut mounts: Vec<Value>, setting: &S
             .filter_map(|mount| serde_json::to_value(mount).ok()),
     );
     let mut env = vec![
-        json!({"name": "HOME", "value": "/home/nbvet"}),
+        json!({"name": "HOME", "value": paths::HOME}),
         json!({"name": "NBVET_ASSETS", "value": format!("{}/assets", paths::TOOLS)}),
     ];
     // What users set adds to ours; of one name theirs is the last word.
@@ -188,30 +196,39 @@ fn notebook(image: &Image, uid: Option<u32>, mut mounts: Vec<Value>, setting: &S
     container
 }
 
-/// What the user's container may do: what the job says, and always what *restricted* asks for.
+/// What the user's container may do: always what *restricted* asks for, and of what the job says that which narrows.
+/// What does not ends the job before; here it is left out, whoever asks.
 fn user_security(written: Option<&SecurityContext>, uid: Option<u32>, setting: &Setting) -> Value {
-    let mut context = written
-        .and_then(|written| serde_json::to_value(written).ok())
-        .unwrap_or_else(|| json!({}));
-    context["allowPrivilegeEscalation"] = json!(false);
-    context["runAsNonRoot"] = json!(true);
-    context["capabilities"] = json!({"drop": ["ALL"]});
-    context["seccompProfile"] = json!({"type": "RuntimeDefault"});
-    if let Some(members) = context.as_object_mut() {
-        members.remove("privileged");
-        members.remove("procMount");
+    let mut context = json!({
+        "allowPrivilegeEscalation": false,
+        "runAsNonRoot": true,
+        "capabilities": {"drop": ["ALL"]},
+        "seccompProfile": {"type": "RuntimeDefault"},
+    });
+    let Some(written) = written else {
+        return with_user(context, None, uid, setting);
+    };
+    if let Some(group) = written.run_as_group {
+        context["runAsGroup"] = json!(group);
     }
-    let named = written
-        .and_then(|written| written.run_as_user)
-        .filter(|uid| *uid != 0);
-    match (named, uid) {
+    if let Some(read_only) = written.read_only_root_filesystem {
+        context["readOnlyRootFilesystem"] = json!(read_only);
+    }
+    if let Some(options) = &written.se_linux_options {
+        context["seLinuxOptions"] = json!(options);
+    }
+    if let Some(profile) = &written.app_armor_profile {
+        context["appArmorProfile"] = json!(profile);
+    }
+    with_user(context, written.run_as_user, uid, setting)
+}
+
+/// The user that the job names, else the image's; on OpenShift its constraints choose.
+fn with_user(mut context: Value, named: Option<i64>, uid: Option<u32>, setting: &Setting) -> Value {
+    match (named.filter(|named| *named != 0), uid) {
         (Some(named), _) => context["runAsUser"] = json!(named),
         (None, Some(uid)) if !setting.cluster.openshift => context["runAsUser"] = json!(uid),
-        (None, _) => {
-            if let Some(members) = context.as_object_mut() {
-                members.remove("runAsUser");
-            }
-        }
+        (None, _) => {}
     }
     context
 }

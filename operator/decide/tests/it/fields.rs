@@ -374,7 +374,11 @@ fn s10_what_users_say_of_their_pod_reaches_it() {
         "tolerations": [{"key": "gpu", "operator": "Exists"}],
         "nodeSelector": {"zone": "a"},
         "affinity": {"nodeAffinity": {}},
-        "securityContext": {"runAsUser": 2000, "privileged": true, "capabilities": {"add": ["NET_ADMIN"]}},
+        "securityContext": {
+            "runAsUser": 2000, "runAsGroup": 0, "readOnlyRootFilesystem": true, "privileged": false,
+            "capabilities": {"drop": ["NET_RAW"]}, "appArmorProfile": {"type": "RuntimeDefault"},
+            "seLinuxOptions": {"level": "s0:c1,c2"},
+        },
         "runtimeClassName": "gvisor",
     }}));
     world.config.runtime_class = Some("kata".to_owned());
@@ -473,6 +477,8 @@ fn s10_what_users_say_of_their_pod_reaches_it() {
               "readOnly": true
             },
             "securityContext": {
+              "allowPrivilegeEscalation": false,
+              "runAsNonRoot": true,
               "capabilities": {
                 "drop": [
                   "ALL"
@@ -481,9 +487,15 @@ fn s10_what_users_say_of_their_pod_reaches_it() {
               "seccompProfile": {
                 "type": "RuntimeDefault"
               },
-              "runAsUser": 2000,
-              "allowPrivilegeEscalation": false,
-              "runAsNonRoot": true
+              "runAsGroup": 0,
+              "readOnlyRootFilesystem": true,
+              "seLinuxOptions": {
+                "level": "s0:c1,c2"
+              },
+              "appArmorProfile": {
+                "type": "RuntimeDefault"
+              },
+              "runAsUser": 2000
             }
           }
         }"#]]
@@ -493,6 +505,100 @@ fn s10_what_users_say_of_their_pod_reaches_it() {
         let text = container.to_string();
         for word in ["MODE", "settings", "database", "/data", "gpu"] {
             assert!(!text.contains(word), "{word} in {}", container["name"]);
+        }
+    }
+}
+
+/// What a job of this spec is told at its end, which comes before anything was made.
+fn refused(patch: &Value) -> String {
+    let mut world = world(patch);
+    world.config.ca_config_map = Some("authorities".to_owned());
+    assert_eq!(all(&mut world), Vec::<Value>::new(), "{patch}");
+    let status = world.status("a");
+    let stalled = condition(&status.conditions, ConditionType::Stalled).unwrap();
+    format!("{}: {}", stalled.reason, status.message.unwrap())
+}
+
+#[test]
+fn s10_what_a_pod_may_not_do_ends_its_job_before_anything_is_made() {
+    for (pod, field) in [
+        (
+            json!({"volumes": [{"name": "data", "hostPath": {"path": "/"}}]}),
+            "volumes[0].hostPath",
+        ),
+        (
+            json!({"securityContext": {"seLinuxOptions": {"type": "spc_t"}}}),
+            "securityContext.seLinuxOptions.type",
+        ),
+        (
+            json!({"securityContext": {"appArmorProfile": {"type": "Unconfined"}}}),
+            "securityContext.appArmorProfile.type",
+        ),
+        (
+            json!({"securityContext": {"privileged": true}}),
+            "securityContext.privileged",
+        ),
+        (
+            json!({"securityContext": {"capabilities": {"add": ["NET_ADMIN"]}}}),
+            "securityContext.capabilities.add",
+        ),
+        (
+            json!({"volumeMounts": [{"name": "git", "mountPath": "/steal"}]}),
+            "volumeMounts[0].name",
+        ),
+        (
+            json!({
+                "volumes": [{"name": "data", "emptyDir": {}}],
+                "volumeMounts": [{"name": "data", "mountPath": "/nbvet/tools"}],
+            }),
+            "volumeMounts[0].mountPath",
+        ),
+    ] {
+        let told = refused(&json!({"podConfig": pod}));
+        let start = format!("InvalidField: spec.podConfig.{field}: ");
+        assert!(told.starts_with(&start), "{told}");
+    }
+}
+
+#[test]
+fn s10_no_volume_of_a_users_takes_the_name_or_the_place_of_one_of_ours() {
+    let source = json!({"git": {"url": "https://git.example/a", "ref": "main", "credentialsSecret": "one"}, "path": "a.ipynb"});
+    let sources = [
+        source,
+        json!({"git": null, "configMap": {"name": "one"}, "path": "a.ipynb"}),
+    ];
+    for source in sources {
+        let given = |volumes: Value, mounts: Value| {
+            json!({
+                "notebook": source, "goldenNotebook": source,
+                "podConfig": {"serviceAccountName": "trainer", "volumes": volumes, "volumeMounts": mounts},
+            })
+        };
+        let mut world = world(&given(json!([]), json!([])));
+        world.config.ca_config_map = Some("authorities".to_owned());
+        let pod = pod(&all(&mut world), "validate");
+        let volumes = pod["volumes"].as_array().unwrap();
+        assert_eq!(volumes.len(), 13, "{volumes:?}");
+        for volume in volumes {
+            let name = volume["name"].as_str().unwrap();
+            let told = refused(&given(json!([{"name": name, "emptyDir": {}}]), json!([])));
+            let start = format!(
+                "InvalidField: spec.podConfig.volumes[0].name: \"{name}\" is the name of a volume of nbvet's own"
+            );
+            assert!(told.starts_with(&start), "{told}");
+            let told = refused(&given(json!([]), json!([{"name": name, "mountPath": "/steal"}])));
+            let start = format!("InvalidField: spec.podConfig.volumeMounts[0].name: \"{name}\" is none");
+            assert!(told.starts_with(&start), "{told}");
+        }
+        let of_user = |one: &&&Value| one["name"] == "notebook";
+        let containers = containers(&pod);
+        let notebook = containers.iter().find(of_user).unwrap();
+        for mount in notebook["volumeMounts"].as_array().unwrap() {
+            let path = mount["mountPath"].as_str().unwrap();
+            let mine = json!([{"name": "mine", "emptyDir": {}}]);
+            let told = refused(&given(mine, json!([{"name": "mine", "mountPath": path}])));
+            let start = format!("InvalidField: spec.podConfig.volumeMounts[0].mountPath: \"{path}\" is ");
+            assert!(told.starts_with(&start), "{told}");
         }
     }
 }

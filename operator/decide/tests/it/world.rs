@@ -902,7 +902,7 @@ impl World {
         let letter = build.identity.chars().next().unwrap();
         let state = BuildState::Complete {
             at: self.now,
-            image: Some(image(letter)),
+            image: Some(image(letter).replace(DESTINATION, &build.destination)),
             size: Some(1000),
         };
         self.set_build(&build.name, state);
