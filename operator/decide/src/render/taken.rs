@@ -125,7 +125,7 @@ mod tests {
             "/nbvet/work/data",
             "/nbvet2",
             "/tmp/cache",
-            "/home/nbvet/.cache",
+            &format!("{}/.cache", paths::HOME),
             "/home",
             "/home/jovyan",
         ] {
