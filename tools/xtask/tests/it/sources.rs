@@ -46,7 +46,7 @@ fn code(text: &str) -> &str {
 
 fn is_test(name: &str) -> bool {
     let is_of_tests = name.contains("/tests/") || name.ends_with("/tests.rs") || name.contains("/testkit/");
-    is_of_tests || name.contains("/benches/") || name.contains("/examples/")
+    is_of_tests || name.starts_with("benches/") || name.contains("/benches/") || name.contains("/examples/")
 }
 
 /// Fails with all the places where `find` finds something.
