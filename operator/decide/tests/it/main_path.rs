@@ -155,6 +155,27 @@ fn s9_an_image_of_the_same_identity_is_taken_without_a_build() {
 }
 
 #[test]
+fn s10_an_image_of_another_repository_is_not_taken_whoever_says_so() {
+    let mut world = World::with("a", spec());
+    let other = image('a').replace("team/nbvet", "others/nbvet");
+    world.registry.insert("a".repeat(64), other);
+    world.settle();
+    world.ends_well("a", Step::Prepare);
+    world.settle();
+    assert_eq!(world.phase("a"), Phase::Failed);
+    assert_eq!(
+        world.condition("a", ConditionType::Finished),
+        "True InternalError"
+    );
+    let validated = world.api.children.values();
+    assert!(
+        !validated
+            .into_iter()
+            .any(|(_, child)| child.step == Step::Validate)
+    );
+}
+
+#[test]
 fn s9_the_validated_image_is_published_under_its_name_for_people() {
     let mut with_publishing = spec();
     with_publishing
