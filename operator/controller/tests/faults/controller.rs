@@ -18,7 +18,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
-use crate::ground::IMAGE;
+use crate::{ground::IMAGE, stage::LIMIT};
 
 /// How a controller is started.
 #[derive(Clone)]
@@ -33,6 +33,8 @@ pub(crate) struct Setup {
     pub(crate) name: String,
     /// The trusted image.
     pub(crate) image: String,
+    /// In what time its story has to end.
+    pub(crate) limit: Duration,
 }
 
 impl Setup {
@@ -44,6 +46,7 @@ impl Setup {
             lease: None,
             name: "controller".to_owned(),
             image: IMAGE.to_owned(),
+            limit: LIMIT,
         }
     }
 

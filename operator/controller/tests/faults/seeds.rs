@@ -1,13 +1,16 @@
 //! Five faults of a controller, put into it on purpose: the table has to turn red for each.
 
+use std::time::Duration;
+
+use kube::ResourceExt as _;
 use nbvet_operator_api::job::RERUN_ANNOTATION;
 use nbvet_operator_decide::{Observed, Plan, decide, names, observed::Joined, plan::Work};
 use nbvet_report::step::StepBody;
 
 use crate::{
     controller::Setup,
-    ground::image,
     trouble::{Deed, FOREIGN, Trouble},
+    witness::image,
 };
 
 /// The name of a controller whose statuses are written over whatever is there.
@@ -57,6 +60,8 @@ pub(crate) fn all() -> Vec<Seed> {
 fn with(namespace: &str, decide: fn(&Observed) -> Plan) -> Setup {
     Setup {
         decide,
+        // That a story goes on for ever is a way to be found.
+        limit: Duration::from_mins(4),
         ..Setup::in_namespace(namespace)
     }
 }
@@ -64,11 +69,12 @@ fn with(namespace: &str, decide: fn(&Observed) -> Plan) -> Setup {
 /// It takes any image for that of the build.
 fn without_gate(observed: &Observed) -> Plan {
     let mut observed = observed.clone();
+    let namespace = observed.job.namespace().unwrap_or_default();
     for record in &mut observed.records {
         if let Some(body) = &mut record.body
             && let StepBody::Prepared(prepared) = &mut **body
         {
-            prepared.image = Some(image('f'));
+            prepared.image = Some(image(&namespace, 'f'));
         }
     }
     decide(&observed)

@@ -220,7 +220,8 @@ impl Story<'_> {
             _ => QUIET,
         };
         loop {
-            if self.begin.elapsed() > LIMIT {
+            let limit = self.setup.limit;
+            if self.begin.elapsed() > limit {
                 let status = |name| {
                     self.stage
                         .job(self.namespace, name)
@@ -229,7 +230,7 @@ impl Story<'_> {
                 let message = |name| status(name).and_then(|status| status.message);
                 let message: Vec<_> = self.names.iter().map(|name| message(name)).collect();
                 self.wrongs
-                    .push(format!("did not end within {LIMIT:?}: {message:?}"));
+                    .push(format!("did not end within {limit:?}: {message:?}"));
                 return;
             }
             self.stop_where_told().await;

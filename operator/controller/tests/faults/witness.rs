@@ -205,7 +205,8 @@ impl Place {
 }
 
 /// An image where builds of a namespace go.
-fn image(namespace: &str, letter: char) -> String {
+/// An image of a namespace's jobs that is known by one letter.
+pub(crate) fn image(namespace: &str, letter: char) -> String {
     let digest = letter.to_string().repeat(64);
     format!("registry.test/{namespace}/nbvet@sha256:{digest}")
 }
