@@ -165,9 +165,20 @@ pub(crate) fn keys_of_owners(meta: &ObjectMeta) -> Vec<String> {
     owners.map(|owner| owner.uid.clone()).collect()
 }
 
-/// By the uids of all owners.
+/// By the uids of the Jobs that own it, where it has our label: what else says that it is theirs the admission policy of
+/// `operator/deploy` lets anybody make.
 pub(crate) fn keys_of_pod(pod: &Pod) -> Vec<String> {
-    keys_of_owners(&pod.metadata)
+    let labels = pod.metadata.labels.as_ref();
+    if labels
+        .and_then(|labels| labels.get(names::MANAGED_BY.0))
+        .map(String::as_str)
+        != Some(names::MANAGED_BY.1)
+    {
+        return Vec::new();
+    }
+    let owners = pod.metadata.owner_references.iter().flatten();
+    let jobs = owners.filter(|owner| owner.kind == "Job");
+    jobs.map(|owner| owner.uid.clone()).collect()
 }
 
 /// By the uids of all owners: the job's, and those of builds.
@@ -191,7 +202,10 @@ mod tests {
         let mut pod = Pod::default();
         pod.metadata.name = Some(name.to_owned());
         pod.metadata.namespace = Some("team".to_owned());
+        let (label, value) = names::MANAGED_BY;
+        pod.metadata.labels = Some([(label.to_owned(), value.to_owned())].into());
         pod.metadata.owner_references = Some(vec![OwnerReference {
+            kind: "Job".to_owned(),
             uid: owner.to_owned(),
             ..OwnerReference::default()
         }]);
@@ -232,6 +246,18 @@ mod tests {
         // A list that is read anew has only what is there.
         let again = vec![Init, InitApply(pod("y", "a")), InitDone];
         check([listed(), again].concat(), &["y"]);
+    }
+
+    #[test]
+    fn a_pod_that_the_admission_policy_does_not_guard_is_no_jobs() {
+        assert_eq!(keys_of_pod(&pod("x", "a")), ["a"]);
+        let mut other_kind = pod("x", "a");
+        other_kind.metadata.owner_references.as_mut().unwrap()[0].kind = "ReplicaSet".to_owned();
+        let mut without_label = pod("x", "a");
+        without_label.metadata.labels = None;
+        for forged in [other_kind, without_label] {
+            assert!(keys_of_pod(&forged).is_empty(), "{:?}", forged.metadata);
+        }
     }
 
     #[test]

@@ -28,7 +28,7 @@ use serde_json::Value;
 
 use crate::{
     Error,
-    index::{keys_of_build, of_identity, of_step},
+    index::{keys_of_build, keys_of_pod, of_identity, of_step},
     memory::Remembered,
     room::{Begun, Limited},
     scope::Scope,
@@ -182,7 +182,7 @@ impl Seen<'_> {
             let mut found = found
                 .map_err(Error::api(format!("look for the pods of Job {name}")))?
                 .items;
-            found.retain(|pod| pod.owner_references().iter().any(|one| one.uid == owner));
+            found.retain(|pod| keys_of_pod(pod).contains(&owner));
             if found.is_empty() {
                 remembered.podless.insert(owner);
             } else {

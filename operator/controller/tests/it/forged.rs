@@ -2,10 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use k8s_openapi::api::{batch::v1::Job, core::v1::ConfigMap};
+use k8s_openapi::api::{
+    batch::v1::Job,
+    core::v1::{ConfigMap, Pod},
+};
 use kube::{
     Api, Client, ResourceExt as _,
-    api::{Patch, PatchParams, PostParams},
+    api::{ListParams, Patch, PatchParams, PostParams},
 };
 use nbvet_operator_api::{NotebookValidationJob, Phase};
 use nbvet_operator_testkit::create;
@@ -81,7 +84,7 @@ async fn s10_nobody_in_a_namespace_makes_what_the_operator_believes() {
         .create("team", "real", &json!({"containerImage": "python:3.12-slim"}))
         .await;
     let role = r#"{apiVersion: rbac.authorization.k8s.io/v1, kind: Role, metadata: {name: team}, rules: [
-        {apiGroups: ["", batch], resources: [configmaps, pods, jobs], verbs: ["*"]}]}
+        {apiGroups: ["", batch], resources: [configmaps, pods, pods/exec, pods/ephemeralcontainers, jobs], verbs: ["*"]}]}
 ---
 {apiVersion: rbac.authorization.k8s.io/v1, kind: RoleBinding, metadata: {name: team},
  roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: team},
@@ -110,6 +113,36 @@ async fn s10_nobody_in_a_namespace_makes_what_the_operator_believes() {
     assert_eq!(ended.status.unwrap().phase, Some(Phase::Succeeded));
     let children = ground.children("team", "real-validate-").await;
     let name = children[0].name_any();
+    let pods = Api::<Pod>::namespaced(mallory.clone(), "team");
+    let of_job = ListParams::default().labels(&format!("batch.kubernetes.io/job-name={name}"));
+    let pod = pods.list(&of_job).await.unwrap().items[0].name_any();
+    let spec = json!({"spec": {"containers": [{"name": "nbvet", "image": "forged:1"}]}});
+    let told = pods.patch(&pod, &how, &Patch::Strategic(spec)).await.unwrap_err();
+    assert!(told.to_string().contains("the operator's own"), "{told}");
+    let debug = json!({"spec": {"ephemeralContainers": [{
+        "name": "me", "image": "forged:1",
+        "securityContext": {"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}},
+    }]}});
+    let debug = Patch::Strategic(debug);
+    let told = pods
+        .patch_ephemeral_containers(&pod, &how, &debug)
+        .await
+        .unwrap_err();
+    assert!(told.to_string().contains("the operator's own"), "{told}");
+    for (container, is_kept_out) in [
+        ("container=nbvet&", true),
+        ("", true),
+        ("container=notebook&", false),
+    ] {
+        let path = format!("/api/v1/namespaces/team/pods/{pod}/exec?{container}command=sh&stdout=true");
+        let request = http::Request::get(path).body(Vec::new()).unwrap();
+        let told = mallory.request_text(request).await.unwrap_err().to_string();
+        assert_eq!(
+            told.contains("--container notebook"),
+            is_kept_out,
+            "{container}: {told}"
+        );
+    }
     let jobs = Api::<Job>::namespaced(mallory, "team");
     let note = Patch::Merge(json!({"metadata": {"annotations": {"queue.example/admitted": "yes"}}}));
     jobs.patch(&name, &how, &note).await.unwrap();
