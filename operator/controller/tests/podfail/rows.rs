@@ -439,7 +439,7 @@ fn of_starts() -> Vec<Row> {
             "over-file",
             START,
             "a volume cannot be mounted where it should be",
-            "a volume mounted over `/etc/hostname/data`",
+            "a volume mounted over `/etc/passwd/data`",
             "StartError",
         )
         .pod(&volume(json!({"emptyDir": {}}), "/etc/passwd/data")),
