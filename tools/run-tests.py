@@ -1,6 +1,7 @@
 """Runs every test of the repository and closes with one line: N passed, N failed, N skipped.
 
-A step is a command. Its output goes to target/test-logs/NAME.log and is shown in full when it failed. Steps whose
+A step is a command. Its output goes to target/test-logs/NAME.log and is shown when it failed, of cargo test what failed
+alone: the rest of thousands of tests would hide it. Steps whose
 runner counts (cargo test, pytest) are counted by it; any other step counts as one. A step that fails without a
 failed test of its own (it did not compile, it ran out of time) counts as one failure, so no fault is ever lost.
 A Rust test that finds what it needs missing prints `skipped: REASON` and counts as skipped.
@@ -16,6 +17,7 @@ import sys
 import tarfile
 import time
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -153,9 +155,20 @@ def judge(step: Step, status: int, output: str) -> Count:
     return count
 
 
+def failures(output: str) -> str:
+    """Of what cargo test printed the tests that failed, after the programs they are of, and errors; or else all of it."""
+    program = r"^ +(?:Running|Doc-tests) [^\n]*$"
+    failed = r"^failures:\n\n---- .*?^test result: FAILED[^\n]*$"
+    error = r"^error\b[^\n]*(?:\n[^\n]+)*"
+    parts = re.findall(f"{program}|{failed}|{error}", output, re.MULTILINE | re.DOTALL)
+    shown = [part for part, after in pairwise([*parts, ""]) if part[0] != " " or (after and after[0] != " ")]
+    return "\n\n".join(shown) or output
+
+
 def report(step: Step, count: Count, seconds: float, output: str) -> None:
     if count.failed:
-        print(f"\n===== {step.name}: {' '.join(step.command)}\n{output}\n===== end of {step.name}", flush=True)
+        shown = failures(output) if step.count is count_cargo else output
+        print(f"\n===== {step.name}: {' '.join(step.command)}\n{shown}\n===== end of {step.name}", flush=True)
     print(f"{step.name:>14}  {count}  ({seconds:.0f} s)", flush=True)
     for reason in sorted(set(re.findall(r"^(?:skipped:|SKIPPED) .*", output, re.MULTILINE))):
         print(f"{'':>14}  {reason}", flush=True)

@@ -12,6 +12,8 @@ spec.loader.exec_module(run_tests)
 Count, Step = run_tests.Count, run_tests.Step
 
 CARGO = """
+     Running tests/first.rs (target/debug/deps/first-0)
+
 running 4 tests
 test one ... ok
 test two ... ok
@@ -34,6 +36,8 @@ successes:
 
 test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.05s
 
+     Running tests/second.rs (target/debug/deps/second-0)
+
 running 1 test
 test five ... FAILED
 
@@ -54,6 +58,15 @@ test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; 
 
 def test_rust_tests_that_say_skipped_are_not_passed():
     assert run_tests.count_cargo(CARGO) == Count(passed=2, failed=1, skipped=2)
+
+
+def test_of_many_tests_those_that_failed_are_shown():
+    shown = run_tests.failures(CARGO)
+    assert shown.startswith("     Running tests/second.rs"), shown
+    assert "panicked at src/lib.rs" in shown and "looked at 3 files" not in shown, shown
+    ended = "\n     Running tests/third.rs (third-0)\nerror: test failed\n\nCaused by:\n  (signal: 6, SIGABRT)\n\n"
+    assert "third" in run_tests.failures(CARGO + ended) and "error: test failed" in run_tests.failures(CARGO + ended)
+    assert run_tests.failures("no line of a runner") == "no line of a runner"
 
 
 @pytest.mark.parametrize(
