@@ -2,7 +2,7 @@
 //! the same events as the store; what the store does not have is not found.
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{HashMap, HashSet},
     hash::Hash,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -39,8 +39,9 @@ pub(crate) struct Index<K> {
 
 #[derive(Debug, Default)]
 struct Known {
-    by: HashMap<String, BTreeSet<Name>>,
-    of: HashMap<Name, Vec<String>>,
+    /// Sorted: most have one or two names, for which a tree takes ten times the memory.
+    by: HashMap<String, Vec<Arc<Name>>>,
+    of: HashMap<Arc<Name>, Vec<String>>,
     /// What a list that is being read has told so far.
     listed: Option<HashSet<Name>>,
 }
@@ -73,8 +74,8 @@ impl<K: Resource> Index<K> {
             watcher::Event::Delete(object) => known.put(name(object.meta()), Vec::new()),
             watcher::Event::InitDone => {
                 let listed = known.listed.take().unwrap_or_default();
-                let gone = known.of.keys().filter(|name| !listed.contains(*name)).cloned();
-                for name in gone.collect::<Vec<_>>() {
+                let gone = known.of.keys().filter(|name| !listed.contains(&***name));
+                for name in gone.map(|name| Name::clone(name)).collect::<Vec<_>>() {
                     known.put(name, Vec::new());
                 }
             }
@@ -88,7 +89,7 @@ impl<K: Resource> Index<K> {
         K::DynamicType: Default + Eq + Hash + Clone,
     {
         let names = self.known().by.get(key).cloned().unwrap_or_default();
-        let get = |(namespace, name): &Name| store.get(&ObjectRef::new(name).within(namespace));
+        let get = |name: &Arc<Name>| store.get(&ObjectRef::new(&name.1).within(&name.0));
         names.iter().filter_map(get).collect()
     }
 }
@@ -102,7 +103,9 @@ impl Known {
         }
         for key in self.of.remove(&name).unwrap_or_default() {
             if let Some(names) = self.by.get_mut(&key) {
-                names.remove(&name);
+                if let Ok(place) = names.binary_search_by(|one| (**one).cmp(&name)) {
+                    names.remove(place);
+                }
                 if names.is_empty() {
                     self.by.remove(&key);
                 }
@@ -111,8 +114,13 @@ impl Known {
         if keys.is_empty() {
             return;
         }
+        let name = Arc::new(name);
         for key in &keys {
-            self.by.entry(key.clone()).or_default().insert(name.clone());
+            let names = self.by.entry(key.clone()).or_default();
+            if let Err(place) = names.binary_search(&name) {
+                names.reserve_exact(usize::from(names.len() < 4));
+                names.insert(place, Arc::clone(&name));
+            }
         }
         self.of.insert(name, keys);
     }

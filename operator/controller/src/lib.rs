@@ -2,6 +2,7 @@
 //! in `operator/decide`; here is all that speaks to a cluster.
 
 mod act;
+mod brief;
 mod client;
 mod discovery;
 mod error;

@@ -42,6 +42,31 @@ pub(crate) struct Remembered {
 }
 
 impl Remembered {
+    /// Whether there is nothing that another pass would miss.
+    fn is_nothing(&self) -> bool {
+        let Self {
+            uid: _,
+            bodies,
+            unread,
+            records,
+            podless,
+            faults,
+            taken,
+            refused,
+            replaced,
+            created,
+        } = self;
+        bodies.is_empty()
+            && unread.is_empty()
+            && records.is_empty()
+            && podless.is_empty()
+            && faults.is_empty()
+            && taken.is_empty()
+            && refused.is_empty()
+            && replaced.is_none()
+            && created.is_empty()
+    }
+
     /// What was created and is not served yet, told the names that are.
     pub(crate) fn unserved(&mut self, served: &BTreeSet<&str>) -> Vec<Unserved> {
         self.created.retain(|name, _| !served.contains(name.as_str()));
@@ -101,9 +126,11 @@ impl Memory {
             })
     }
 
-    /// Puts it back.
+    /// Puts it back, where there is anything: of a job that has ended there is not, and its maps would still take memory.
     pub(crate) fn put(&self, key: &str, remembered: Remembered) {
-        locked(&self.jobs).insert(key.to_owned(), remembered);
+        if !remembered.is_nothing() {
+            locked(&self.jobs).insert(key.to_owned(), remembered);
+        }
     }
 
     /// A job is gone, or has ended and its pods with it.
@@ -208,6 +235,19 @@ mod tests {
         assert_eq!(looks(&mut remembered, &[]), [0]);
         assert_eq!(looks(&mut remembered, &["y"]), [1]);
         assert_eq!(looks(&mut remembered, &["x"]), [0_u32; 0]);
+    }
+
+    #[test]
+    fn nothing_is_kept_where_nothing_is_remembered() {
+        let memory = Memory::default();
+        let mut remembered = memory.take("a", "uid");
+        remembered.taken.insert("x".to_owned());
+        memory.put("a", remembered);
+        assert_eq!(locked(&memory.jobs).len(), 1);
+        let mut remembered = memory.take("a", "uid");
+        remembered.taken.clear();
+        memory.put("a", remembered);
+        assert_eq!(locked(&memory.jobs).len(), 0);
     }
 
     #[test]

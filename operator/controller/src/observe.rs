@@ -68,8 +68,16 @@ pub(crate) async fn observe(
         }
     }
     remember_faults(&mut children, remembered);
-    let written = |name: &String| records.iter().any(|record| record.child == *name);
-    remembered.bodies.retain(|name, _| !written(name));
+    let ended = ended_run(job);
+    let is_over = |name: &str| {
+        let mut of_ended = children.iter().filter(|child| Some(&*child.run.id) == ended);
+        of_ended.any(|child| child.name == name)
+    };
+    let is_written = |name: &str| records.iter().any(|record| record.child == name);
+    remembered
+        .bodies
+        .retain(|name, _| !is_written(name) && !is_over(name));
+    remembered.faults.retain(|name, _| !is_over(name));
     let builds = seen.builds(&identities(&records, &children));
     let served: BTreeSet<&str> = children
         .iter()

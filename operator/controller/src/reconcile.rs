@@ -95,6 +95,7 @@ async fn pass(
         );
         return Ok(Action::requeue(CHANGED));
     }
+    remembered.replaced = None;
     let namespace = job.namespace().unwrap_or_default();
     let begin = Instant::now();
     let mut turn: Option<Turn> = None;

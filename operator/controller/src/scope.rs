@@ -2,20 +2,12 @@
 
 use std::{
     collections::HashMap,
-    mem,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use futures::{Stream, StreamExt as _, channel::mpsc, future::ready, stream};
-use k8s_openapi::{
-    NamespaceResourceScope,
-    api::{
-        batch::v1::Job,
-        core::v1::{Container, Event, Namespace, ObjectReference, Pod, PodSpec, PodTemplateSpec},
-    },
-    apimachinery::pkg::apis::meta::v1::ObjectMeta,
-};
+use k8s_openapi::{NamespaceResourceScope, api::core::v1::Namespace};
 use kube::{
     Api, Client, Resource, ResourceExt as _,
     api::DynamicObject,
@@ -32,7 +24,7 @@ use nbvet_operator_decide::{
 use tokio::sync::watch;
 
 use crate::{
-    Error,
+    Error, brief,
     client::Clock,
     discovery::{Absent, Served},
     error::is_code,
@@ -50,10 +42,6 @@ const LEVEL_HOLDS: Duration = Duration::from_mins(1);
 const PAGE: u32 = 100;
 /// How long warnings, which only explain, are waited for when all else is seen.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Bytes that are kept of the message of an event.
-const MESSAGE: usize = 1024;
-/// Bytes of a uid, a name or a type in an event; one that is longer is of nothing that there is.
-const NAME: usize = 253;
 /// What is followed of events: reasons why a pod does not come, does not start, or is put out.
 const WARNINGS: [(&str, &str); 5] = [
     ("Job", "FailedCreate"),
@@ -132,65 +120,6 @@ fn ours(seconds: u32) -> watcher::Config {
     all(seconds).labels(&format!("{label}={value}"))
 }
 
-/// Of a Job its pod's description is most, and nobody reads it again.
-fn without_template(job: &mut Job) {
-    if let Some(spec) = &mut job.spec {
-        spec.template = PodTemplateSpec::default();
-    }
-}
-
-/// Of a pod that went well what may yet be told of it: its node, and what memory its containers had.
-fn without_details(pod: &mut Pod) {
-    let has_succeeded = pod.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Succeeded");
-    let Some(spec) = pod.spec.take_if(|_| has_succeeded) else {
-        return;
-    };
-    let brief = |container: Container| Container {
-        name: container.name,
-        image: container.image,
-        resources: container.resources,
-        ..Container::default()
-    };
-    pod.spec = Some(PodSpec {
-        node_name: spec.node_name,
-        containers: spec.containers.into_iter().map(brief).collect(),
-        ..PodSpec::default()
-    });
-}
-
-/// Of an event what is said, of what, and when: everybody may write them, and as long as they like.
-fn brief(event: &mut Event) {
-    let all = mem::take(event);
-    let name = |text: Option<String>| text.filter(|text| text.len() <= NAME);
-    let message = all.message.map(|mut text| {
-        text.truncate(text.floor_char_boundary(MESSAGE));
-        text.shrink_to_fit();
-        text
-    });
-    *event = Event {
-        metadata: ObjectMeta {
-            name: all.metadata.name,
-            namespace: all.metadata.namespace,
-            uid: all.metadata.uid,
-            resource_version: all.metadata.resource_version,
-            ..ObjectMeta::default()
-        },
-        involved_object: ObjectReference {
-            kind: name(all.involved_object.kind),
-            name: name(all.involved_object.name),
-            namespace: name(all.involved_object.namespace),
-            uid: name(all.involved_object.uid),
-            ..ObjectReference::default()
-        },
-        reason: name(all.reason),
-        message,
-        type_: name(all.type_),
-        event_time: all.event_time,
-        last_timestamp: all.last_timestamp,
-        ..Event::default()
-    };
-}
-
 fn triggers<K>(
     objects: impl Stream<Item = K> + Send + 'static,
     jobs: impl Fn(&K) -> Vec<JobRef> + Send + 'static,
@@ -209,11 +138,11 @@ impl Prepared {
         let Ground { client, metrics, .. } = ground;
         let within = namespace.as_deref();
         let (jobs_store, jobs_writer) = reflector::store();
-        let (children, keeps_children) = kept(keys_of_child, without_template);
-        let (pods, keeps_pods) = kept(keys_of_pod, without_details);
+        let (children, keeps_children) = kept(keys_of_child, brief::job);
+        let (pods, keeps_pods) = kept(keys_of_pod, brief::pod);
         let (maps, keeps_maps) = kept(keys_of_map, |_| {});
         let (events, keeps_events): (Vec<_>, Vec<_>) =
-            WARNINGS.iter().map(|_| kept(keys_of_event, brief)).unzip();
+            WARNINGS.iter().map(|_| kept(keys_of_event, brief::event)).unzip();
         let view = Arc::new(View::new(jobs_store, children, pods, maps, events));
         let (all, ours) = (all(ground.watch), ours(ground.watch));
         let seen = Seen::new();
@@ -420,38 +349,4 @@ fn follow_kind(
         absent: &scope.absent,
     };
     follow(api, ours(scope.watch), Keeper::plain(writer), &watch).boxed()
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn of_an_event_only_what_is_read_of_it_is_kept() {
-        let long = "é".repeat(100_000);
-        let about = json!({"kind": "Pod", "name": "a", "namespace": "team", "uid": "1"});
-        let event = json!({
-            "metadata": {"name": "e", "namespace": "team", "annotations": {"a": long}, "labels": {"b": "c"}},
-            "involvedObject": {"kind": "Pod", "name": "a", "namespace": "team", "uid": "1", "fieldPath": long},
-            "reason": "Evicted", "message": long, "type": "Warning", "action": long,
-            "lastTimestamp": "2026-01-01T00:00:00Z", "source": {"component": long},
-        });
-        let mut event: Event = serde_json::from_value(event).unwrap();
-        brief(&mut event);
-        let message = event.message.as_ref().unwrap();
-        assert!(message.len() == MESSAGE && message.capacity() < 2 * MESSAGE);
-        event.message = None;
-        let kept = serde_json::to_value(&event).unwrap();
-        let expected = json!({
-            "apiVersion": "v1", "kind": "Event",
-            "metadata": {"name": "e", "namespace": "team"}, "involvedObject": about,
-            "reason": "Evicted", "type": "Warning", "lastTimestamp": "2026-01-01T00:00:00Z",
-        });
-        assert_eq!(kept, expected);
-        event.involved_object.uid = Some(long);
-        brief(&mut event);
-        assert_eq!(keys_of_event(&event), Vec::<String>::new());
-    }
 }

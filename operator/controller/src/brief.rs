@@ -1,0 +1,246 @@
+//! What of objects the stores keep: most of what is in them nobody here reads, and it would stay as long as they do.
+
+use std::mem;
+
+use k8s_openapi::{
+    api::{
+        batch::v1::Job,
+        core::v1::{
+            Container, ContainerStatus, Event, ObjectReference, Pod, PodSpec, PodStatus, PodTemplateSpec,
+            ResourceRequirements,
+        },
+    },
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
+use nbvet_operator_decide::names;
+
+/// Bytes that are kept of the message of an event.
+const MESSAGE: usize = 1024;
+/// Bytes of a uid, a name or a type in an event; one that is longer is of nothing that there is.
+const NAME: usize = 253;
+
+/// Of a Job its pod's description is most, and nobody reads it again, nor how its pods are found.
+pub(crate) fn job(job: &mut Job) {
+    if let Some(spec) = &mut job.spec {
+        spec.template = PodTemplateSpec::default();
+        spec.selector = None;
+    }
+    if let Some(status) = &mut job.status {
+        status.uncounted_terminated_pods = None;
+    }
+}
+
+/// Of a pod that went well what may yet be told of it: whose it is, its node, whether it was to go, and how its containers
+/// ended, with the memory that they might use. It stays as long as its job does.
+pub(crate) fn pod(pod: &mut Pod) {
+    let status = pod
+        .status
+        .take_if(|status| status.phase.as_deref() == Some("Succeeded"));
+    let Some(status) = status else { return };
+    let meta = mem::take(&mut pod.metadata);
+    let ours = |(name, _): &(String, String)| name == names::MANAGED_BY.0;
+    pod.metadata = ObjectMeta {
+        labels: meta
+            .labels
+            .map(|labels| labels.into_iter().filter(ours).collect()),
+        name: meta.name,
+        namespace: meta.namespace,
+        uid: meta.uid,
+        resource_version: meta.resource_version,
+        owner_references: meta.owner_references,
+        creation_timestamp: meta.creation_timestamp,
+        deletion_timestamp: meta.deletion_timestamp,
+        ..ObjectMeta::default()
+    };
+    pod.spec = pod.spec.take().map(|spec| PodSpec {
+        node_name: spec.node_name,
+        containers: spec.containers.into_iter().map(limited).collect(),
+        ..PodSpec::default()
+    });
+    let ends = |all: Option<Vec<ContainerStatus>>| all.map(|all| all.into_iter().map(ended).collect());
+    pod.status = Some(PodStatus {
+        phase: status.phase,
+        reason: status.reason,
+        message: status.message,
+        conditions: status.conditions.map(|mut all| {
+            all.retain(|one| one.type_ == "DisruptionTarget");
+            all
+        }),
+        container_statuses: ends(status.container_statuses),
+        init_container_statuses: ends(status.init_container_statuses),
+        ..PodStatus::default()
+    });
+}
+
+/// Of a container its name, image and limits.
+fn limited(container: Container) -> Container {
+    Container {
+        name: container.name,
+        image: container.image,
+        resources: container.resources.map(|resources| ResourceRequirements {
+            limits: resources.limits,
+            ..ResourceRequirements::default()
+        }),
+        ..Container::default()
+    }
+}
+
+/// Of a container's status how it ended, and how before that.
+fn ended(status: ContainerStatus) -> ContainerStatus {
+    ContainerStatus {
+        name: status.name,
+        state: status.state,
+        last_state: status.last_state,
+        ..ContainerStatus::default()
+    }
+}
+
+/// Of an event what is said, of what, and when: everybody may write them, and as long as they like.
+pub(crate) fn event(event: &mut Event) {
+    let all = mem::take(event);
+    let name = |text: Option<String>| text.filter(|text| text.len() <= NAME);
+    let message = all.message.map(|mut text| {
+        text.truncate(text.floor_char_boundary(MESSAGE));
+        text.shrink_to_fit();
+        text
+    });
+    *event = Event {
+        metadata: ObjectMeta {
+            name: all.metadata.name,
+            namespace: all.metadata.namespace,
+            uid: all.metadata.uid,
+            resource_version: all.metadata.resource_version,
+            ..ObjectMeta::default()
+        },
+        involved_object: ObjectReference {
+            kind: name(all.involved_object.kind),
+            name: name(all.involved_object.name),
+            namespace: name(all.involved_object.namespace),
+            uid: name(all.involved_object.uid),
+            ..ObjectReference::default()
+        },
+        reason: name(all.reason),
+        message,
+        type_: name(all.type_),
+        event_time: all.event_time,
+        last_timestamp: all.last_timestamp,
+        ..Event::default()
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use std::slice;
+
+    use nbvet_operator_decide::{observed::ChildState, read};
+    use nbvet_report::{
+        Outcome, Reason,
+        step::{Step, StepEnd},
+    };
+    use serde_json::json;
+
+    use super::*;
+    use crate::index::{keys_of_event, keys_of_pod};
+
+    #[test]
+    fn of_an_event_only_what_is_read_of_it_is_kept() {
+        let long = "é".repeat(100_000);
+        let about = json!({"kind": "Pod", "name": "a", "namespace": "team", "uid": "1"});
+        let event = json!({
+            "metadata": {"name": "e", "namespace": "team", "annotations": {"a": long}, "labels": {"b": "c"}},
+            "involvedObject": {"kind": "Pod", "name": "a", "namespace": "team", "uid": "1", "fieldPath": long},
+            "reason": "Evicted", "message": long, "type": "Warning", "action": long,
+            "lastTimestamp": "2026-01-01T00:00:00Z", "source": {"component": long},
+        });
+        let mut event: Event = serde_json::from_value(event).unwrap();
+        super::event(&mut event);
+        let message = event.message.as_ref().unwrap();
+        assert!(message.len() == MESSAGE && message.capacity() < 2 * MESSAGE);
+        event.message = None;
+        let kept = serde_json::to_value(&event).unwrap();
+        let expected = json!({
+            "apiVersion": "v1", "kind": "Event",
+            "metadata": {"name": "e", "namespace": "team"}, "involvedObject": about,
+            "reason": "Evicted", "type": "Warning", "lastTimestamp": "2026-01-01T00:00:00Z",
+        });
+        assert_eq!(kept, expected);
+        event.involved_object.uid = Some(long);
+        super::event(&mut event);
+        assert_eq!(keys_of_event(&event), Vec::<String>::new());
+    }
+
+    /// A pod that went well, as a kubelet leaves it: its notebook had little memory, or its node was drained.
+    fn gone_well(out_of_memory: bool, drained: bool) -> Pod {
+        let (outcome, why) = if drained {
+            (Outcome::Error, Reason::Evicted)
+        } else {
+            (Outcome::Passed, Reason::Done)
+        };
+        let end = StepEnd::new(Step::Validate, outcome, why, "told");
+        let said = &serde_json::to_string(&end).unwrap();
+        let ended = |name: &str, message: &str, reason: &str| {
+            let end = json!({
+                "exitCode": 0, "reason": reason, "message": message,
+                "startedAt": "2026-01-01T00:00:00Z", "finishedAt": "2026-01-01T00:01:00Z",
+            });
+            json!({
+                "name": name, "image": "i", "imageID": "i@sha256:1", "containerID": "1", "ready": false,
+                "restartCount": 0, "state": {"terminated": end},
+            })
+        };
+        let limits = json!({"limits": {"memory": "64Mi"}, "requests": {"memory": "64Mi"}});
+        let reason = if out_of_memory { "OOMKilled" } else { "Completed" };
+        let conditions = json!([
+            {"type": "DisruptionTarget", "status": drained.to_string().replace('t', "T").replace('f', "F"),
+                "reason": "EvictionByEvictionAPI", "message": "drained"},
+            {"type": "Ready", "status": "False"},
+        ]);
+        serde_json::from_value(json!({
+            "metadata": {
+                "name": "p", "namespace": "team", "uid": "1", "creationTimestamp": "2026-01-01T00:00:00Z",
+                "labels": {names::MANAGED_BY.0: names::MANAGED_BY.1, "other": "x"}, "annotations": {"a": "b"},
+                "ownerReferences": [{"apiVersion": "batch/v1", "kind": "Job", "name": "j", "uid": "2"}],
+            },
+            "spec": {
+                "nodeName": "node-1", "volumes": [{"name": "v", "emptyDir": {}}],
+                "initContainers": [{"name": "fetch", "image": "i"}],
+                "containers": [
+                    {"name": "notebook", "image": "i", "resources": limits, "env": [{"name": "A", "value": "b"}]},
+                    {"name": "nbvet", "image": "i", "command": ["nbvet"]},
+                ],
+            },
+            "status": {
+                "phase": "Succeeded", "podIP": "10.0.0.1", "conditions": conditions,
+                "initContainerStatuses": [ended("fetch", "", "Completed")],
+                "containerStatuses": [ended("notebook", "", reason), ended("nbvet", said, "Completed")],
+            },
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn of_a_pod_that_went_well_the_same_is_told_and_little_kept() {
+        for (out_of_memory, drained) in [(false, false), (true, false), (false, true)] {
+            let whole = gone_well(out_of_memory, drained);
+            let mut kept = whole.clone();
+            pod(&mut kept);
+            let state = |pod: &Pod| read::pod::state(&Job::default(), slice::from_ref(pod), &[]);
+            assert_eq!(state(&kept), state(&whole));
+            let was_put_out = matches!(state(&whole), ChildState::Broken { .. });
+            assert_eq!(was_put_out, drained, "{:?}", state(&whole));
+            assert_ne!(kept, whole);
+            assert_eq!(keys_of_pod(&kept), ["2"]);
+            let size = |pod: &Pod| serde_json::to_string(pod).unwrap().len();
+            assert!(size(&kept) < size(&whole), "{kept:#?}");
+        }
+    }
+
+    #[test]
+    fn of_a_pod_that_runs_everything_is_kept() {
+        let mut pod = gone_well(false, false);
+        pod.status.as_mut().unwrap().phase = Some("Running".to_owned());
+        let whole = pod.clone();
+        super::pod(&mut pod);
+        assert_eq!(pod, whole);
+    }
+}
