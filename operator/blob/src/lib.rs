@@ -12,8 +12,9 @@ pub use write::{Encoded, TooLarge, encode};
 /// Compressed bytes that a result may have: in base64 they fit an object of Kubernetes.
 pub const MAX_COMPRESSED: usize = 700 * 1024;
 
-/// Bytes that a result may have before it is compressed, and that are ever unpacked.
-pub const MAX_BODY: usize = 24 << 20;
+/// Bytes that a result may have before it is compressed, and that are ever unpacked: what is made of them takes several times
+/// as much memory.
+pub const MAX_BODY: usize = 8 << 20;
 
 /// Bytes of a log that are looked at.
 pub const MAX_LOG: usize = 8 << 20;
