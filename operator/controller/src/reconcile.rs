@@ -46,8 +46,25 @@ pub(crate) fn key(namespace: &str, name: &str) -> String {
     format!("{namespace}/{name}")
 }
 
-/// Looks at a job.
+/// Looks at a job in its turn, as it is then.
 pub(crate) async fn reconcile(job: Arc<NotebookValidationJob>, scope: Arc<Scope>) -> Result<Action, Error> {
+    let of = ObjectRef::from_obj(&*job);
+    drop(job);
+    // Closed: the program ends.
+    let Ok(_turn) = scope.turns.acquire().await else {
+        return Ok(Action::await_change());
+    };
+    let Some(job) = scope.view.jobs.get(&of) else {
+        scope
+            .memory
+            .forget(&key(of.namespace.as_deref().unwrap_or_default(), &of.name));
+        return Ok(Action::await_change());
+    };
+    // In a place of its own, so that a job that waits takes little memory.
+    Box::pin(look(job, &scope)).await
+}
+
+async fn look(job: Arc<NotebookValidationJob>, scope: &Scope) -> Result<Action, Error> {
     let (namespace, name) = (job.namespace().unwrap_or_default(), job.name_any());
     let key = key(&namespace, &name);
     if let Some(wait) = scope.memory.waits(&key, &job) {
@@ -56,7 +73,7 @@ pub(crate) async fn reconcile(job: Arc<NotebookValidationJob>, scope: Arc<Scope>
     let begin = Instant::now();
     let mut remembered = scope.memory.take(&key, &job.uid().unwrap_or_default());
     // A fault of ours that one job brings about is that job's alone; what was remembered of it is forgotten.
-    let pass = AssertUnwindSafe(pass(&job, &scope, &mut remembered)).catch_unwind();
+    let pass = AssertUnwindSafe(pass(&job, scope, &mut remembered)).catch_unwind();
     let done = tokio::time::timeout(PASS, pass).await;
     if matches!(done, Ok(Err(_))) {
         remembered = Remembered::default();

@@ -21,7 +21,7 @@ use nbvet_operator_decide::{
     Config, Observed, Plan, names,
     observed::{Cluster, PodSecurity},
 };
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::{
     Error, brief,
@@ -70,6 +70,9 @@ pub(crate) struct Scope {
     watch: u32,
     seen: Seen,
     levels: Mutex<HashMap<String, (Instant, PodSecurity)>>,
+    /// One for each pass that may be under way. Who waits for one gets it in turn: the controller of kube takes any of those
+    /// that wait, always the same ones first, and where passes come faster than they end the others wait for ever.
+    pub(crate) turns: Semaphore,
 }
 
 /// What every scope is made from.
@@ -95,7 +98,6 @@ pub(crate) struct Prepared {
     pub(crate) scope: Arc<Scope>,
     jobs: stream::BoxStream<'static, nbvet_operator_api::NotebookValidationJob>,
     triggers: Vec<Triggers>,
-    concurrency: u16,
 }
 
 fn api<K>(client: &Client, namespace: Option<&str>) -> Api<Readable<K>>
@@ -198,10 +200,10 @@ impl Prepared {
                 watch: ground.watch,
                 seen,
                 levels: Mutex::default(),
+                turns: Semaphore::new(ground.concurrency.into()),
             }),
             jobs: jobs.boxed(),
             triggers: all_triggers,
-            concurrency: ground.concurrency,
         }
     }
 
@@ -210,15 +212,13 @@ impl Prepared {
         let scope = self.scope;
         let (sender, of_runs) = mpsc::channel(1024);
         let follows = tokio::spawn(follow_tekton(Arc::clone(&scope), sender));
-        let config = controller::Config::default().concurrency(self.concurrency);
-        let mut controller =
-            Controller::for_stream(self.jobs.map(Ok), scope.view.jobs.clone()).with_config(config);
+        let mut controller = Controller::for_stream(self.jobs.map(Ok), scope.view.jobs.clone());
         for trigger in self.triggers {
             controller = controller.reconcile_on(trigger);
         }
         controller
             .reconcile_on(of_runs)
-            .graceful_shutdown_on(end)
+            .graceful_shutdown_on(end_of_turns(end, Arc::clone(&scope)))
             .run(reconcile, failed, Arc::clone(&scope))
             .for_each(|result| {
                 if let Err(controller::Error::ObjectNotFound(gone)) = &result {
@@ -231,6 +231,12 @@ impl Prepared {
             .await;
         follows.abort();
     }
+}
+
+/// The end, after which no pass begins.
+async fn end_of_turns(end: impl Future<Output = ()>, scope: Arc<Scope>) {
+    end.await;
+    scope.turns.close();
 }
 
 impl Scope {

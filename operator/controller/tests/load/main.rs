@@ -25,7 +25,11 @@ mod program;
 /// Jobs, and how many of them are created in a second.
 const JOBS: (usize, f64) = (1000, 6.0);
 /// Seconds that the operator may let 95 of 100 jobs wait, and MiB that it may use at most.
-const MOST: (f64, u64) = if cfg!(debug_assertions) { (5.0, 120) } else { (1.0, 80) };
+const MOST: (f64, u64) = if cfg!(debug_assertions) {
+    (5.0, 120)
+} else {
+    (1.0, 80)
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_jobs_end_without_waiting_and_with_one_build_few_writes_and_little_memory() {
