@@ -7,7 +7,7 @@ use k8s_openapi::{
         batch::v1::Job,
         core::v1::{
             Container, ContainerStatus, Event, ObjectReference, Pod, PodSpec, PodStatus, PodTemplateSpec,
-            ResourceRequirements,
+            ResourceRequirements, Volume,
         },
     },
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
@@ -30,13 +30,9 @@ pub(crate) fn job(job: &mut Job) {
     }
 }
 
-/// Of a pod that went well what may yet be told of it: whose it is, its node, whether it was to go, and how its containers
-/// ended, with the memory that they might use. It stays as long as its job does.
+/// Of a pod what may be told of it: whose it is, where it runs, what it mounts of others, its containers' images and limits,
+/// and what became of it. Many run at once, and those that went well stay as long as their job does.
 pub(crate) fn pod(pod: &mut Pod) {
-    let status = pod
-        .status
-        .take_if(|status| status.phase.as_deref() == Some("Succeeded"));
-    let Some(status) = status else { return };
     let meta = mem::take(&mut pod.metadata);
     let ours = |(name, _): &(String, String)| name == names::MANAGED_BY.0;
     pod.metadata = ObjectMeta {
@@ -54,27 +50,37 @@ pub(crate) fn pod(pod: &mut Pod) {
     };
     pod.spec = pod.spec.take().map(|spec| PodSpec {
         node_name: spec.node_name,
-        containers: spec.containers.into_iter().map(limited).collect(),
+        runtime_class_name: spec.runtime_class_name,
+        volumes: spec.volumes.map(claims),
+        containers: limited(spec.containers),
+        init_containers: spec.init_containers.map(limited),
         ..PodSpec::default()
     });
-    let ends = |all: Option<Vec<ContainerStatus>>| all.map(|all| all.into_iter().map(ended).collect());
-    pod.status = Some(PodStatus {
+    pod.status = pod.status.take().map(|status| PodStatus {
+        conditions: status.conditions.map(|mut all| {
+            if status.phase.as_deref() == Some("Succeeded") {
+                all.retain(|one| one.type_ == "DisruptionTarget");
+            }
+            all
+        }),
         phase: status.phase,
         reason: status.reason,
         message: status.message,
-        conditions: status.conditions.map(|mut all| {
-            all.retain(|one| one.type_ == "DisruptionTarget");
-            all
-        }),
-        container_statuses: ends(status.container_statuses),
-        init_container_statuses: ends(status.init_container_statuses),
+        container_statuses: status.container_statuses.map(states),
+        init_container_statuses: status.init_container_statuses.map(states),
         ..PodStatus::default()
     });
 }
 
-/// Of a container its name, image and limits.
-fn limited(container: Container) -> Container {
-    Container {
+/// Of volumes the claims.
+fn claims(mut volumes: Vec<Volume>) -> Vec<Volume> {
+    volumes.retain(|volume| volume.persistent_volume_claim.is_some());
+    volumes
+}
+
+/// Of containers their names, images and limits.
+fn limited(containers: Vec<Container>) -> Vec<Container> {
+    let brief = |container: Container| Container {
         name: container.name,
         image: container.image,
         resources: container.resources.map(|resources| ResourceRequirements {
@@ -82,17 +88,19 @@ fn limited(container: Container) -> Container {
             ..ResourceRequirements::default()
         }),
         ..Container::default()
-    }
+    };
+    containers.into_iter().map(brief).collect()
 }
 
-/// Of a container's status how it ended, and how before that.
-fn ended(status: ContainerStatus) -> ContainerStatus {
-    ContainerStatus {
+/// Of containers' statuses their states, and those before.
+fn states(statuses: Vec<ContainerStatus>) -> Vec<ContainerStatus> {
+    let brief = |status: ContainerStatus| ContainerStatus {
         name: status.name,
         state: status.state,
         last_state: status.last_state,
         ..ContainerStatus::default()
-    }
+    };
+    statuses.into_iter().map(brief).collect()
 }
 
 /// Of an event what is said, of what, and when: everybody may write them, and as long as they like.
@@ -219,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_pod_that_went_well_the_same_is_told_and_little_kept() {
+    fn of_a_pod_that_went_well_the_same_is_told_and_less_kept() {
         for (out_of_memory, drained) in [(false, false), (true, false), (false, true)] {
             let whole = gone_well(out_of_memory, drained);
             let mut kept = whole.clone();
@@ -236,11 +244,23 @@ mod tests {
     }
 
     #[test]
-    fn of_a_pod_that_runs_everything_is_kept() {
+    fn of_a_pod_that_runs_what_is_told_of_it_stays() {
         let mut pod = gone_well(false, false);
         pod.status.as_mut().unwrap().phase = Some("Running".to_owned());
-        let whole = pod.clone();
+        let claim = json!([{"name": "c", "persistentVolumeClaim": {"claimName": "data"}}, {"name": "e", "emptyDir": {}}]);
+        pod.spec.as_mut().unwrap().volumes = serde_json::from_value(claim).unwrap();
         super::pod(&mut pod);
-        assert_eq!(pod, whole);
+        let (spec, status) = (pod.spec.unwrap(), pod.status.unwrap());
+        let names: Vec<_> = spec
+            .volumes
+            .iter()
+            .flatten()
+            .map(|volume| volume.name.as_str())
+            .collect();
+        assert_eq!(names, ["c"]);
+        assert_eq!(spec.init_containers.unwrap()[0].image.as_deref(), Some("i"));
+        let limits = spec.containers[0].resources.as_ref().unwrap().limits.as_ref();
+        assert_eq!(limits.unwrap()["memory"].0, "64Mi");
+        assert_eq!(status.conditions.unwrap().len(), 2);
     }
 }
