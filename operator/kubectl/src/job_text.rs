@@ -90,7 +90,7 @@ fn facts(job: &NotebookValidationJob, status: &NotebookValidationJobStatus, now:
         ("verdict", status.verdict.as_ref().map(verdict)),
         ("run", run(status, now)),
         ("step", status.step.as_ref().map(|step| step_text(step, now))),
-        ("waits for", waits_for(status)),
+        ("waits", waits(status)),
         ("retries", retries(status, now)),
         ("build", build.and_then(build_text)),
         ("image", image(job, build)),
@@ -241,7 +241,7 @@ fn step_text(step: &Step, now: Timestamp) -> String {
     parts.join(" · ")
 }
 
-fn waits_for(status: &NotebookValidationJobStatus) -> Option<String> {
+fn waits(status: &NotebookValidationJobStatus) -> Option<String> {
     let has_ended = status.phase.is_some_and(Phase::is_terminal);
     let waiting = status
         .step

@@ -71,7 +71,7 @@ fn row(job: &NotebookValidationJob, now: Timestamp) -> [String; 8] {
         .filter(|_| !has_ended)
         .and_then(|status| status.step.as_ref()?.waiting_for.as_deref());
     let message = waiting
-        .map(|waiting| format!("waits for {waiting}"))
+        .map(|waiting| format!("waits: {waiting}"))
         .or_else(|| status.and_then(|status| status.message.clone()));
     let created = job.metadata.creation_timestamp.as_ref();
     [

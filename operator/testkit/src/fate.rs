@@ -141,10 +141,11 @@ pub(crate) fn ended(pod: &Pod, end: &End) -> Option<Value> {
                 "containerStatuses": containers(pod, false, |_| image.clone()),
             }))
         }
-        End::Unschedulable => Some(json!({
-            "phase": "Pending",
-            "conditions": [condition("PodScheduled", "False", "Unschedulable")],
-        })),
+        End::Unschedulable => {
+            let mut condition = condition("PodScheduled", "False", "Unschedulable");
+            condition["message"] = json!("0/1 nodes are available: 1 Insufficient memory.");
+            Some(json!({"phase": "Pending", "conditions": [condition]}))
+        }
         End::Never => None,
     }
 }

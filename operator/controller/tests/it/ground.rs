@@ -92,6 +92,11 @@ fn body(pod: &str, is_built: bool) -> Option<StepBody> {
 }
 
 impl Told {
+    /// A pod writes this into its log.
+    pub(crate) fn log(&mut self, pod: &str, text: &str) {
+        self.logs.insert(pod.to_owned(), text.to_owned());
+    }
+
     /// A pod writes its result into its log, between lines of others; by this its end names it.
     pub(crate) fn result(&mut self, pod: &str, body: StepBody) -> BlobRef {
         let blob = StepBlob {
@@ -100,7 +105,7 @@ impl Told {
         };
         let Encoded { text, blob } = encode(&blob).unwrap();
         let noise = "a line of a library\n";
-        self.logs.insert(pod.to_owned(), format!("{noise}{text}{noise}"));
+        self.log(pod, &format!("{noise}{text}{noise}"));
         blob
     }
 }

@@ -1,66 +1,127 @@
-//! Each command against each job.
-
-use std::time::Duration;
+//! Each command against jobs that the operator has brought into every phase and to every end, word for word.
 
 use expect_test::{expect, expect_file};
-use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::api::{batch::v1::Job, core::v1::ConfigMap};
 use kube::{
-    Api,
-    api::{Patch, PatchParams},
+    Api, ResourceExt as _,
+    api::{DeleteParams, ListParams, Patch, PatchParams, PostParams},
 };
-use nbvet_operator_testkit::wait_for;
+use nbvet_operator_api::{NotebookValidationJobStatus, Phase};
+use regex::Regex;
 use serde_json::{Value, json};
 
 use crate::{
-    ground::{Ground, TEAM, told},
-    jobs,
+    ground::{ELSEWHERE, Ground, NARROW, TEAM, told},
+    others,
+    stories::{self, Story, is_suspended},
 };
 
-/// More than anything here needs on a loaded machine.
-const LIMIT: Duration = Duration::from_mins(5);
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_command_tells_of_every_phase_and_end() {
+async fn every_command_tells_of_every_phase_and_end_as_the_operator_writes_them() {
     let Some(ground) = Ground::start().await else {
         return;
     };
-    let jobs = jobs::all();
-    for job in &jobs {
-        ground.create(job).await;
+    for (name, status) in others::all() {
+        ground.put(name, &status).await;
     }
-    expect_file!["../golden/all.txt"].assert_eq(&without_ages(&ground.transcript("status")));
-    for job in &jobs {
-        let mut text = String::new();
-        for command in ["status", "logs", "report", "cancel", "retry"] {
-            text += &ground.transcript(&format!("{command} {}", job.name));
-        }
-        expect_file![format!("../golden/{}.txt", job.name)].assert_eq(&text);
+    let one = ["--builds-per-namespace", "1", "--validations-per-namespace", "1"];
+    let operators = [
+        ground.operator(TEAM, &[]).await,
+        ground.operator(NARROW, &one).await,
+    ];
+    let stories = stories::all();
+    for story in &stories {
+        begin(&ground, story).await;
     }
-    formats(&ground);
+    suspended(&ground).await;
+    queued(&ground).await;
+    changed(&ground).await;
+    let mut lists = String::new();
+    for namespace in [TEAM, NARROW, ELSEWHERE] {
+        lists += &ground.transcript(namespace, "status");
+    }
+    expect_file!["../golden/all.txt"].assert_eq(&lists);
+    formats(&ground, stories.len());
     options(&ground);
     completion(&ground);
-    a_report_that_somebody_changed_is_not_shown(&ground).await;
     waiting(&ground).await;
-    let annotations = ground
-        .jobs()
-        .get("validating")
+    // The last first: some are where they are because of those before them.
+    for story in stories.iter().rev() {
+        check(story.name, &commands(&ground, story).await);
+    }
+    for (name, _) in others::all() {
+        let told = ["status", "logs", "report", "cancel", "retry"]
+            .map(|command| ground.transcript(ELSEWHERE, &format!("{command} {name}")));
+        check(name, &told.concat());
+    }
+    let none = ground.transcript(TEAM, "retry suspended --wait --timeout 1s");
+    assert!(
+        none.contains("has not ended within 1s") && none.contains("exit code 2"),
+        "{none}"
+    );
+    for operator in operators {
+        operator.end().await;
+    }
+}
+
+fn check(name: &str, text: &str) {
+    expect_file![format!("../golden/{name}.txt")].assert_eq(text);
+}
+
+/// Creates a job and waits until it is where its story wants it.
+async fn begin(ground: &Ground, story: &Story) {
+    let (namespace, name) = (story.namespace, story.name);
+    let town = &ground.town;
+    town.create_with(namespace, name, &story.pod_config, &story.spec)
+        .await;
+    ground.until(namespace, name, story.is_there).await;
+}
+
+/// Its users suspend a job whose notebook runs.
+async fn suspended(ground: &Ground) {
+    let patch = json!({"spec": {"suspend": true}});
+    ground.change(TEAM, "suspended", &patch).await;
+    ground.until(TEAM, "suspended", is_suspended).await;
+}
+
+/// A queue takes its place from a job whose notebook runs.
+async fn queued(ground: &Ground) {
+    let jobs = Api::<Job>::namespaced(ground.town.admin.clone(), TEAM);
+    let all = jobs.list(&ListParams::default()).await.unwrap();
+    let child = all
+        .iter()
+        .find(|job| job.name_any().starts_with("queued-validate-"));
+    let patch = Patch::Merge(json!({"spec": {"suspend": true}}));
+    let how = PatchParams::default();
+    jobs.patch(&child.unwrap().name_any(), &how, &patch)
         .await
-        .unwrap()
-        .metadata
-        .annotations
         .unwrap();
-    assert_eq!(annotations["nbvet.mlops.dev/cancel"], "0123456789abcdef");
-    assert!(annotations.contains_key("nbvet.mlops.dev/rerun"));
+    let is_held = |status: &NotebookValidationJobStatus| {
+        let waits = status.step.as_ref().and_then(|step| step.waiting_for.as_deref());
+        waits.is_some_and(|waits| waits.contains("queue"))
+    };
+    ground.until(TEAM, "queued", is_held).await;
 }
 
-/// The column AGE says how long the test has run.
-fn without_ages(text: &str) -> String {
-    let age = regex::Regex::new(r"(?m)  \d+[smh] ( *)").unwrap();
-    age.replace_all(text, "  AGE$1").into_owned()
+/// What a user reads of a job, of its run that is cancelled where it has not ended, and of the next one.
+async fn commands(ground: &Ground, story: &Story) -> String {
+    let (namespace, name) = (story.namespace, story.name);
+    let call = |command: &str| ground.transcript(namespace, &format!("{command} {name}"));
+    let mut text = ["status", "logs", "report"].map(call).concat();
+    let job = ground.until(namespace, name, |_| true).await;
+    let has_ended = job.status.unwrap().phase.is_some_and(Phase::is_terminal);
+    text += &call("cancel");
+    if !has_ended {
+        let is_over = |status: &NotebookValidationJobStatus| status.phase.is_some_and(Phase::is_terminal);
+        ground.until(namespace, name, is_over).await;
+        text += &call("status");
+    }
+    text + &call("retry")
 }
 
-fn formats(ground: &Ground) {
-    let json = ground.call("report checks-failed --format json");
+fn formats(ground: &Ground, jobs: usize) {
+    let call = |arguments: &str| ground.call(TEAM, arguments);
+    let json = call("report checks-failed --format json");
     let report: Value = serde_json::from_slice(&json.stdout).unwrap();
     assert_eq!(report["notebooks"][0]["diagnostics"][0]["rule"]["id"], "NB211");
     assert_eq!(json.status.code(), Some(1));
@@ -71,7 +132,7 @@ fn formats(ground: &Ground) {
         ("markdown", "## nbvet"),
         ("github", "::error"),
     ] {
-        let made = ground.call(&format!("report checks-failed --format {format}"));
+        let made = call(&format!("report checks-failed --format {format}"));
         let text = String::from_utf8(made.stdout).unwrap();
         assert!(
             text.to_lowercase().starts_with(&begins.to_lowercase()),
@@ -80,18 +141,20 @@ fn formats(ground: &Ground) {
         assert!(text.contains("NB211"), "{format}");
     }
     // The page links each finding to what the rule says.
-    let page = ground.call("report checks-failed --format html").stdout;
+    let page = call("report checks-failed --format html").stdout;
     assert!(String::from_utf8(page).unwrap().contains("none-result"));
-    let whole: Value = serde_json::from_slice(&ground.call("status succeeded -o json").stdout).unwrap();
+    let whole: Value = serde_json::from_slice(&call("status succeeded -o json").stdout).unwrap();
     assert_eq!(whole["status"]["phase"], "Succeeded");
     assert!(whole["metadata"]["managedFields"].is_null());
-    let yaml = ground.call("status succeeded -o yaml").stdout;
+    let yaml = call("status succeeded -o yaml").stdout;
     let same: Value = serde_saphyr::from_str(std::str::from_utf8(&yaml).unwrap()).unwrap();
     assert_eq!(same, whole);
-    let list: Value = serde_json::from_slice(&ground.call("status -o json").stdout).unwrap();
+    let everywhere = ["nbvet", "status", "-A", "-o", "json"];
+    let everywhere = ground.kubectl().args(everywhere).output().unwrap();
+    let list: Value = serde_json::from_slice(&everywhere.stdout).unwrap();
     assert_eq!(
         (&list["kind"], list["items"].as_array().unwrap().len()),
-        (&json!("List"), jobs::all().len())
+        (&json!("List"), jobs + others::all().len())
     );
 }
 
@@ -114,7 +177,7 @@ fn options(ground: &Ground) {
     ] {
         text += &kubectl(arguments);
     }
-    expect_file!["../golden/options.txt"].assert_eq(&text);
+    check("options", &text);
     let everywhere = kubectl("nbvet status -A");
     assert!(
         everywhere.contains("NAMESPACE") && everywhere.contains("checks-failed"),
@@ -123,7 +186,7 @@ fn options(ground: &Ground) {
     let by_kind = kubectl("nbvet status nvj/succeeded -n team");
     assert!(by_kind.contains("Succeeded"), "{by_kind}");
     // Colours are for terminals alone.
-    let plain = ground.call("status checks-failed").stdout;
+    let plain = ground.call(TEAM, "status checks-failed").stdout;
     assert!(!plain.contains(&0x1b));
     let forced = ground
         .kubectl()
@@ -157,75 +220,44 @@ fn completion(ground: &Ground) {
     .assert_eq(&complete(&["report", "-n", TEAM, "chec"]));
 }
 
-async fn a_report_that_somebody_changed_is_not_shown(ground: &Ground) {
-    let maps = Api::<ConfigMap>::namespaced(ground.admin.clone(), TEAM);
-    let other = maps.get("learning-validate-0123-end").await.unwrap();
-    let patch = Patch::Merge(json!({"data": other.data}));
-    let how = PatchParams::default();
-    maps.patch("checks-failed-validate-0123-end", &how, &patch)
-        .await
-        .unwrap();
-    let told = ground.transcript("report checks-failed");
-    expect![[r#"
-        $ kubectl nbvet report checks-failed
-        stderr: error: the report in ConfigMap `checks-failed-validate-0123-end` cannot be used: it is not the one whose digest the job's status has
-        stderr: 
-        stderr: hint: somebody changed it: `kubectl nbvet retry` makes another
-        exit code 2
-
-    "#]]
-    .assert_eq(&told);
-}
-
-/// In the place of a controller: ends the next run.
-async fn end_next_run(ground: &Ground, name: &str, phase: &str, outcome: &str) {
-    let jobs = ground.jobs();
-    let run = |number: u32| json!({"id": format!("run-{number}"), "number": number, "wish": "x"});
-    let how = PatchParams::default();
-    let asked = |job: &nbvet_operator_api::NotebookValidationJob| {
-        let annotations = job.metadata.annotations.as_ref();
-        annotations.is_some_and(|all| all.contains_key("nbvet.mlops.dev/rerun"))
-    };
-    wait_for(&jobs, name, LIMIT, asked).await.unwrap();
-    let begun = json!({"status": {"phase": "Initializing", "message": "prepare runs", "run": run(2), "completionTime": null, "conditions": []}});
-    jobs.patch_status(name, &how, &Patch::Merge(&begun))
-        .await
-        .unwrap();
-    let verdict = json!({"outcome": outcome, "level": "staging", "errors": 0, "warnings": 0, "notes": 0});
-    let ended = json!({"status": {
-        "phase": phase, "message": "it is over", "completionTime": "2026-03-01T09:00:00Z", "verdict": verdict,
-    }});
-    jobs.patch_status(name, &how, &Patch::Merge(&ended))
-        .await
-        .unwrap();
-}
-
-/// `retry --wait` ends with the run that it began, and with its exit code.
-async fn waiting(ground: &Ground) {
-    for (name, phase, outcome, code) in [
-        ("policy-refused", "Succeeded", "Passed", 0),
-        ("cancelled", "Failed", "Failed", 1),
-        ("foreign", "Failed", "Error", 2),
-    ] {
-        let clear = json!({"metadata": {"annotations": {"nbvet.mlops.dev/rerun": null}}});
-        let how = PatchParams::default();
-        ground
-            .jobs()
-            .patch(name, &how, &Patch::Merge(&clear))
+/// Somebody who may puts another report in the place of a job's.
+async fn changed(ground: &Ground) {
+    let maps = Api::<ConfigMap>::namespaced(ground.town.admin.clone(), TEAM);
+    let report = async |name: &str| {
+        let ended = ground.town.ended(TEAM, name).await.status.unwrap();
+        maps.get(&ended.report.unwrap().config_map.unwrap())
             .await
-            .unwrap();
-        let mut command = ground.kubectl();
-        command.args(["nbvet", "retry", name, "--wait", "--timeout", "4m", "-n", TEAM]);
-        let called = tokio::task::spawn_blocking(move || command.output().unwrap());
-        end_next_run(ground, name, phase, outcome).await;
-        let output = called.await.unwrap();
-        let text = told("", &output);
-        assert_eq!(output.status.code(), Some(code), "{text}");
-        assert!(text.contains("it is over") && text.contains(outcome), "{text}");
+            .unwrap()
+    };
+    let mut map = report("changed").await;
+    let name = map.name_any();
+    map.data = report("checks-failed").await.data;
+    map.metadata.resource_version = None;
+    maps.delete(&name, &DeleteParams::default()).await.unwrap();
+    maps.create(&PostParams::default(), &map).await.unwrap();
+}
+
+/// Another run ends the one that is under way; `--wait` ends with the run that was begun or ended, and with its exit code.
+async fn waiting(ground: &Ground) {
+    let mut text = ground.transcript(TEAM, "cancel cancelled --wait --timeout 4m");
+    for (name, code) in [("learning", 0), ("checks-failed", 1), ("build-failed", 2)] {
+        let arguments = format!("retry {name} --wait --timeout 4m");
+        let told = ground.transcript(TEAM, &arguments);
+        assert!(told.contains(&format!("exit code {code}\n")), "{told}");
+        text += &told;
     }
-    let none = ground.transcript("retry validating --wait --timeout 1s");
-    assert!(
-        none.contains("has not ended within 1s") && none.contains("exit code 2"),
-        "{none}"
-    );
+    text += &ground.transcript(TEAM, "retry initializing");
+    let is_second = |status: &NotebookValidationJobStatus| {
+        let number = status.run.as_ref().map(|run| run.number);
+        number == Some(2)
+            && status
+                .step
+                .as_ref()
+                .is_some_and(|step| step.waiting_for.is_some())
+    };
+    ground.until(TEAM, "initializing", is_second).await;
+    // How much is seen of a way is a matter of speed; its end is not.
+    let way =
+        Regex::new(r"stderr: note: (Initializing|Building|BuildComplete|ValidationRunning): .*\n").unwrap();
+    check("waiting", &way.replace_all(&text, ""));
 }

@@ -1,177 +1,174 @@
-//! What the tests stand on: an API server with the definition, a node that gives logs, jobs with their statuses, and kubectl
+//! What the tests stand on: a cluster whose pods end as the stories say, the operator at work in a part of it, and kubectl
 //! with the plugin on its PATH.
 
 use std::{
-    collections::HashMap,
     os::unix::fs::symlink,
-    path::PathBuf,
     process::{Command, Output},
-    sync::{Arc, Mutex},
+    time::Duration,
 };
 
-use k8s_openapi::api::core::v1::{ConfigMap, Node, Pod};
+use clap::Parser as _;
+use k8s_openapi::api::core::v1::Pod;
 use kube::{
-    Api, Client, ResourceExt as _,
+    Api, Config, ResourceExt as _,
     api::{Patch, PatchParams, PostParams},
+    config::{KubeConfigOptions, Kubeconfig},
 };
-use nbvet_operator_api::NotebookValidationJob;
-use nbvet_operator_testkit::{Cluster, Options, PodSecurity, Tier, apply_definitions, or_skip};
+use nbvet_operator::{Means, Options, run_with};
+use nbvet_operator_api::{NotebookValidationJob, NotebookValidationJobStatus};
+use nbvet_operator_testkit::{FAKE_NODE, PodSecurity, wait_for};
 use regex::Regex;
 use serde_json::{Value, json};
+use tokio::{sync::oneshot, task::JoinHandle};
 
-use crate::{jobs::Job, kubelet};
+use crate::{
+    stories,
+    town::{self, IMAGE, USER},
+};
 
-/// The namespace of all jobs.
+/// More than anything here needs on a loaded machine.
+pub(crate) const LIMIT: Duration = Duration::from_mins(8);
+/// The namespace of most jobs.
 pub(crate) const TEAM: &str = "team";
-/// The node that runs nothing and gives logs.
-const NODE: &str = "log-node";
+/// One in which a single build and a single validation may run at once.
+pub(crate) const NARROW: &str = "narrow";
+/// One in which no operator works: what stands there was written by others.
+pub(crate) const ELSEWHERE: &str = "elsewhere";
 
-/// By pod and container.
-type Logs = Arc<Mutex<HashMap<String, String>>>;
-
-/// A cluster that runs nothing, and kubectl.
+/// The cluster, and kubectl.
 pub(crate) struct Ground {
-    pub(crate) admin: Client,
-    pub(crate) folder: tempfile::TempDir,
-    cluster: Cluster,
-    logs: Logs,
+    pub(crate) town: town::Ground,
+}
+
+/// The operator at work; it ends in order with [`Operator::end`].
+pub(crate) struct Operator {
+    end: oneshot::Sender<()>,
+    running: JoinHandle<Result<(), nbvet_operator::Error>>,
+}
+
+impl Operator {
+    /// Ends it, and sees that it ends well.
+    pub(crate) async fn end(self) {
+        drop(self.end);
+        self.running.await.unwrap().unwrap();
+    }
 }
 
 impl Ground {
     /// Starts it, or says why it cannot.
     pub(crate) async fn start() -> Option<Self> {
-        let options = Options {
-            tier: Tier::Api,
-            // The node that gives logs has a certificate of its own making.
-            api_server: vec!["--kubelet-certificate-authority=".to_owned()],
-            ..Options::default()
-        };
-        let cluster = or_skip(Cluster::start(options).await)?;
-        let admin = cluster.admin().await.unwrap();
-        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../deploy/crd");
-        apply_definitions(&admin, &folder).await.unwrap();
-        cluster.namespace(TEAM, PodSecurity::Privileged).await.unwrap();
-        let logs = Logs::default();
-        let of = Arc::clone(&logs);
-        let port = kubelet::serve(move |pod| of.lock().unwrap().get(pod).cloned().unwrap_or_default());
-        let ground = Self {
-            admin,
-            folder: tempfile::tempdir().unwrap(),
-            cluster,
-            logs,
-        };
-        ground.node(port).await;
+        let kinds = stories::Pods::default();
+        let town = town::Ground::with(move |pod, told| kinds.fate(pod, &mut told.lock().unwrap())).await?;
+        town.define().await;
+        town.namespace(TEAM).await;
+        town.namespace(NARROW).await;
+        let open = town.cluster.namespace(ELSEWHERE, PodSecurity::Privileged);
+        open.await.unwrap();
         let plugin = env!("CARGO_BIN_EXE_kubectl-nbvet");
         for name in ["kubectl-nbvet", "kubectl_complete-nbvet"] {
-            symlink(plugin, ground.folder.path().join(name)).unwrap();
+            symlink(plugin, town.folder.path().join(name)).unwrap();
         }
-        Some(ground)
+        Some(Self { town })
     }
 
-    async fn node(&self, port: u16) {
-        let nodes = Api::<Node>::all(self.admin.clone());
-        let node = serde_json::from_value(json!({"metadata": {"name": NODE}})).unwrap();
-        nodes.create(&PostParams::default(), &node).await.unwrap();
-        let status = json!({"status": {
-            "addresses": [{"type": "InternalIP", "address": "127.0.0.1"}],
-            "daemonEndpoints": {"kubeletEndpoint": {"Port": port}},
-        }});
-        let how = PatchParams::default();
-        nodes
-            .patch_status(NODE, &how, &Patch::Merge(&status))
+    /// Begins to work in a namespace, as the user that has the shipped role.
+    pub(crate) async fn operator(&self, namespace: &str, options: &[&str]) -> Operator {
+        let kubeconfig = Kubeconfig::read_from(self.town.cluster.kubeconfig(USER, None).unwrap()).unwrap();
+        let how = KubeConfigOptions::default();
+        let cluster = Config::from_custom_kubeconfig(kubeconfig, &how).await.unwrap();
+        let always = ["nbvet-operator", "--image", IMAGE, "--registry", "registry.test"];
+        let here = ["--health-address", "127.0.0.1:0", "--watch-namespace", namespace];
+        let options = always.iter().chain(&here).chain(options);
+        let options = Options::parse_from(options);
+        let (end, ends) = oneshot::channel::<()>();
+        let ends = async move {
+            let _ = ends.await;
+        };
+        Operator {
+            end,
+            running: tokio::spawn(run_with(options, Means::of(cluster), ends)),
+        }
+    }
+
+    /// Waits until the status of a job is so.
+    pub(crate) async fn until(
+        &self,
+        namespace: &str,
+        name: &str,
+        is_so: impl Fn(&NotebookValidationJobStatus) -> bool,
+    ) -> NotebookValidationJob {
+        let is_so = |job: &NotebookValidationJob| job.status.as_ref().is_some_and(&is_so);
+        wait_for(&self.town.jobs(namespace), name, LIMIT, is_so)
             .await
-            .unwrap();
+            .unwrap()
     }
 
-    pub(crate) fn jobs(&self) -> Api<NotebookValidationJob> {
-        Api::namespaced(self.admin.clone(), TEAM)
+    /// Changes a job as a user does.
+    pub(crate) async fn change(&self, namespace: &str, name: &str, patch: &Value) {
+        let how = PatchParams::default();
+        let jobs = self.town.jobs(namespace);
+        jobs.patch(name, &how, &Patch::Merge(patch)).await.unwrap();
     }
 
-    /// Creates a job with its status, its pod and its report.
-    pub(crate) async fn create(&self, job: &Job) -> NotebookValidationJob {
-        let object = serde_json::from_value(job.object()).unwrap();
-        let made = self.jobs().create(&PostParams::default(), &object).await.unwrap();
-        let name = made.name_any();
-        let mut status = job.status.clone();
-        if let Some(report) = &job.report {
-            let (map, place) = report.clone();
-            let maps = Api::<ConfigMap>::namespaced(self.admin.clone(), TEAM);
-            maps.create(&PostParams::default(), &map).await.unwrap();
-            status["report"] = place;
-        }
-        if let Some(pod) = &job.pod {
-            self.pod(pod, &made, &status).await;
-        }
+    /// Puts a job with a status of others where no operator works.
+    pub(crate) async fn put(&self, name: &str, status: &Value) -> NotebookValidationJob {
+        let image = json!({"containerImage": "python:3.12-slim"});
+        let made = self.town.create(ELSEWHERE, name, &image).await;
         if status.is_null() {
             return made;
         }
         let how = PatchParams::default();
         let patch = Patch::Merge(json!({"status": status}));
-        self.jobs().patch_status(&name, &how, &patch).await.unwrap()
+        let jobs = self.town.jobs(ELSEWHERE);
+        jobs.patch_status(name, &how, &patch).await.unwrap()
     }
 
-    /// A pod of the step that a status speaks of.
-    async fn pod(&self, pod: &Value, job: &NotebookValidationJob, status: &Value) {
-        let pods = Api::<Pod>::namespaced(self.admin.clone(), TEAM);
-        let (step, name) = (status["step"]["name"].clone(), pod["name"].as_str().unwrap());
-        let labels = if step == "build" {
-            json!({"batch.kubernetes.io/job-name": status["buildStatus"]["buildName"]})
-        } else {
-            json!({
-                "nbvet.mlops.dev/job-uid": job.uid(),
-                "nbvet.mlops.dev/step": step,
-                "nbvet.mlops.dev/run": status["run"]["id"],
-            })
-        };
-        let container = |name: &Value| json!({"name": name, "image": "x"});
-        let all = |names: &Value| {
-            names
-                .as_array()
-                .map(|names| names.iter().map(container).collect::<Vec<_>>())
-        };
+    /// Puts a pod of the validation there that such a status speaks of.
+    pub(crate) async fn put_pod(&self, name: &str, job: &NotebookValidationJob) {
+        let run = job.status.as_ref().and_then(|status| status.run.as_ref());
         let object = json!({
-            "metadata": {"name": name, "labels": labels},
-            "spec": {
-                "nodeName": NODE,
-                "initContainers": all(&pod["first"]).unwrap_or_default(),
-                "containers": all(&pod["containers"]),
-            },
+            "metadata": {"name": name, "labels": {
+                "nbvet.mlops.dev/job-uid": job.uid(),
+                "nbvet.mlops.dev/step": "validate",
+                "nbvet.mlops.dev/run": run.unwrap().id,
+            }},
+            "spec": {"nodeName": FAKE_NODE, "containers": [{"name": "nbvet", "image": "x"}, {"name": "notebook", "image": "x"}]},
         });
+        let pods = Api::<Pod>::namespaced(self.town.admin.clone(), ELSEWHERE);
         let object = serde_json::from_value(object).unwrap();
         pods.create(&PostParams::default(), &object).await.unwrap();
-        let status = Patch::Merge(json!({"status": pod["status"]}));
-        pods.patch_status(name, &PatchParams::default(), &status)
-            .await
-            .unwrap();
-        let log = pod["log"].as_str().unwrap_or_default().to_owned();
-        self.logs.lock().unwrap().insert(name.to_owned(), log);
+        let runs =
+            |pod: &Pod| pod.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Running");
+        wait_for(&pods, name, LIMIT, runs).await.unwrap();
     }
 
     /// kubectl, with the plugin on its PATH.
     pub(crate) fn kubectl(&self) -> Command {
-        let from = self.cluster.kubectl().unwrap();
+        let from = self.town.cluster.kubectl().unwrap();
+        let folder = self.town.folder.path();
         let mut command = Command::new(from.get_program());
         command.envs(from.get_envs().filter_map(|(name, value)| Some((name, value?))));
         let path = std::env::var_os("PATH").unwrap_or_default();
-        let folders = [self.folder.path().to_owned()]
+        let folders = [folder.to_owned()]
             .into_iter()
             .chain(std::env::split_paths(&path));
         command.env("PATH", std::env::join_paths(folders).unwrap());
-        command
-            .env("HOME", self.folder.path())
-            .env_remove("CLICOLOR_FORCE");
+        command.env("HOME", folder).env_remove("CLICOLOR_FORCE");
         command
     }
 
     /// What a call of the plugin came to.
-    pub(crate) fn call(&self, arguments: &str) -> Output {
-        let arguments = format!("nbvet {arguments} -n {TEAM}");
+    pub(crate) fn call(&self, namespace: &str, arguments: &str) -> Output {
+        let arguments = format!("nbvet {arguments} -n {namespace}");
         self.kubectl().args(arguments.split(' ')).output().unwrap()
     }
 
-    /// A call and what a user reads, with times that pass left out.
-    pub(crate) fn transcript(&self, arguments: &str) -> String {
-        told(&format!("kubectl nbvet {arguments}"), &self.call(arguments))
+    /// A call and what a user reads, with what differs from run to run left out.
+    pub(crate) fn transcript(&self, namespace: &str, arguments: &str) -> String {
+        told(
+            &format!("kubectl nbvet {arguments}"),
+            &self.call(namespace, arguments),
+        )
     }
 }
 
@@ -184,16 +181,25 @@ pub(crate) fn told(call: &str, output: &Output) -> String {
     }
     let code = output.status.code().unwrap();
     out.extend(["exit code ", &code.to_string(), "\n\n"]);
-    without_times(&out)
+    without_what_differs(&out)
 }
 
-/// Times that differ from run to run.
-fn without_times(text: &str) -> String {
+/// Times, how long something took, and the digests that are made of uids.
+fn without_what_differs(text: &str) -> String {
     let mut text = text.to_owned();
     for (pattern, instead) in [
-        (r"\d+[smhd] ago", "… ago"),
+        (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ \([^)]*\)", "TIME (… ago)"),
         (r"rerun=[0-9T:.Z-]+", "rerun=…"),
-        (r"(?m)^(NAME .*)$", "$1"),
+        (r"\b(took|after|built in) (\d+(\.\d+)?(h|m|s|ms))+", "$1 …"),
+        (
+            r"-(prepare|validate|publish)-[0-9a-f]{16}-[a-z0-9]{5}\b",
+            "-$1-POD",
+        ),
+        (r"-(prepare|validate|publish)-[0-9a-f]{16}\b", "-$1-CHILD"),
+        (r"\b[0-9a-f]{16}\b", "RUN"),
+        // The column AGE says how long the test has run.
+        (r"(?m)^(NAME .*  AGE) +", "$1  "),
+        (r"(?m)  \d+[smhd]  +(\S.*)$", "  AGE  $1"),
     ] {
         text = Regex::new(pattern)
             .unwrap()

@@ -6,8 +6,12 @@
 mod commands;
 mod ground;
 mod hostile;
-mod jobs;
+mod others;
 // Pods run nothing here; their logs are those that the test tells, as in the controller's tests.
 #[path = "../../../controller/tests/it/kubelet.rs"]
 mod kubelet;
 mod plan;
+mod stories;
+#[path = "../../../controller/tests/it/ground.rs"]
+#[expect(dead_code, reason = "the tests of the controller use all of it")]
+mod town;
