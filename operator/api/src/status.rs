@@ -169,7 +169,7 @@ pub struct Step {
     /// What it waits for, where it waits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waiting_for: Option<String>,
-    /// Since when.
+    /// Since when the run is at it: when the try was created or, of a build that was there already, joined.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<Time>,
     /// Which try it is, counted from 1.
@@ -178,7 +178,7 @@ pub struct Step {
     /// Most time for it: `45m`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<String>,
-    /// How long it took, once it has ended.
+    /// How long it took from there, once it has ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub elapsed: Option<String>,
 }

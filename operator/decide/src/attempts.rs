@@ -178,14 +178,10 @@ fn limit_text(draft: &Draft, step: Step) -> Option<String> {
 
 /// What the status says of a try.
 fn now(draft: &Draft, child: &Child) -> StepNow {
-    let since = match child.state {
-        ChildState::Running { since } => since,
-        _ => child.created,
-    };
     StepNow {
         name: child.step.as_str().to_owned(),
         waiting_for: None,
-        since: Some(Time(since)),
+        since: Some(Time(child.created)),
         attempt: Some(child.attempt.into()),
         limit: limit_text(draft, child.step),
         elapsed: None,

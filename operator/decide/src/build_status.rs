@@ -1,6 +1,6 @@
 //! What the status says of a build. Decides nothing.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use nbvet_operator_api::{
     duration,
     status::{BuildPhase, RequirementsFound, Step as StepNow},
@@ -15,6 +15,13 @@ use crate::{
     observed::{Build, BuildState},
 };
 
+/// Since when the run waits for a build: it was created, or joined where it was there already.
+pub(crate) fn since(draft: &Draft, build: &Build) -> Timestamp {
+    let uid = draft.uid();
+    let joined = build.joined.iter().find(|joined| joined.job == uid);
+    joined.map_or(build.created, |joined| joined.at.max(build.created))
+}
+
 /// Says in the status which build it is and how far.
 pub(crate) fn describe(draft: &mut Draft, build: &Build) {
     let limit = duration::format(draft.meaning.build_limit().unsigned_abs());
@@ -24,22 +31,23 @@ pub(crate) fn describe(draft: &mut Draft, build: &Build) {
         BuildState::Complete { at, .. } => (Some(*at), BuildPhase::Complete),
         BuildState::Failed { at, .. } => (Some(*at), BuildPhase::Failed),
     };
-    let took = ended.map(|at| duration::format(at.duration_since(build.created).unsigned_abs()));
+    let since = since(draft, build);
+    let took = |from: Timestamp| ended.map(|at| duration::format(at.duration_since(from).unsigned_abs()));
     if let Some(status) = &mut draft.facts.build {
         status.phase = Some(phase);
         status.strategy = Some(build.strategy.as_str().to_owned());
         status.build_name = Some(build.name.clone());
         status.start_time = Some(Time(build.created));
         status.completion_time = ended.map(Time);
-        status.duration.clone_from(&took);
+        status.duration = took(build.created);
     }
     draft.facts.step = Some(StepNow {
         name: Step::Build.as_str().to_owned(),
         waiting_for: None,
-        since: Some(Time(build.created)),
+        since: Some(Time(since)),
         attempt: Some(build.attempt.into()),
         limit: Some(limit),
-        elapsed: took,
+        elapsed: took(since),
     });
 }
 

@@ -14,7 +14,7 @@ use nbvet_report::step::{Builder, Prepared, Step};
 
 use crate::{
     attempts,
-    build_status::{describe, requirements},
+    build_status::{describe, requirements, since},
     clocks::{Left, Limit, later},
     draft::{Draft, Flow, NOT_SERVED_YET, end, wait, wait_for},
     image::Image,
@@ -302,14 +302,8 @@ fn building<T>(draft: &mut Draft, label: &'static str, message: &str) -> Flow<T>
 
 /// A build that this run waits for.
 fn under_way<T>(draft: &mut Draft, build: &Build) -> Flow<T> {
-    let uid = draft.uid();
-    let joined = build
-        .joined
-        .iter()
-        .find(|joined| joined.job == uid)
-        .map(|joined| joined.at);
     let limit = Limit {
-        from: joined.map_or(build.created, |at| at.max(build.created)),
+        from: since(draft, build),
         length: draft.meaning.build_limit(),
     };
     let message = match &build.state {
@@ -340,9 +334,6 @@ fn under_way<T>(draft: &mut Draft, build: &Build) -> Flow<T> {
             let message = draft.meaning.build_timed_out();
             if let Some(status) = &mut draft.facts.build {
                 status.phase = Some(BuildPhase::Failed);
-            }
-            if let Some(step) = &mut draft.facts.step {
-                step.elapsed = Some(duration::format(at.duration_since(limit.from).unsigned_abs()));
             }
             failed_for_good(draft, Reason::BuildTimedOut, &message, Some(at))
         }
@@ -404,14 +395,8 @@ fn failed(
 fn own_view(draft: &Draft, build: &Build, fault: &Fault) -> Fault {
     let mut fault = fault.clone();
     if fault.reason == Reason::BuildTimedOut {
-        let uid = draft.uid();
-        let joined = build
-            .joined
-            .iter()
-            .find(|joined| joined.job == uid)
-            .map(|joined| joined.at);
         let limit = Limit {
-            from: joined.map_or(build.created, |at| at.max(build.created)),
+            from: since(draft, build),
             length: draft.meaning.build_limit(),
         };
         let BuildState::Failed { at, .. } = build.state else {

@@ -8,7 +8,7 @@ use k8s_openapi::{
 use nbvet_operator_api::{
     ConditionType, NotebookValidationJobStatus, Phase, Reason, condition,
     condition::{Holds, Said, set_condition},
-    findings,
+    duration, findings,
     meaning::unsupported,
     room::bounded,
     status::{BuildPhase, BuildStatus, Run, VerdictSummary},
@@ -78,6 +78,7 @@ pub(crate) fn conclude(mut draft: Draft, outcome: &Outcome) -> Plan {
     let (message, ended) = summary(&mut draft, outcome);
     let is_suspended = draft.observed.is_suspended() && ended.is_none();
     if let Some(at) = ended {
+        step_is_over(&mut draft, at);
         draft.facts.verdict = Some(verdict(&draft, outcome));
         reached_no_further(&mut draft, outcome, at);
     }
@@ -206,6 +207,17 @@ fn verdict(draft: &Draft, outcome: &Outcome) -> VerdictSummary {
         errors: 0,
         warnings: 0,
         notes: 0,
+    }
+}
+
+/// A step that did not end by itself did with its run.
+fn step_is_over(draft: &mut Draft, at: Timestamp) {
+    if let Some(step) = &mut draft.facts.step
+        && let (None, Some(since)) = (&step.elapsed, &step.since)
+    {
+        step.elapsed = Some(duration::format(
+            at.max(since.0).duration_since(since.0).unsigned_abs(),
+        ));
     }
 }
 

@@ -3,7 +3,7 @@
 use nbvet_operator_api::{ConditionType, NotebookValidationJobSpec, Phase, Reason};
 use nbvet_operator_decide::{
     Again,
-    observed::{BuildState, Fault},
+    observed::{BuildState, ChildState, Fault},
     plan::{Task, Work},
 };
 use nbvet_report::{Outcome, step::Step};
@@ -80,6 +80,68 @@ fn s7_the_status_names_the_step_that_ran_out_its_limit_and_how_long_it_took() {
             "the build did not end in time: `spec.buildTimeout` limits it to 10m; raise that if it needs longer"
         )
     );
+}
+
+/// Since when the status has its step, as seconds before now, and how long it took.
+fn step_times(world: &World, job: &str) -> (i64, Option<String>) {
+    let step = world.status(job).step.unwrap();
+    let since = world.now.duration_since(step.since.unwrap().0);
+    (since.as_secs(), step.elapsed)
+}
+
+#[test]
+fn s7_a_step_is_told_from_one_time_on_from_its_creation_to_its_record() {
+    let mut world = World::with("a", spec());
+    world.until_validation("a");
+    let name = world.child("a", Step::Validate).unwrap().name;
+    world.pass(60);
+    world.set_child(&name, ChildState::Running { since: world.now });
+    world.pass(60);
+    assert_eq!(step_times(&world, "a"), (120, None));
+    world.ends_well("a", Step::Validate);
+    world.settle();
+    assert_eq!(step_times(&world, "a"), (120, Some("2m".to_owned())));
+    // Out of its record, with its object gone.
+    world.api.children.clear();
+    world.pass(60);
+    assert_eq!(step_times(&world, "a"), (180, Some("2m".to_owned())));
+}
+
+#[test]
+fn s7_a_step_that_ends_with_its_run_is_told_with_how_long_it_took() {
+    let mut world = World::with("a", spec());
+    world.until_validation("a");
+    world.pass(60);
+    world.cancel("a");
+    world.settle();
+    assert_eq!(step_times(&world, "a"), (60, Some("1m".to_owned())));
+
+    let mut world = World::with("a", spec());
+    world.until_validation("a");
+    world.pass(60);
+    world.breaks("a", Step::Validate, Reason::OutOfMemory, false);
+    world.settle();
+    assert_eq!(step_times(&world, "a"), (60, Some("1m".to_owned())));
+}
+
+#[test]
+fn s7_a_build_is_told_from_when_it_was_joined_and_with_how_long_it_took_itself() {
+    let mut world = building(|_| {});
+    let name = world.build().unwrap().name;
+    world.set_build(&name, BuildState::Running { since: world.now });
+    world.add("b", spec());
+    world.pass(300);
+    world.ends_well("b", Step::Prepare);
+    world.settle();
+    world.pass(60);
+    assert_eq!(step_times(&world, "a"), (360, None));
+    assert_eq!(step_times(&world, "b"), (60, None));
+    world.build_ends_well();
+    let duration = |world: &World, job: &str| world.status(job).build_status.unwrap().duration;
+    world.pass(1);
+    for job in ["a", "b"] {
+        assert_eq!(duration(&world, job).as_deref(), Some("6m"), "{job}");
+    }
 }
 
 #[test]
@@ -240,7 +302,7 @@ fn s7_a_total_limit_that_is_shortened_acts_at_once() {
 
 #[test]
 fn s7_a_pod_that_cannot_be_scheduled_waits_and_the_status_says_so() {
-    use nbvet_operator_decide::observed::{ChildState, Held};
+    use nbvet_operator_decide::observed::Held;
     let mut world = World::with("a", spec());
     world.edit("a", |spec| spec.total_timeout = Some("3h".to_owned()));
     world.until_validation("a");
@@ -267,7 +329,7 @@ fn s7_a_pod_that_cannot_be_scheduled_waits_and_the_status_says_so() {
 
 #[test]
 fn s7_no_clock_runs_while_a_queue_holds_the_pod_back() {
-    use nbvet_operator_decide::observed::{ChildState, Held};
+    use nbvet_operator_decide::observed::Held;
     let mut world = World::with("a", spec());
     world.edit("a", |spec| spec.total_timeout = Some("20m".to_owned()));
     world.until_validation("a");
@@ -298,7 +360,7 @@ fn s7_no_clock_runs_while_a_queue_holds_the_pod_back() {
 
 #[test]
 fn s7_the_build_clock_stands_while_a_queue_holds_the_build_back() {
-    use nbvet_operator_decide::observed::{BuildState, Held};
+    use nbvet_operator_decide::observed::Held;
     let mut world = building(|spec| spec.build_timeout = Some("10m".to_owned()));
     let build = world.build().unwrap().name;
     let held = |held| BuildState::Starting { held };
