@@ -316,7 +316,7 @@ impl<'a> Actor<'a> {
             uid: self.uid.clone(),
             ..OwnerReference::default()
         };
-        let value = json!(names::joined_value(&join.run, join.at));
+        let value = json!(names::joined_value(&join.run, join.at, join.limit));
         let api = self.builds(join.strategy);
         let doing = format!("join build {}", join.build);
         let Some(found) = api.get_opt(&join.build).await.map_err(Error::api(&doing))? else {

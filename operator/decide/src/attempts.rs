@@ -35,6 +35,7 @@ pub(crate) struct Finished<'a> {
     pub(crate) child: &'a str,
     pub(crate) started: Timestamp,
     pub(crate) at: Timestamp,
+    pub(crate) limit: Option<SignedDuration>,
     pub(crate) pod: Option<&'a str>,
 }
 
@@ -43,6 +44,8 @@ pub(crate) struct Failure {
     pub(crate) reason: Reason,
     pub(crate) message: String,
     pub(crate) at: Timestamp,
+    /// The limit that the try had.
+    pub(crate) limit: Option<SignedDuration>,
 }
 
 /// What became of a step: it said so, or no try of it did.
@@ -64,7 +67,12 @@ pub(crate) fn drive<'a>(draft: &mut Draft<'a>, task: &Task, inputs: &str) -> Flo
         .max_by_key(|record| record.attempt);
     if let Some(record) = last {
         count_retries(draft, step, record.attempt, None);
-        draft.facts.step = Some(step_ended(draft, step, record.attempt, record.started, record.at));
+        let now = ended(
+            began(draft, step, record.attempt, record.limit),
+            record.started,
+            record.at,
+        );
+        draft.facts.step = Some(now);
         return ControlFlow::Continue(Became::Finished(Finished {
             end: &record.end,
             body: record.body.as_deref(),
@@ -72,6 +80,7 @@ pub(crate) fn drive<'a>(draft: &mut Draft<'a>, task: &Task, inputs: &str) -> Flo
             child: &record.child,
             started: record.started,
             at: record.at,
+            limit: record.limit,
             pod: record.pod.as_deref(),
         }));
     }
@@ -171,32 +180,31 @@ fn written_attempt(draft: &Draft, step: Step) -> u32 {
     attempt.unwrap_or(1).max(1)
 }
 
-/// The limit of a step, as the status says it.
-fn limit_text(draft: &Draft, step: Step) -> Option<String> {
-    (step == Step::Validate).then(|| duration::format(draft.meaning.validation_limit().unsigned_abs()))
-}
-
-/// What the status says of a try.
-fn now(draft: &Draft, child: &Child) -> StepNow {
+/// What the status says of a try, with the limit that it has, else with the one that it will have.
+fn began(draft: &Draft, step: Step, attempt: u32, limit: Option<SignedDuration>) -> StepNow {
+    let limit = (step == Step::Validate).then(|| limit.unwrap_or_else(|| draft.meaning.validation_limit()));
     StepNow {
-        name: child.step.as_str().to_owned(),
-        waiting_for: None,
-        since: Some(Time(child.created)),
-        attempt: Some(child.attempt.into()),
-        limit: limit_text(draft, child.step),
-        elapsed: None,
+        name: step.as_str().to_owned(),
+        attempt: Some(attempt.into()),
+        limit: limit.map(|limit| duration::format(limit.unsigned_abs())),
+        ..StepNow::default()
     }
 }
 
-/// A step that has ended.
-fn step_ended(draft: &Draft, step: Step, attempt: u32, started: Timestamp, at: Timestamp) -> StepNow {
+/// The same of one that is there.
+fn now(draft: &Draft, child: &Child) -> StepNow {
     StepNow {
-        name: step.as_str().to_owned(),
-        waiting_for: None,
+        since: Some(Time(child.created)),
+        ..began(draft, child.step, child.attempt, child.limit)
+    }
+}
+
+/// The same of one that has ended.
+fn ended(now: StepNow, started: Timestamp, at: Timestamp) -> StepNow {
+    StepNow {
         since: Some(Time(started)),
-        attempt: Some(attempt.into()),
-        limit: limit_text(draft, step),
         elapsed: Some(duration::format(at.duration_since(started).unsigned_abs())),
+        ..now
     }
 }
 
@@ -241,7 +249,7 @@ fn said<'a>(
         Body::Read(body) => Some(&**body),
     };
     draft.record(child, at, end, read);
-    draft.facts.step = Some(step_ended(draft, child.step, child.attempt, child.created, at));
+    draft.facts.step = Some(ended(now(draft, child), child.created, at));
     ControlFlow::Continue(Became::Finished(Finished {
         end,
         body: read,
@@ -249,6 +257,7 @@ fn said<'a>(
         child: &child.name,
         started: child.created,
         at,
+        limit: child.limit,
         pod: child.pod.as_deref(),
     }))
 }
@@ -266,6 +275,7 @@ fn again<'a>(
         reason: fault.reason,
         message: fault.message.clone(),
         at,
+        limit: child.limit,
     });
     let written = written_attempt(draft, step);
     let has_room = written > child.attempt || used(draft, step) < budget(draft, step);
@@ -348,12 +358,7 @@ fn starting<'a>(
 fn start<'a>(draft: &mut Draft<'a>, task: &Task, inputs: &str, attempt: u32) -> Flow<Became<'a>> {
     let step = task.step();
     let observed = draft.observed;
-    draft.facts.step = Some(StepNow {
-        name: step.as_str().to_owned(),
-        attempt: Some(attempt.into()),
-        limit: limit_text(draft, step),
-        ..StepNow::default()
-    });
+    draft.facts.step = Some(began(draft, step, attempt, None));
     if observed.is_suspended() {
         return wait("suspended", "suspended");
     }
@@ -496,6 +501,7 @@ impl<'a> Draft<'a> {
                 step: child.step,
                 attempt: child.attempt,
                 inputs: child.inputs.clone(),
+                limit: child.limit,
                 started: child.created,
                 at,
                 pod: child.pod.clone(),

@@ -11,27 +11,40 @@ use nbvet_report::{
 };
 
 use crate::{
+    clocks::Limit,
     draft::Draft,
-    observed::{Build, BuildState},
+    observed::{Build, BuildState, Joined},
 };
 
-/// Since when the run waits for a build: it was created, or joined where it was there already.
-pub(crate) fn since(draft: &Draft, build: &Build) -> Timestamp {
-    let uid = draft.uid();
-    let joined = build.joined.iter().find(|joined| joined.job == uid);
-    joined.map_or(build.created, |joined| joined.at.max(build.created))
+/// That this run has joined a build.
+pub(crate) fn joined<'a>(draft: &Draft, build: &'a Build) -> Option<&'a Joined> {
+    let (uid, run) = (draft.uid(), &draft.run.id);
+    build
+        .joined
+        .iter()
+        .find(|joined| joined.job == uid && joined.run == *run)
+}
+
+/// The clock of this run for a build: it runs since that was created, or joined where it was there already; a limit that
+/// was changed since acts on the next one.
+pub(crate) fn clock(draft: &Draft, build: &Build) -> Limit {
+    let joined = joined(draft, build);
+    let limit = joined.and_then(|joined| joined.limit);
+    Limit {
+        from: joined.map_or(build.created, |joined| joined.at.max(build.created)),
+        length: limit.unwrap_or_else(|| draft.meaning.build_limit()),
+    }
 }
 
 /// Says in the status which build it is and how far.
 pub(crate) fn describe(draft: &mut Draft, build: &Build) {
-    let limit = duration::format(draft.meaning.build_limit().unsigned_abs());
+    let clock = clock(draft, build);
     let (ended, phase) = match &build.state {
         BuildState::Starting { .. } => (None, BuildPhase::Pending),
         BuildState::Running { .. } => (None, BuildPhase::Running),
         BuildState::Complete { at, .. } => (Some(*at), BuildPhase::Complete),
         BuildState::Failed { at, .. } => (Some(*at), BuildPhase::Failed),
     };
-    let since = since(draft, build);
     let took = |from: Timestamp| ended.map(|at| duration::format(at.duration_since(from).unsigned_abs()));
     if let Some(status) = &mut draft.facts.build {
         status.phase = Some(phase);
@@ -44,10 +57,10 @@ pub(crate) fn describe(draft: &mut Draft, build: &Build) {
     draft.facts.step = Some(StepNow {
         name: Step::Build.as_str().to_owned(),
         waiting_for: None,
-        since: Some(Time(since)),
+        since: Some(Time(clock.from)),
         attempt: Some(build.attempt.into()),
-        limit: Some(limit),
-        elapsed: took(since),
+        limit: Some(duration::format(clock.length.unsigned_abs())),
+        elapsed: took(clock.from),
     });
 }
 

@@ -14,8 +14,8 @@ use nbvet_report::step::{Builder, Prepared, Step};
 
 use crate::{
     attempts,
-    build_status::{describe, requirements, since},
-    clocks::{Left, Limit, later},
+    build_status::{clock, describe, joined, requirements},
+    clocks::{Left, later},
     draft::{Draft, Flow, NOT_SERVED_YET, end, wait, wait_for},
     image::Image,
     names,
@@ -263,11 +263,7 @@ fn is_of(draft: &Draft, build: &Build, identity: &str, destination: &str) -> boo
 
 /// Whether this run has joined a build.
 pub(crate) fn has_joined(draft: &Draft, build: &Build) -> bool {
-    let uid = draft.uid();
-    build
-        .joined
-        .iter()
-        .any(|joined| joined.job == uid && joined.run == draft.run.id)
+    joined(draft, build).is_some()
 }
 
 /// Builds that failed while this run waited for them are its retries. What the status counted holds only where the cache
@@ -302,10 +298,7 @@ fn building<T>(draft: &mut Draft, label: &'static str, message: &str) -> Flow<T>
 
 /// A build that this run waits for.
 fn under_way<T>(draft: &mut Draft, build: &Build) -> Flow<T> {
-    let limit = Limit {
-        from: since(draft, build),
-        length: draft.meaning.build_limit(),
-    };
+    let clock = clock(draft, build);
     let message = match &build.state {
         BuildState::Starting { held: Some(held) } => {
             format!("the build does not start: {}: {}", held.reason, held.message)
@@ -326,12 +319,12 @@ fn under_way<T>(draft: &mut Draft, build: &Build) -> Flow<T> {
         message.clone(),
         Some(build.created),
     );
-    match limit.left(draft.observed.now, &draft.pauses) {
+    match clock.left(draft.observed.now, &draft.pauses) {
         Left::Runs(left) => wait_for("build-running", message, left),
         Left::Stands => wait("build-running", message),
         Left::Over(at) => {
             draft.leave(build);
-            let message = draft.meaning.build_timed_out();
+            let message = draft.meaning.build_timed_out(clock.length);
             if let Some(status) = &mut draft.facts.build {
                 status.phase = Some(BuildPhase::Failed);
             }
@@ -350,6 +343,7 @@ fn join<T>(draft: &mut Draft, build: &Build) -> Flow<T> {
         resource_version: build.resource_version.clone(),
         run: draft.run.id.clone(),
         at: draft.observed.now,
+        limit: draft.meaning.build_limit(),
     });
     building(
         draft,
@@ -395,19 +389,16 @@ fn failed(
 fn own_view(draft: &Draft, build: &Build, fault: &Fault) -> Fault {
     let mut fault = fault.clone();
     if fault.reason == Reason::BuildTimedOut {
-        let limit = Limit {
-            from: since(draft, build),
-            length: draft.meaning.build_limit(),
-        };
+        let clock = clock(draft, build);
         let BuildState::Failed { at, .. } = build.state else {
             return fault;
         };
-        if matches!(limit.left(at, &draft.pauses), Left::Runs(left) if left > SignedDuration::from_secs(5)) {
+        if matches!(clock.left(at, &draft.pauses), Left::Runs(left) if left > SignedDuration::from_secs(5)) {
             fault.reason = Reason::BuildFailed;
             fault.transient = true;
             "it ran into the shorter limit of another job".clone_into(&mut fault.message);
         } else {
-            fault.message = draft.meaning.build_timed_out();
+            fault.message = draft.meaning.build_timed_out(clock.length);
         }
     }
     fault

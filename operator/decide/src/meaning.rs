@@ -5,7 +5,7 @@ use k8s_openapi::jiff::SignedDuration;
 use nbvet_operator_api::{
     NotebookValidationJob, Reason,
     fault::FieldFault,
-    limits::Limits,
+    limits::{Limit, Limits},
     meaning::{self, Build},
     pod::PodConfig,
 };
@@ -102,10 +102,16 @@ impl Meaning {
         signed(self.limits.validation.time)
     }
 
-    /// What is said of a build that ran past its limit.
-    pub(crate) fn build_timed_out(&self) -> String {
-        let limit = self.limits.build.told("spec.buildTimeout");
+    /// What is said of a build that ran past its limit, as that stood when it began.
+    pub(crate) fn build_timed_out(&self, limit: SignedDuration) -> String {
+        let limit = as_it_stood(self.limits.build, limit).told("spec.buildTimeout");
         format!("the build did not end in time: {limit}")
+    }
+
+    /// What is said of the limit of a validation that ran past it; `None`: it is the one of the spec.
+    pub(crate) fn validation_timed_out(&self, limit: Option<SignedDuration>) -> String {
+        let limit = limit.unwrap_or_else(|| self.validation_limit());
+        as_it_stood(self.limits.validation, limit).told("spec.validationTimeout")
     }
 
     /// Whether an image of the same identity is taken without a build.
@@ -123,6 +129,14 @@ impl Meaning {
         let short = of_source.get(..12).unwrap_or(of_source);
         let tag = build.image_tag.as_deref().unwrap_or(short);
         Some(format!("{}/{name}:{tag}", self.place))
+    }
+}
+
+/// A limit with the time that it had when a try began.
+fn as_it_stood(limit: Limit, time: SignedDuration) -> Limit {
+    Limit {
+        time: time.unsigned_abs(),
+        ..limit
     }
 }
 

@@ -1,7 +1,8 @@
 //! Names of children and of builds, and the labels by which they are known again. Every name is a digest of what the
 //! object is for, so that a second try to create it meets the first one.
 
-use k8s_openapi::jiff::Timestamp;
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use nbvet_operator_api::duration;
 use nbvet_report::step::{FetchedSource, Step};
 use sha2::{Digest as _, Sha256};
 
@@ -37,6 +38,8 @@ pub const IDENTITY: &str = "nbvet.mlops.dev/identity";
 pub const DESTINATION: &str = "nbvet.mlops.dev/destination";
 /// The whole identity of a build.
 pub const WHOLE_IDENTITY: &str = "nbvet.mlops.dev/whole-identity";
+/// The most time for a try, as it stood when the try began.
+pub const LIMIT: &str = "nbvet.mlops.dev/limit";
 /// Before the uid of a job: the annotation of a build by which the job's run has joined it.
 pub const JOINED: &str = "joined.nbvet.mlops.dev/";
 
@@ -93,15 +96,26 @@ pub fn record(child: &str) -> String {
     format!("{child}{RECORD_ENDING}")
 }
 
-/// What the annotation of a join holds: the run, and since when.
-pub fn joined_value(run: &str, at: Timestamp) -> String {
-    format!("{run} {at}")
+/// What the annotation of a join holds: the run, since when, and how long it waits at most.
+pub fn joined_value(run: &str, at: Timestamp, limit: SignedDuration) -> String {
+    format!("{run} {at} {}", limit_value(limit))
 }
 
-/// Reads the annotation of a join.
-pub fn read_joined(value: &str) -> Option<(&str, Timestamp)> {
-    let (run, at) = value.split_once(' ')?;
-    Some((run, at.parse().ok()?))
+/// Reads the annotation of a join; one without a limit is of an older version.
+pub fn read_joined(value: &str) -> Option<(&str, Timestamp, Option<SignedDuration>)> {
+    let mut parts = value.splitn(3, ' ');
+    let (run, at) = (parts.next()?, parts.next()?.parse().ok()?);
+    Some((run, at, parts.next().and_then(read_limit)))
+}
+
+/// A limit as an annotation holds it.
+pub fn limit_value(limit: SignedDuration) -> String {
+    duration::format(limit.unsigned_abs())
+}
+
+/// Reads the limit of an annotation.
+pub fn read_limit(value: &str) -> Option<SignedDuration> {
+    SignedDuration::try_from(duration::parse(value).ok()?).ok()
 }
 
 /// The annotation by which a job joins a build.
@@ -170,5 +184,19 @@ mod tests {
         );
         let cut_at_a_dash = child(&format!("{}-x", "a".repeat(30)), "u", "r", Step::Validate, "i", 1);
         assert!(!cut_at_a_dash.contains("--"), "{cut_at_a_dash}");
+    }
+
+    #[test]
+    fn s5_an_annotation_of_a_join_is_read_as_it_was_written_and_without_a_limit_as_older_versions_wrote_it() {
+        let (at, limit) = (Timestamp::UNIX_EPOCH, SignedDuration::from_mins(90));
+        let written = joined_value("r1", at, limit);
+        assert_eq!(written, "r1 1970-01-01T00:00:00Z 1h30m");
+        assert_eq!(read_joined(&written), Some(("r1", at, Some(limit))));
+        assert_eq!(read_joined("r1 1970-01-01T00:00:00Z"), Some(("r1", at, None)));
+        assert_eq!(
+            read_joined("r1 1970-01-01T00:00:00Z soon"),
+            Some(("r1", at, None))
+        );
+        assert_eq!(read_joined("r1"), None);
     }
 }

@@ -1,7 +1,7 @@
 //! What a decision looks at: plain values, read by others from caches and logs. Times are those of the API server, and
 //! `now` is one of them. Knows nothing of what is decided.
 
-use k8s_openapi::jiff::Timestamp;
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use nbvet_operator_api::NotebookValidationJob;
 use nbvet_report::{
     Reason,
@@ -52,6 +52,8 @@ pub struct Child {
     pub inputs: String,
     /// Which try, from 1.
     pub attempt: u32,
+    /// The most time for the notebook, as it stood when the try began.
+    pub limit: Option<SignedDuration>,
     /// When the API server created it.
     pub created: Timestamp,
     /// It is being deleted, and its name is not free yet.
@@ -162,6 +164,8 @@ pub struct Record {
     pub inputs: String,
     /// Which try.
     pub attempt: u32,
+    /// The most time for the notebook, as it stood when the try began.
+    pub limit: Option<SignedDuration>,
     /// When the try was created.
     pub started: Timestamp,
     /// When it ended.
@@ -216,6 +220,8 @@ pub struct Joined {
     pub run: String,
     /// Since when.
     pub at: Timestamp,
+    /// How long it waits at most, as it stood then.
+    pub limit: Option<SignedDuration>,
 }
 
 /// How far a build is.

@@ -159,6 +159,14 @@ impl Task {
             Self::Publish { .. } => Step::Publish,
         }
     }
+
+    /// The most time that the notebook has, where one runs.
+    pub const fn limit(&self) -> Option<SignedDuration> {
+        match self {
+            Self::Validate { limit, .. } => Some(*limit),
+            Self::Prepare { .. } | Self::Publish { .. } => None,
+        }
+    }
 }
 
 /// What a build is made from: all that a strategy needs.
@@ -209,6 +217,8 @@ pub struct RecordWork {
     pub attempt: u32,
     /// What it was given.
     pub inputs: String,
+    /// The most time for the notebook, as it stood when the try began.
+    pub limit: Option<SignedDuration>,
     /// When the try was created.
     pub started: Timestamp,
     /// When it ended.
@@ -249,6 +259,8 @@ pub struct Join {
     pub run: String,
     /// When.
     pub at: Timestamp,
+    /// How long it waits at most.
+    pub limit: SignedDuration,
 }
 
 /// A build to leave: both are taken away, refused when the build has changed since it was seen.

@@ -120,12 +120,14 @@ fn failure_of(finished: &Finished) -> Failure {
             reason: Reason::ReportLost,
             message: format!("{} passed and left no result of its own", finished.end.step),
             at: finished.at,
+            limit: finished.limit,
         };
     }
     Failure {
         reason: finished.end.reason,
         message: finished.end.message.clone(),
         at: finished.at,
+        limit: finished.limit,
     }
 }
 
@@ -282,7 +284,7 @@ fn judged<'a>(draft: &mut Draft<'a>, finished: &Finished<'a>) -> Flow<()> {
 fn not_validated<T>(draft: &mut Draft, failure: &Failure) -> Flow<T> {
     let mut message = failure.message.clone();
     if failure.reason == Reason::ValidationTimedOut {
-        let limit = draft.meaning.limits.validation.told("spec.validationTimeout");
+        let limit = draft.meaning.validation_timed_out(failure.limit);
         message = format!("{message}; {limit}");
     }
     draft.note(

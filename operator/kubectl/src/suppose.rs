@@ -139,6 +139,7 @@ fn record(work: &RecordWork) -> Record {
         step: work.step,
         inputs: work.inputs.clone(),
         attempt: work.attempt,
+        limit: work.limit,
         started: work.started,
         at: work.at,
         pod: work.pod.clone(),
@@ -166,6 +167,7 @@ fn child(intent: &Intent, work: &StepWork, observed: &Observed) -> Child {
         step: work.task.step(),
         inputs: work.inputs.clone(),
         attempt: work.attempt,
+        limit: work.task.limit(),
         created: observed.now,
         deleting: false,
         alive: false,
@@ -196,6 +198,7 @@ fn build(intent: &Intent, inputs: &BuildInputs, namespace: String, now: Timestam
             job: UID.to_owned(),
             run: inputs.run.clone(),
             at: now,
+            limit: Some(inputs.limit),
         }],
         state: BuildState::Complete {
             at: now,

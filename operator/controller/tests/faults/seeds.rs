@@ -123,6 +123,7 @@ fn with_foreign_builds(observed: &Observed) -> Plan {
             job: job.clone(),
             run: run.clone().unwrap_or_default(),
             at: build.created,
+            limit: None,
         });
     }
     decide(&observed)

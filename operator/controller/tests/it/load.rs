@@ -158,7 +158,7 @@ async fn joined(ground: &Ground, builds: &[Job]) -> Vec<String> {
     let annotations = builds.iter().flat_map(ResourceExt::annotations);
     let mut joined: Vec<_> = annotations
         .filter_map(|(name, value)| {
-            let (_, at) = names::read_joined(value)?;
+            let (_, at, _) = names::read_joined(value)?;
             Some((at, name.strip_prefix(names::JOINED)?))
         })
         .collect();

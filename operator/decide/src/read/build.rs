@@ -41,11 +41,12 @@ pub fn build(object: &Value, strategy: StrategyName, has_input: bool, around: &A
 fn joined(meta: &ObjectMeta) -> Vec<Joined> {
     let annotations = meta.annotations.iter().flatten();
     let of = |(name, value): (&String, &String)| {
-        let (run, at) = names::read_joined(value)?;
+        let (run, at, limit) = names::read_joined(value)?;
         Some(Joined {
             job: name.strip_prefix(names::JOINED)?.to_owned(),
             run: run.to_owned(),
             at,
+            limit,
         })
     };
     annotations.filter_map(of).collect()

@@ -6,7 +6,7 @@ use k8s_openapi::{
         core::v1::{ConfigMap, Event, Pod},
     },
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
-    jiff::Timestamp,
+    jiff::{SignedDuration, Timestamp},
 };
 use nbvet_blob::{decode, read_end};
 use nbvet_report::step::{Step, StepBlob};
@@ -25,6 +25,10 @@ fn step(meta: &ObjectMeta) -> Option<Step> {
         .find(|step| step.as_str() == name)
 }
 
+fn limit(meta: &ObjectMeta) -> Option<SignedDuration> {
+    names::read_limit(text(meta.annotations.as_ref(), names::LIMIT)?)
+}
+
 /// A Job as a child of the job with this uid; `None`: it is none.
 pub fn child(job: &Job, pods: &[Pod], events: &[Event], uid: &str) -> Option<Child> {
     let meta = &job.metadata;
@@ -39,6 +43,7 @@ pub fn child(job: &Job, pods: &[Pod], events: &[Event], uid: &str) -> Option<Chi
         step: which.step,
         inputs: which.inputs,
         attempt: which.attempt,
+        limit: limit(meta),
         created: meta.creation_timestamp.as_ref()?.0,
         deleting: meta.deletion_timestamp.is_some(),
         alive: pod::is_alive(job, pods),
@@ -92,6 +97,7 @@ pub fn record(map: &ConfigMap, uid: &str) -> Option<Record> {
         step: which.step,
         inputs: which.inputs,
         attempt: which.attempt,
+        limit: limit(meta),
         started: time(names::STARTED)?,
         at: time(names::ENDED)?,
         pod: text(annotations, names::POD).map(str::to_owned),

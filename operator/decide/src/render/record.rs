@@ -25,6 +25,9 @@ pub(super) fn object(name: &str, work: &RecordWork, setting: &Setting) -> Value 
     annotations[names::CHILD] = json!(work.child);
     annotations[names::STARTED] = json!(work.started.to_string());
     annotations[names::ENDED] = json!(work.at.to_string());
+    if let Some(limit) = work.limit {
+        annotations[names::LIMIT] = json!(names::limit_value(limit));
+    }
     if let Some(pod) = &work.pod {
         annotations[names::POD] = json!(pod);
     }

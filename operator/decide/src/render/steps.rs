@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     image::Image,
+    names,
     plan::{StepWork, Task},
     read::pod::{BEFORE, NOTEBOOK, TRUSTED},
 };
@@ -29,7 +30,7 @@ const AROUND: SignedDuration = SignedDuration::from_mins(15);
 /// The input of a step, and the Job that does it.
 pub(super) fn objects(name: &str, work: &StepWork, setting: &Setting) -> Vec<Value> {
     let step = work.task.step();
-    let metadata = child_metadata(
+    let mut metadata = child_metadata(
         name,
         setting,
         &work.run,
@@ -37,6 +38,9 @@ pub(super) fn objects(name: &str, work: &StepWork, setting: &Setting) -> Vec<Val
         work.attempt,
         &work.inputs,
     );
+    if let Some(limit) = work.task.limit() {
+        metadata["annotations"][names::LIMIT] = json!(names::limit_value(limit));
+    }
     let input = serde_json::to_string(&step_input(&work.task, setting)).unwrap_or_default();
     let config_map = json!({
         "apiVersion": "v1",

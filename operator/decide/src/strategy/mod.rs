@@ -124,7 +124,7 @@ fn metadata(name: &str, inputs: &BuildInputs, setting: &Setting) -> Value {
             (names::WHOLE_IDENTITY): inputs.identity,
             (names::DESTINATION): inputs.destination,
             (names::ATTEMPT): inputs.attempt.to_string(),
-            (names::joined(&uid)): names::joined_value(&inputs.run, inputs.at),
+            (names::joined(&uid)): names::joined_value(&inputs.run, inputs.at, inputs.limit),
         },
         "ownerReferences": [{
             "apiVersion": "mlops.mlops.dev/v1alpha1",

@@ -250,10 +250,74 @@ fn s7_a_changed_limit_acts_from_the_next_attempt() {
     world.edit("a", |spec| spec.validation_timeout = Some("5m".to_owned()));
     world.settle();
     assert_eq!(world.child("a", Step::Validate).unwrap(), first);
+    let step = |world: &World| {
+        let step = world.status("a").step.unwrap();
+        (step.attempt.unwrap(), step.limit.unwrap())
+    };
+    assert_eq!(step(&world), (1, "30m".to_owned()));
     world.breaks("a", Step::Validate, Reason::NodeLost, true);
     world.pass(400);
-    let step = world.status("a").step.unwrap();
-    assert_eq!((step.attempt, step.limit.as_deref()), (Some(2), Some("5m")));
+    assert_eq!(step(&world), (2, "5m".to_owned()));
+    // What ran past its limit is told the one that it had.
+    world.edit("a", |spec| spec.validation_timeout = Some("1h".to_owned()));
+    world.says(
+        "a",
+        Step::Validate,
+        Outcome::TimedOut,
+        Reason::ValidationTimedOut,
+        false,
+    );
+    world.pass(1);
+    assert_eq!(step(&world), (2, "5m".to_owned()));
+    let told = world.status("a").message.unwrap();
+    assert!(told.contains("limits it to 5m;"), "{told}");
+}
+
+#[test]
+fn s7_a_changed_limit_of_a_build_acts_from_the_next_attempt() {
+    let limit = |world: &World| world.status("a").step.unwrap().limit.unwrap();
+    let change = |world: &mut World, limit: &str| {
+        world.edit("a", |spec| spec.build_timeout = Some(limit.to_owned()));
+        world.settle();
+    };
+    // Shorter or longer: the build that runs keeps the one that it began with.
+    let mut world = building(|spec| spec.build_timeout = Some("20m".to_owned()));
+    world.pass(600);
+    change(&mut world, "5m");
+    assert_eq!(
+        (world.phase("a"), limit(&world)),
+        (Phase::Building, "20m".to_owned())
+    );
+    check_build_limit(world, 600);
+    let mut world = building(|spec| spec.build_timeout = Some("20m".to_owned()));
+    world.pass(600);
+    change(&mut world, "2h");
+    world.pass(600);
+    let told = world.status("a").message.unwrap();
+    assert!(told.contains("limits it to 20m;"), "{told}");
+
+    let mut world = building(|spec| spec.build_timeout = Some("20m".to_owned()));
+    change(&mut world, "5m");
+    world.build_fails(Reason::Evicted, true);
+    world.pass(300);
+    assert_eq!((world.built.len(), limit(&world)), (2, "5m".to_owned()));
+}
+
+#[test]
+fn s7_a_changed_limit_of_a_job_that_joined_a_build_acts_from_the_next_attempt() {
+    let mut world = building(|_| {});
+    world.add("b", spec());
+    world.edit("b", |spec| spec.build_timeout = Some("10m".to_owned()));
+    world.settle();
+    world.ends_well("b", Step::Prepare);
+    world.settle();
+    world.edit("b", |spec| spec.build_timeout = Some("1m".to_owned()));
+    world.settle();
+    world.pass(599);
+    assert_eq!(world.phase("b"), Phase::Building);
+    world.pass(1);
+    assert_eq!(world.phase("b"), Phase::Failed);
+    world.is_sound();
 }
 
 #[test]

@@ -329,6 +329,7 @@ impl World {
                         job: uid.clone(),
                         run: run.clone().unwrap_or_default(),
                         at: build.created,
+                        limit: None,
                     });
                 }
             }
@@ -410,6 +411,7 @@ impl World {
                         job: uid.clone(),
                         run,
                         at: join.at,
+                        limit: Some(join.limit),
                     });
                     self.api.touch_build(&join.build);
                 }
@@ -474,6 +476,7 @@ impl World {
                     step: step.task.step(),
                     inputs: step.inputs.clone(),
                     attempt: step.attempt,
+                    limit: step.task.limit(),
                     created: self.now,
                     deleting: false,
                     alive: true,
@@ -506,6 +509,7 @@ impl World {
                         job: uid.to_owned(),
                         run: inputs.run.clone(),
                         at: inputs.at,
+                        limit: Some(inputs.limit),
                     }],
                     state: BuildState::Starting { held: None },
                 };
@@ -521,6 +525,7 @@ impl World {
                     step: record.step,
                     inputs: record.inputs.clone(),
                     attempt: record.attempt,
+                    limit: record.limit,
                     started: record.started,
                     at: record.at,
                     pod: record.pod.clone(),
