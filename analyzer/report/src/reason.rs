@@ -138,6 +138,24 @@ reasons! {
         "Leave `spec.podConfig.buildConfig.strategy` out to have one chosen, or install what it needs.";
     FieldNotSupported: "The spec uses fields that this version accepts and does not act upon; the message names them.",
         "Remove them, or do what they ask for by other means. The run goes on without them, but for an unsupported source or strategy.";
+    Fetched: "An event: the source was fetched, at the commit that the message names.",
+        "Nothing.";
+    Prepared: "An event: the dependencies were found and may be used.",
+        "Nothing.";
+    DependencyWarning: "An event: something about the dependencies is worth knowing and refuses nothing, such as which of two files was taken, or that none was found.",
+        "Read the message; name the file that is meant in `spec.podConfig.buildConfig`.";
+    Building: "An event: the build of the image has begun, or another job's is waited for.",
+        "Nothing.";
+    Built: "An event: the image was built.",
+        "Nothing.";
+    Validated: "An event: the notebook was run and judged, and passed.",
+        "Nothing.";
+    Published: "An event: the image was published under the name asked for.",
+        "Nothing.";
+    NotListed: "An event: the image was published and is not in the list of OpenShift's images, which is another's or was refused.",
+        "The image can be used all the same. To have it listed, delete the ImageStream that stands in the way, or let the operator write it.";
+    Succeeded: "An event: the job has succeeded.",
+        "Nothing.";
     InternalError: "A fault of the controller, of nbvet itself, or of how they are installed.",
         "The message names what an administrator has set up wrongly, where it is that. Else report it, with the message and the controller's log of that time.";
 }

@@ -50,6 +50,12 @@ pub const CANCEL_ANNOTATION: &str = "nbvet.mlops.dev/cancel";
         description = "How far the job is"
     ),
     printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Finished\")].reason",
+        description = "Whether it is suspended, under way or done, or why it failed"
+    ),
+    printcolumn(
         name = "Verdict",
         type_ = "string",
         json_path = ".status.verdict.outcome",

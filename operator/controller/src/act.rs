@@ -1,8 +1,8 @@
 //! Does what a plan says, in its order. Everything can be done twice: a controller may die between any two writes.
 
 use k8s_openapi::{
-    api::{batch::v1::Job, core::v1::ConfigMap, events::v1::Event},
-    apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta, OwnerReference},
+    api::{batch::v1::Job, core::v1::ConfigMap},
+    apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference},
 };
 use kube::{
     Api, Resource as _, ResourceExt as _,
@@ -446,37 +446,12 @@ impl<'a> Actor<'a> {
         }
     }
 
-    /// Tells people; nothing depends on it. Each is an event of its own: those of one reason must not become one that says
-    /// the first of them many times.
+    /// Tells people.
     async fn tell(&self, announcement: &Announcement) {
         let job = &self.observed.job;
         let seen = job.resource_version().unwrap_or_default();
-        let reason = announcement.reason.as_str();
-        let digest = names::digest(&[&self.uid, &seen, reason, &announcement.note]);
-        let name: String = job.name_any().chars().take(200).collect();
-        let event = Event {
-            metadata: ObjectMeta {
-                name: Some(format!("{}.{}", name.trim_end_matches(['.', '-']), &digest[..16])),
-                namespace: Some(self.namespace.clone()),
-                ..ObjectMeta::default()
-            },
-            type_: Some(if announcement.warning { "Warning" } else { "Normal" }.to_owned()),
-            reason: Some(reason.to_owned()),
-            note: Some(announcement.note.chars().take(1000).collect()),
-            action: Some("Validate".to_owned()),
-            regarding: Some(job.object_ref(&())),
-            event_time: Some(MicroTime(self.scope.clock.now())),
-            reporting_controller: Some(names::MANAGED_BY.1.to_owned()),
-            reporting_instance: Some(self.scope.identity.chars().take(128).collect()),
-            ..Event::default()
-        };
-        let api = Api::<Event>::namespaced(self.scope.client.clone(), &self.namespace);
-        match api.create(&PostParams::default(), &event).await {
-            Ok(_) => {}
-            // Told already, by a request whose answer was lost.
-            Err(error) if is_code(&error, 409) => {}
-            Err(error) => tracing::warn!(namespace = self.namespace, "event: {error}"),
-        }
+        let teller = &self.scope.teller;
+        teller.tell(job.object_ref(&()), &seen, announcement).await;
     }
 }
 
@@ -484,7 +459,7 @@ impl<'a> Actor<'a> {
 fn not_listed(name: &str, why: &str) -> Announcement {
     Announcement {
         warning: true,
-        reason: Reason::Done,
+        reason: Reason::NotListed,
         note: format!("the image is published, and not listed in ImageStream {name}: {why}"),
     }
 }

@@ -2,6 +2,7 @@
 //! in `operator/decide`; here is all that speaks to a cluster.
 
 mod act;
+mod announce;
 mod brief;
 mod client;
 mod discovery;

@@ -14,7 +14,7 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use crate::metrics::Metrics;
+use crate::{announce::Teller, metrics::Metrics};
 
 /// Objects of a watch that are told of, at most: whoever makes more of them fills no logs.
 const TOLD: usize = 1000;
@@ -130,18 +130,21 @@ where
     /// Where those are that could be read before.
     store: Store<K>,
     told: HashSet<(Option<String>, Option<String>)>,
+    /// Tells owners, too.
+    teller: Option<Teller>,
 }
 
 impl<K> Reader<K>
 where
     K: Resource<DynamicType: Eq + Hash + Clone> + Clone + 'static,
 {
-    pub(crate) fn new(kind: &'static str, metrics: Metrics, store: Store<K>) -> Self {
+    pub(crate) fn new(kind: &'static str, metrics: Metrics, store: Store<K>, teller: Option<Teller>) -> Self {
         Self {
             kind,
             metrics,
             store,
             told: HashSet::new(),
+            teller,
         }
     }
 
@@ -190,6 +193,9 @@ where
             why,
             "an object cannot be read, and is passed over"
         );
+        if let Some(teller) = &self.teller {
+            teller.unreadable(meta, why);
+        }
     }
 }
 
@@ -266,7 +272,7 @@ mod tests {
     fn what_can_no_longer_be_read_is_gone_and_counted() {
         let (store, mut writer) = reflector::store::<Warning>();
         let metrics = Metrics::new();
-        let mut reader = Reader::new("events", metrics.clone(), store.clone());
+        let mut reader = Reader::new("events", metrics.clone(), store.clone(), None);
         let read = |value: &Value| serde_json::from_value::<Warning>(value.clone()).unwrap();
         let of = |value: &Value| serde_json::from_str(&value.to_string()).unwrap();
         let (good, bad) = (

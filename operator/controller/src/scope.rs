@@ -24,7 +24,9 @@ use nbvet_operator_decide::{
 use tokio::sync::{Semaphore, watch};
 
 use crate::{
-    Error, brief,
+    Error,
+    announce::Teller,
+    brief,
     client::Clock,
     discovery::{Absent, Served},
     error::is_code,
@@ -62,8 +64,8 @@ pub(crate) struct Scope {
     pub(crate) metrics: Metrics,
     pub(crate) memory: Memory,
     pub(crate) view: Arc<View>,
-    /// Who this is in events.
-    pub(crate) identity: String,
+    /// Tells people.
+    pub(crate) teller: Teller,
     pub(crate) served: watch::Receiver<Served>,
     absent: Absent,
     /// Seconds after which a watch is begun anew, and in which it has to tell something or is taken for dead.
@@ -148,14 +150,23 @@ impl Prepared {
         let view = Arc::new(View::new(jobs_store, children, pods, maps, events));
         let (all, ours) = (all(ground.watch), ours(ground.watch));
         let seen = Seen::new();
+        let teller = Teller {
+            client: client.clone(),
+            clock: ground.clock.clone(),
+            identity: ground.identity.clone(),
+        };
         let watch = |kind, number| Watch {
             kind,
             number,
             seen: &seen,
             metrics,
             absent: &ground.absent,
+            teller: None,
         };
-        let main = watch("notebookvalidationjobs", 0);
+        let main = Watch {
+            teller: Some(&teller),
+            ..watch("notebookvalidationjobs", 0)
+        };
         let jobs = follow(
             api(client, within),
             all.clone(),
@@ -194,7 +205,7 @@ impl Prepared {
                 metrics: metrics.clone(),
                 memory: Memory::default(),
                 view,
-                identity: ground.identity.clone(),
+                teller,
                 served: ground.served.clone(),
                 absent: ground.absent.clone(),
                 watch: ground.watch,
@@ -353,6 +364,7 @@ fn follow_kind(
         seen: &Seen::new(),
         metrics: &scope.metrics,
         absent: &scope.absent,
+        teller: None,
     };
     follow(api, ours(scope.watch), Keeper::plain(writer), &watch).boxed()
 }

@@ -35,6 +35,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 
 use crate::{
+    announce::Teller,
     discovery::Absent,
     error::is_code,
     index::{Index, Keys},
@@ -215,6 +216,8 @@ pub(crate) struct Watch<'a> {
     pub(crate) metrics: &'a Metrics,
     /// Whom to tell where the kind is not served.
     pub(crate) absent: &'a Absent,
+    /// Tells the owners of what cannot be read: of jobs alone, all else is of programs.
+    pub(crate) teller: Option<&'a Teller>,
 }
 
 /// A job, to be looked at.
@@ -234,7 +237,7 @@ where
     let Watch { kind, number, .. } = *watch;
     let (metrics, seen, absent) = (watch.metrics.clone(), watch.seen.clone(), watch.absent.clone());
     let Keeper { writer, index, trim } = keeper;
-    let mut reader = Reader::new(kind, metrics.clone(), writer.as_reader());
+    let mut reader = Reader::new(kind, metrics.clone(), writer.as_reader(), watch.teller.cloned());
     watcher(api, config)
         .default_backoff()
         .try_filter_map(move |event| ready(Ok(reader.read(event))))

@@ -375,6 +375,19 @@ pub fn phase(conditions: &[Condition]) -> Phase {
     Phase::Initializing
 }
 
+/// The reason of the event of a condition: a word of its own where the condition itself only says that it is done.
+const fn told_as(kind: ConditionType, reason: Reason) -> Reason {
+    match (reason, kind) {
+        (Reason::Done, ConditionType::SourceReady) => Reason::Fetched,
+        (Reason::Done, ConditionType::PolicyPassed) => Reason::Prepared,
+        (Reason::Done, ConditionType::ImageBuilt) => Reason::Built,
+        (Reason::Done, ConditionType::Validated) => Reason::Validated,
+        (Reason::Done, ConditionType::Published) => Reason::Published,
+        (Reason::Done, ConditionType::Finished) => Reason::Succeeded,
+        _ => reason,
+    }
+}
+
 /// One event for each transition that people wait for.
 fn events(draft: &Draft, new: &NotebookValidationJobStatus, is_suspended: bool) -> Vec<Announcement> {
     let old = draft.recorded_status();
@@ -400,7 +413,7 @@ fn events(draft: &Draft, new: &NotebookValidationJobStatus, is_suspended: bool) 
         );
     }
     if new.phase == Some(Phase::Building) && old.and_then(|old| old.phase) < Some(Phase::Building) {
-        say(false, Reason::InProgress, "the image is being built");
+        say(false, Reason::Building, "the image is being built");
     }
     if let Some((reason, message)) = draft
         .facts
@@ -425,21 +438,27 @@ fn events(draft: &Draft, new: &NotebookValidationJobStatus, is_suspended: bool) 
         };
         let is_new = of_old(*kind)
             .is_none_or(|old| old.status != finding.holds.as_str() || old.reason != finding.reason.as_str());
-        let is_the_end =
-            *kind != ConditionType::Finished && ended.is_some_and(|end| end.reason == finding.reason);
+        // The end says the same of the whole job.
+        let is_the_end = match (kind, finding.holds) {
+            (ConditionType::Finished, _) => false,
+            (_, Holds::False) | (ConditionType::Validated, _) => {
+                ended.is_some_and(|end| end.reason == finding.reason)
+            }
+            _ => false,
+        };
         let is_quiet = match kind {
             ConditionType::FieldsSupported => finding.holds != Holds::False,
             ConditionType::Finished => finding.holds != Holds::True,
             _ => finding.holds == Holds::Unknown || finding.reason == Reason::NotRequired,
         };
-        if is_new && !is_quiet && !(is_the_end && finding.holds == Holds::False) {
+        if is_new && !is_quiet && !is_the_end {
             let fails = finding.holds == Holds::False
                 || (*kind == ConditionType::Finished && new.phase == Some(Phase::Failed));
-            say(fails, finding.reason, &finding.message);
+            say(fails, told_as(*kind, finding.reason), &finding.message);
         }
         if is_new && *kind == ConditionType::PolicyPassed && finding.holds == Holds::True {
             for warning in &draft.facts.warnings {
-                say(true, Reason::Done, warning);
+                say(true, Reason::DependencyWarning, warning);
             }
         }
     }

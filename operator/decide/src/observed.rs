@@ -111,19 +111,40 @@ pub enum ChildState {
 /// Why a pod does not start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Held {
+    /// By whom.
+    pub by: Holder,
     /// The reason that stands in conditions.
     pub reason: Reason,
     /// In the words of the scheduler or the kubelet.
     pub message: String,
 }
 
-impl Held {
-    /// What is said of a Job that a queue has suspended.
-    pub const BY_QUEUE: &str = "a queue holds the Job back";
+/// By whom a pod is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holder {
+    /// By a queue, which has suspended the Job: no clock runs meanwhile.
+    Queue,
+    /// By the scheduler, the node, or whoever admits pods.
+    Cluster,
+}
 
-    /// Whether a queue keeps the pod from being made: no clock runs meanwhile.
-    pub fn is_by_queue(&self) -> bool {
-        self.reason == Reason::Waiting && self.message == Self::BY_QUEUE
+impl Held {
+    /// By a queue.
+    pub fn by_queue() -> Self {
+        Self {
+            by: Holder::Queue,
+            reason: Reason::Waiting,
+            message: "a queue holds the Job back".to_owned(),
+        }
+    }
+
+    /// By the cluster.
+    pub fn by_cluster(reason: Reason, message: impl Into<String>) -> Self {
+        Self {
+            by: Holder::Cluster,
+            reason,
+            message: message.into(),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use nbvet_operator_api::status::Pause as WrittenPause;
 
 use crate::{
     clocks::{Pause, later},
-    observed::{Build, BuildState, ChildState, Held, Observed, RunMark},
+    observed::{Build, BuildState, ChildState, Holder, Observed, RunMark},
 };
 
 /// Most pauses that are kept; older ones are put together.
@@ -73,7 +73,7 @@ fn is_held_by_queue(observed: &Observed, run: &RunMark) -> bool {
         BuildState::Starting { held } => held.as_ref(),
         _ => None,
     });
-    of_children.chain(of_builds).any(Held::is_by_queue)
+    of_children.chain(of_builds).any(|held| held.by == Holder::Queue)
 }
 
 /// As the status has them.

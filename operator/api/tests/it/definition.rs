@@ -145,6 +145,7 @@ fn names_columns_and_selectable_fields_are_what_users_type() {
         .collect();
     let expected = [
         ("Phase", 0),
+        ("Reason", 0),
         ("Verdict", 0),
         ("Level", 0),
         ("Notebook", 0),

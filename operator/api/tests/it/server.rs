@@ -221,10 +221,20 @@ async fn lists_show_what_became_of_jobs_and_can_be_asked_for_some() {
         .lines()
         .map(|line| line.split_whitespace().collect())
         .collect();
-    assert_eq!(rows[0], ["NAME", "PHASE", "VERDICT", "LEVEL", "NOTEBOOK", "AGE"]);
     assert_eq!(
-        rows[1][..5],
-        ["own", "Failed", "Failed", "staging", "notebooks/report.ipynb"]
+        rows[0],
+        ["NAME", "PHASE", "REASON", "VERDICT", "LEVEL", "NOTEBOOK", "AGE"]
+    );
+    assert_eq!(
+        rows[1][..6],
+        [
+            "own",
+            "Failed",
+            "ChecksFailed",
+            "Failed",
+            "staging",
+            "notebooks/report.ipynb"
+        ]
     );
     let wide = text(server.kubectl(&["get", "nvjob", "own", "--output", "wide"]));
     assert!(wide.contains("IMAGE") && wide.contains("MESSAGE"), "{wide}");

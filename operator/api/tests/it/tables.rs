@@ -149,15 +149,27 @@ fn of_status() -> String {
         .collect();
     let named: BTreeSet<String> = lines(STATUS).map(|row| row[0].to_owned()).collect();
     assert_eq!(named, declared, "operator/api/fixtures/status-fields.tsv");
-    let mut page = "\n## Status\n\nOne story, and that of a build that fails, write all that are written; another keeps what is kept \
-                    ([status_fields.rs](../../operator/decide/tests/it/status_fields.rs)); a field that is in no row, or in \
-                    a row and not in the story, fails a test.\n\n| field | |\n| --- | --- |\n"
+    let mut page = "\n## Status\n\nOne story, and that of a build that fails, write all that are written \
+                    ([status_fields.rs](../../operator/decide/tests/it/status_fields.rs)), and each value of every moment \
+                    stands in [status.txt](../../operator/decide/tests/golden/status.txt); another keeps what is kept. A \
+                    field that is in no row, or in a row and not in the story, fails a test. What a real controller \
+                    writes is read in [kubectl's golden texts](../../operator/kubectl/tests/golden).\n\n\
+                    | field | | its value is shown by |\n| --- | --- | --- |\n"
         .to_owned();
+    let mut wrong = Vec::new();
     for row in lines(STATUS) {
         let origin = ORIGINS.iter().find(|(name, _)| *name == row[1]);
         let origin = origin.unwrap_or_else(|| panic!("{}: no such way", row[0])).1;
-        let _ = writeln!(page, "| `{}` | {origin} |", row[0]);
+        if row[1] != "read" {
+            wrong.extend(
+                missing(row[2])
+                    .into_iter()
+                    .map(|test| format!("{}: no such test: {test}", row[0])),
+            );
+        }
+        let _ = writeln!(page, "| `{}` | {origin} | {} |", row[0], told(row[2]));
     }
+    assert_eq!(wrong, Vec::<String>::new());
     page
 }
 

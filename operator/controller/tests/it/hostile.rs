@@ -10,7 +10,7 @@ use k8s_openapi::api::{
 };
 use kube::{
     Api, ResourceExt as _,
-    api::{ListParams, PostParams},
+    api::{ApiResource, DynamicObject, ListParams, PostParams},
 };
 use nbvet_operator_api::NotebookValidationJob;
 use nbvet_operator_testkit::{PodSecurity, create};
@@ -384,4 +384,52 @@ async fn what_cannot_be_read_in_one_namespace_holds_no_other_up() {
         }
     }
     assert!(!program.log().contains(SECRET));
+
+    // Each owner is told once, by whichever controller.
+    drop(program);
+    let next = Program::start(&ground.cluster, ground.folder.path(), "two", &[]);
+    next.is(200, "leader: all is seen");
+    unreadable(&ground, "last").await;
+    for name in ["before", "while", "last"] {
+        let begin = Instant::now();
+        let told = loop {
+            let told = told_of(&ground, name).await;
+            if !told.is_empty() {
+                break told;
+            }
+            assert!(begin.elapsed() < LIMIT, "{name}:\n{}", next.log());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        };
+        assert_eq!(told.len(), 1, "{told:?}");
+        for words in [
+            "InvalidField",
+            "Warning",
+            "this job cannot be read",
+            "at spec.parameters.a",
+            "mend or remove",
+        ] {
+            assert!(told[0].contains(words) && !told[0].contains(SECRET), "{told:?}");
+        }
+    }
+}
+
+/// The events of a job that cannot be read itself, among others that cannot.
+async fn told_of(ground: &Ground, name: &str) -> Vec<String> {
+    let kind = ApiResource::erase::<Event>(&());
+    let all = Api::<DynamicObject>::namespaced_with(ground.admin.clone(), "others", &kind);
+    let of = format!("involvedObject.kind=NotebookValidationJob,involvedObject.name={name}");
+    let found = all.list(&ListParams::default().fields(&of)).await.unwrap();
+    let job = Api::<DynamicObject>::namespaced_with(
+        ground.admin.clone(),
+        "others",
+        &ApiResource::erase::<NotebookValidationJob>(&()),
+    );
+    let uid = job.get_metadata(name).await.unwrap().uid();
+    let of_it = |event: &DynamicObject| event.data["involvedObject"]["uid"].as_str() == uid.as_deref();
+    found
+        .items
+        .iter()
+        .filter(|event| of_it(event))
+        .map(|event| event.data.to_string())
+        .collect()
 }

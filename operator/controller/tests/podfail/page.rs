@@ -21,7 +21,9 @@ const HEAD: &str = "\
 What a user reads when a pod of a job fails, and whether it is tried again. Each row is made to happen on a real node, with
 a real kubelet, registry and admission; `maxValidationRetries` is 1 there. \"Kubernetes says\": what events or states have
 to hold for the row to count; where nothing stands the step itself says it, or no pod comes to be. A pod that a node cannot
-pull, mount or set up is given five minutes (in the test 45 s) before its try counts as failed.
+pull, mount or set up is given five minutes (in the test 45 s) before its try counts as failed. Volumes that cannot be mounted are
+told all at once; of environment variables the kubelet names one missing object of a container after the other, and the
+operator, which may read no Secret, knows no more.
 
 What each reason means: [reasons.md](reasons.md).
 ";

@@ -1,13 +1,15 @@
 //! How far a child is, read from the statuses of its Job and pod and from events. What decides is the termination
 //! message of a trusted container, and the kubelet's reasons; the user's container's exit code and log decide nothing.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::{
     api::{
         batch::v1::Job,
         core::v1::{ContainerState, ContainerStateTerminated, ContainerStatus, Event, Pod, PodStatus},
     },
     apimachinery::pkg::apis::meta::v1::Time,
-    jiff::Timestamp,
+    jiff::{SignedDuration, Timestamp},
 };
 use nbvet_blob::read_end;
 use nbvet_report::{
@@ -53,6 +55,10 @@ pub fn is_alive(job: &Job, pods: &[Pod]) -> bool {
     job_ended(job).is_none() && (pods.is_empty() || pods.iter().any(runs))
 }
 
+/// How long a kubelet waits at most before it tries a volume again, and some seconds to tell of it: of one that it told of
+/// longer before another, nothing is amiss any more.
+const TRIED_AGAIN: SignedDuration = SignedDuration::from_secs(150);
+
 /// Events about one object, the newest last.
 fn about<'a>(events: &'a [Event], uid: Option<&str>) -> Vec<&'a Event> {
     let mut found: Vec<_> = events
@@ -96,10 +102,7 @@ fn broken(at: Option<Timestamp>, reason: Reason, transient: bool, message: &str)
 
 fn held(reason: Reason, message: &str) -> ChildState {
     ChildState::Starting {
-        held: Some(Held {
-            reason,
-            message: plain(message, MAX_MESSAGE),
-        }),
+        held: Some(Held::by_cluster(reason, plain(message, MAX_MESSAGE))),
     }
 }
 
@@ -113,7 +116,9 @@ fn without_pod(job: &Job, events: &[&Event]) -> ChildState {
         return broken(Some(at), Reason::ReportLost, true, message);
     }
     if job.spec.as_ref().and_then(|spec| spec.suspend) == Some(true) {
-        return held(Reason::Waiting, Held::BY_QUEUE);
+        return ChildState::Starting {
+            held: Some(Held::by_queue()),
+        };
     }
     let mut refusals = events
         .iter()
@@ -476,6 +481,33 @@ fn waits(pod: &Pod, status: &PodStatus, at: Option<Timestamp>) -> Option<ChildSt
     })
 }
 
+/// Why volumes are not mounted: of each that a kubelet has tried lately, in the order of their names.
+fn unmounted(events: &[&Event]) -> Option<String> {
+    let is_of_mount = |event: &&&Event| {
+        let reason = event.reason.as_deref();
+        reason.is_some_and(|reason| ["FailedMount", "FailedAttachVolume"].contains(&reason))
+    };
+    let of_mounts: Vec<_> = events.iter().filter(is_of_mount).collect();
+    let newest = of_mounts.last()?;
+    let is_recent = |event: &Event| match (event_time(event), event_time(newest)) {
+        (Some(at), Some(newest)) => newest.duration_since(at) <= TRIED_AGAIN,
+        _ => true,
+    };
+    let said = |event: &Event| event.message.clone().unwrap_or_default();
+    let mut named: BTreeMap<String, String> = BTreeMap::new();
+    for event in of_mounts.iter().filter(|event| is_recent(event)) {
+        let said = said(event);
+        // One that says of several volumes that they are not there yet says less.
+        if let Some(volume) = words::volume_of(&said) {
+            named.insert(volume.to_owned(), words::mount(&said));
+        }
+    }
+    if named.is_empty() {
+        return Some(words::mount(&said(newest)));
+    }
+    Some(named.into_values().collect::<Vec<_>>().join("; "))
+}
+
 /// Why a pod does not run yet.
 fn starting(pod: &Pod, status: &PodStatus, events: &[&Event]) -> ChildState {
     let condition = |name: &str| {
@@ -499,12 +531,10 @@ fn starting(pod: &Pod, status: &PodStatus, events: &[&Event]) -> ChildState {
                 .as_deref()
                 .is_some_and(|reason| reasons.contains(&reason))
         });
-        // One that says of several volumes that they are not there yet says less.
-        let first = found.clone().next();
-        found.find(|event| said(event).contains("for volume")).or(first)
+        found.next()
     };
-    if let Some(event) = newest(&["FailedMount", "FailedAttachVolume"]) {
-        return held(Reason::InvalidField, &words::mount(&said(event)));
+    if let Some(message) = unmounted(events) {
+        return held(Reason::InvalidField, &message);
     }
     if let Some(event) = newest(&["FailedCreatePodSandBox"]) {
         let words = words::sandbox(pod, &said(event));

@@ -253,9 +253,14 @@ fn field_of(volume: &str) -> &'static str {
     }
 }
 
+/// The volume that a kubelet speaks of.
+pub(super) fn volume_of(raw: &str) -> Option<&str> {
+    between(raw, "for volume \"", "\"")
+}
+
 /// Why a volume is not mounted.
 pub(super) fn mount(raw: &str) -> String {
-    let Some(volume) = between(raw, "for volume \"", "\"") else {
+    let Some(volume) = volume_of(raw) else {
         return format!("a volume of the pod is not mounted: {}", unknown(raw));
     };
     let field = field_of(volume);

@@ -384,11 +384,11 @@ fn s6_people_are_told_of_each_transition_once() {
     assert_eq!(
         told,
         [
-            "InProgress: the image is being built".to_owned(),
-            format!("Done: reports/Daily Sales.ipynb at {commit}"),
-            "Done: the dependencies may be used".to_owned(),
-            "Done: the image is built".to_owned(),
-            "Done: the notebook works".to_owned(),
+            "Building: the image is being built".to_owned(),
+            format!("Fetched: reports/Daily Sales.ipynb at {commit}"),
+            "Prepared: the dependencies may be used".to_owned(),
+            "Built: the image is built".to_owned(),
+            "Succeeded: the notebook works".to_owned(),
         ]
     );
 }
@@ -404,7 +404,7 @@ fn a_notebook_of_which_no_cell_ran_is_not_told_to_work() {
     world.read.insert(child.name.clone(), Body::Read(Box::new(body)));
     world.ends_well("a", Step::Validate);
     world.pass(100);
-    let told = "Done: there is no code cell to run: nothing was checked";
+    let told = "Succeeded: there is no code cell to run: nothing was checked";
     let events = world.events.iter();
     let events: Vec<String> = events
         .map(|(_, event)| format!("{}: {}", event.reason, event.note))
@@ -413,6 +413,38 @@ fn a_notebook_of_which_no_cell_ran_is_not_told_to_work() {
     assert!(
         !events.iter().any(|event| event.contains("the notebook works")),
         "{events:?}"
+    );
+}
+
+#[test]
+fn s6_each_event_has_a_reason_of_its_own_and_none_is_done() {
+    let mut spec = spec();
+    spec.pod_config.build_config.as_mut().unwrap().publish_to_registry = Some(true);
+    let mut world = World::with("a", spec);
+    world.settle();
+    let mut prepared = world.prepared("a");
+    prepared.warnings = vec!["no dependency file was found".to_owned()];
+    let child = world.child("a", Step::Prepare).unwrap().name;
+    let body = StepBody::Prepared(Box::new(prepared));
+    world.read.insert(child, Body::Read(Box::new(body)));
+    world.until_end("a");
+    let told: Vec<_> = world
+        .events
+        .iter()
+        .map(|(_, event)| event.reason.as_str())
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "Building",
+            "Fetched",
+            "Prepared",
+            "DependencyWarning",
+            "Built",
+            "Validated",
+            "Published",
+            "Succeeded"
+        ]
     );
 }
 

@@ -374,10 +374,10 @@ fn s7_a_pod_that_cannot_be_scheduled_waits_and_the_status_says_so() {
     world.set_child(
         &child.name,
         ChildState::Starting {
-            held: Some(Held {
-                reason: Reason::Unschedulable,
-                message: "0/3 nodes are available: 3 Insufficient memory".to_owned(),
-            }),
+            held: Some(Held::by_cluster(
+                Reason::Unschedulable,
+                "0/3 nodes are available: 3 Insufficient memory",
+            )),
         },
     );
     world.pass(9000);
@@ -399,14 +399,16 @@ fn s7_no_clock_runs_while_a_queue_holds_the_pod_back() {
     world.until_validation("a");
     let child = world.child("a", Step::Validate).unwrap();
     let held = |held| ChildState::Starting { held };
-    let by_queue = Held {
-        reason: Reason::Waiting,
-        message: Held::BY_QUEUE.to_owned(),
-    };
-    world.set_child(&child.name, held(Some(by_queue)));
+    // What the cluster says in the same words stops no clock.
+    let by_queue = Held::by_queue();
+    let by_cluster = Held::by_cluster(by_queue.reason, &*by_queue.message);
+    world.set_child(&child.name, held(Some(by_cluster)));
+    world.settle();
+    assert!(world.status("a").run.unwrap().pauses.is_empty());
+    world.set_child(&child.name, held(Some(by_queue.clone())));
     world.settle();
     let waiting = world.status("a").step.unwrap().waiting_for;
-    assert_eq!(waiting.as_deref(), Some(Held::BY_QUEUE));
+    assert_eq!(waiting, Some(by_queue.message));
     world.pass(100_000);
     assert_eq!(world.phase("a"), Phase::ValidationRunning);
     world.set_child(&child.name, held(None));
@@ -428,11 +430,7 @@ fn s7_the_build_clock_stands_while_a_queue_holds_the_build_back() {
     let mut world = building(|spec| spec.build_timeout = Some("10m".to_owned()));
     let build = world.build().unwrap().name;
     let held = |held| BuildState::Starting { held };
-    let by_queue = Held {
-        reason: Reason::Waiting,
-        message: Held::BY_QUEUE.to_owned(),
-    };
-    world.set_build(&build, held(Some(by_queue)));
+    world.set_build(&build, held(Some(Held::by_queue())));
     world.settle();
     world.pass(100_000);
     assert_eq!(world.phase("a"), Phase::Building);

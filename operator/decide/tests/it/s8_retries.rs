@@ -355,10 +355,7 @@ fn s8_a_node_that_cannot_start_a_pod_is_given_five_minutes() {
         world.set_child(
             &child.name,
             ChildState::Starting {
-                held: Some(Held {
-                    reason,
-                    message: "in words".to_owned(),
-                }),
+                held: Some(Held::by_cluster(reason, "in words")),
             },
         );
         world.pass(290);
@@ -373,10 +370,7 @@ fn s8_a_node_that_cannot_start_a_pod_is_given_five_minutes() {
 /// The newest validation of a pod that is held, at the time when patience with it ends.
 fn held_too_long(world: &mut World, reason: Reason) -> String {
     let child = world.child("a", Step::Validate).unwrap();
-    let held = Held {
-        reason,
-        message: "in words".to_owned(),
-    };
+    let held = Held::by_cluster(reason, "in words");
     world.set_child(&child.name, ChildState::Starting { held: Some(held) });
     let Again::After(left) = world.settle() else {
         panic!("{:?}", world.plan("a"));

@@ -1,9 +1,13 @@
 //! Every field of the status, written in one story or kept as another controller left it. The fields are those of
 //! `operator/api/fixtures/status-fields.tsv`.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
 
-use nbvet_operator_api::{NotebookValidationJobStatus, Reason};
+use expect_test::expect_file;
+use nbvet_operator_api::{NotebookValidationJobSpec, NotebookValidationJobStatus, Reason};
 use nbvet_operator_decide::observed::{Body, ChildState, Held};
 use nbvet_report::{
     NotebookReport, Outcome,
@@ -17,9 +21,9 @@ const TABLE: &str = include_str!("../../../api/fixtures/status-fields.tsv");
 
 /// The rows that are met in one way.
 fn rows(how: &str) -> BTreeSet<&'static str> {
-    let rows = TABLE.lines().skip(1).filter_map(|line| line.split_once('\t'));
-    rows.filter(|(_, way)| *way == how)
-        .map(|(path, _)| path)
+    let rows = TABLE.lines().skip(1).map(|line| line.split('\t').collect());
+    rows.filter(|row: &Vec<&str>| row[1] == how)
+        .map(|row| row[0])
         .collect()
 }
 
@@ -92,20 +96,67 @@ fn report() -> NotebookReport {
 }
 
 /// What is looked at after each thing that happens.
+#[derive(Default)]
 struct Story {
     world: World,
     set: BTreeSet<String>,
+    /// The last status, a line for each value.
+    before: BTreeMap<String, String>,
+    /// What happened, and the lines that are others since.
+    told: String,
+}
+
+/// The values of a status by their places; conditions are known by their types.
+fn values(at: &str, value: &Value, found: &mut BTreeMap<String, String>) {
+    match value {
+        Value::Object(members) => {
+            for (name, below) in members {
+                values(&format!("{at}.{name}"), below, found);
+            }
+        }
+        Value::Array(items) => {
+            for (number, item) in items.iter().enumerate() {
+                let name = item["type"].as_str().map_or(number.to_string(), str::to_owned);
+                values(&format!("{at}[{name}]"), item, found);
+            }
+        }
+        _ => {
+            found.insert(at.to_owned(), value.to_string());
+        }
+    }
 }
 
 impl Story {
-    fn settle(&mut self) {
+    fn of(spec: NotebookValidationJobSpec) -> Self {
+        Self {
+            world: World::with("a", spec),
+            ..Self::default()
+        }
+    }
+
+    /// Looks at what comes of something.
+    fn settle(&mut self, what: &str) {
         self.world.pass(1);
         let status = serde_json::to_value(self.world.status("a")).unwrap();
         paths("status", &status, &mut self.set);
+        let mut now = BTreeMap::new();
+        values("status", &status, &mut now);
+        let _ = writeln!(self.told, "\n{what}, at {}", self.world.now);
+        for (path, value) in now
+            .iter()
+            .filter(|(path, value)| self.before.get(*path) != Some(*value))
+        {
+            let _ = writeln!(self.told, "  {path} = {value}");
+        }
+        for path in self.before.keys().filter(|path| !now.contains_key(*path)) {
+            let _ = writeln!(self.told, "  {path} is gone");
+        }
+        self.before = now;
     }
 
     /// A step ends with this result.
     fn ends(&mut self, step: Step, body: StepBody) {
+        self.world.pass(60);
         let child = self.world.child("a", step).unwrap();
         self.world
             .read
@@ -113,19 +164,16 @@ impl Story {
         let mut end = StepEnd::new(step, Outcome::Passed, Reason::Done, "it went well");
         end.blob = Some(blob());
         self.world.ends(&child.name, end);
-        self.settle();
+        self.settle(&format!("{step} ends well"));
     }
 
     /// A step's pod does not start.
     fn held(&mut self, step: Step) {
         let child = self.world.child("a", step).unwrap();
-        let held = Held {
-            reason: Reason::Unschedulable,
-            message: "no node has room".to_owned(),
-        };
+        let held = Held::by_cluster(Reason::Unschedulable, "no node has room");
         self.world
             .set_child(&child.name, ChildState::Starting { held: Some(held) });
-        self.settle();
+        self.settle(&format!("no node takes the pod of {step}"));
     }
 }
 
@@ -133,12 +181,9 @@ impl Story {
 fn told(stored: Option<NotebookValidationJobStatus>) -> Story {
     let mut spec = spec();
     spec.pod_config.build_config.as_mut().unwrap().publish_to_registry = Some(true);
-    let mut story = Story {
-        world: World::with("a", spec),
-        set: BTreeSet::new(),
-    };
+    let mut story = Story::of(spec);
     story.world.api.jobs.get_mut("a").unwrap().status = stored;
-    story.settle();
+    story.settle("the job is created");
     story.held(Step::Prepare);
     let mut prepared = story.world.prepared("a");
     let found = json!({
@@ -147,25 +192,27 @@ fn told(stored: Option<NotebookValidationJobStatus>) -> Story {
     });
     prepared.requirements = Some(serde_json::from_value::<FoundRequirements>(found).unwrap());
     story.ends(Step::Prepare, StepBody::Prepared(Box::new(prepared)));
+    story.world.pass(90);
     story.world.build_fails(Reason::Evicted, true);
-    story.settle();
+    story.settle("the build is put out");
     story.world.pass(600);
+    story.world.pass(120);
     story.world.build_ends_well();
-    story.settle();
+    story.settle("the second build ends well");
     story.world.suspend("a", true);
-    story.settle();
+    story.settle("the job is suspended");
     story.world.collect();
     story.world.suspend("a", false);
-    story.settle();
+    story.settle("it is not any more");
     story.world.breaks("a", Step::Validate, Reason::NodeLost, true);
-    story.settle();
+    story.settle("the node of the notebook is lost");
     story.world.pass(600);
     let mut result = validated(Outcome::Passed);
     result.report.notebooks = vec![report()];
     story.ends(Step::Validate, StepBody::Validated(Box::new(result)));
     let published = Published {
-        reference: "registry.example/team/nbvet:t".to_owned(),
-        tag: "t".to_owned(),
+        reference: "registry.example/team/daily-sales:cccccccccccc".to_owned(),
+        tag: "cccccccccccc".to_owned(),
         digest: image('a').split_once('@').unwrap().1.to_owned(),
         previous_digest: Some(format!("sha256:{}", "9".repeat(64))),
     };
@@ -174,17 +221,26 @@ fn told(stored: Option<NotebookValidationJobStatus>) -> Story {
 }
 
 #[test]
-fn every_field_of_the_status_is_written_in_one_story_and_in_that_of_a_build_that_fails() {
+fn every_field_of_the_status_is_written_in_one_story_and_in_that_of_a_build_that_fails_with_the_value_it_should_have()
+ {
     let mut story = told(None);
     story.world.is_sound();
-    story.world = World::with("a", spec());
-    story.world.settle();
-    story.world.ends_well("a", Step::Prepare);
-    story.settle();
-    story.world.build_fails(Reason::BuildFailed, false);
-    story.settle();
+    let mut failing = Story::of(spec());
+    failing.settle("the job is created");
+    failing.world.ends_well("a", Step::Prepare);
+    failing.settle("prepare ends well");
+    failing.world.pass(90);
+    failing.world.build_fails(Reason::BuildFailed, false);
+    failing.settle("the build fails");
+    story.set.append(&mut failing.set);
     let written: BTreeSet<&str> = story.set.iter().map(String::as_str).collect();
     assert_eq!(written, rows("written"));
+    // Each with the value that the story comes to: who changes one looks at it here.
+    let told = format!(
+        "# All goes well in the end\n{}\n# The build fails\n{}",
+        story.told, failing.told
+    );
+    expect_file!["../golden/status.txt"].assert_eq(&told);
 }
 
 #[test]

@@ -293,31 +293,50 @@ fn what_is_missing_is_named_with_the_field_that_names_it() {
     );
 }
 
-#[test]
-fn of_two_events_the_one_that_names_the_volume_is_told() {
+/// What is said of a pod whose volumes are not mounted, by what its node said at these seconds.
+fn unmounted(told: &[(u32, &str)]) -> String {
     let job: Job = from_value(json!({"metadata": {"uid": "j1"}, "spec": {"template": {}}})).unwrap();
-    let event = |second: u32, message: &str| {
+    let event = |(second, message): &(u32, &str)| {
+        let (minute, second) = (second / 60, second % 60);
         from_value::<Event>(json!({
             "metadata": {"name": "e"}, "reason": "FailedMount", "message": message,
-            "lastTimestamp": format!("2026-01-01T00:00:{second:02}Z"), "involvedObject": {"uid": "p1"},
+            "lastTimestamp": format!("2026-01-01T00:{minute:02}:{second:02}Z"), "involvedObject": {"uid": "p1"},
         }))
         .unwrap()
     };
-    let events = [
-        event(
-            1,
-            r#"MountVolume.SetUp failed for volume "git" : secret "token" not found"#,
-        ),
-        event(
-            9,
-            "Unable to attach or mount volumes: unmounted volumes=[git]: timed out",
-        ),
-    ];
+    let events: Vec<Event> = told.iter().map(event).collect();
     let pending = pod(&waiting("nbvet", "ContainerCreating", ""));
     let ChildState::Starting { held: Some(held) } = read::pod::state(&job, &[pending], &events) else {
         panic!("it waits");
     };
-    assert!(held.message.contains("`token`"), "{}", held.message);
+    held.message
+}
+
+const NO_TOKEN: &str = r#"MountVolume.SetUp failed for volume "git" : secret "token" not found"#;
+
+#[test]
+fn of_two_events_the_one_that_names_the_volume_is_told() {
+    let several = "Unable to attach or mount volumes: unmounted volumes=[git]: timed out";
+    let told = unmounted(&[(1, NO_TOKEN), (9, several)]);
+    assert!(told.contains("`token`"), "{told}");
+}
+
+#[test]
+fn all_volumes_that_are_not_mounted_are_told_at_once_and_none_that_is_by_now() {
+    let of = |volume: &str, secret: &str| {
+        format!(r#"MountVolume.SetUp failed for volume "{volume}" : secret "{secret}" not found"#)
+    };
+    let (data, ca) = (of("data", "numbers"), of("trusted", "roots"));
+    let all = unmounted(&[(1, NO_TOKEN), (2, &ca), (3, &data), (70, &ca), (71, NO_TOKEN)]);
+    let names = ["`numbers`", "`token`", "`roots`"];
+    assert!(names.iter().all(|name| all.contains(name)), "{all}");
+    // Whichever was told last, the sentence is the same: else the status would change each time.
+    assert_eq!(all, unmounted(&[(1, NO_TOKEN), (2, &ca), (3, &data)]));
+    let later = unmounted(&[(1, NO_TOKEN), (2, &data), (400, &data)]);
+    assert!(
+        later.contains("`numbers`") && !later.contains("`token`"),
+        "{later}"
+    );
 }
 
 #[test]

@@ -11,7 +11,7 @@ use regex::Regex;
 use serde_json::{Value, json};
 
 use crate::{
-    ground::{ELSEWHERE, Ground, NARROW, TEAM, told},
+    ground::{ELSEWHERE, Ground, NARROW, TEAM},
     others,
     stories::{self, Story, is_suspended},
 };
@@ -39,6 +39,7 @@ async fn every_command_tells_of_every_phase_and_end_as_the_operator_writes_them(
     let mut lists = String::new();
     for namespace in [TEAM, NARROW, ELSEWHERE] {
         lists += &ground.transcript(namespace, "status");
+        lists += &ground.kubectl_says(&format!("get nvj -n {namespace}"));
     }
     expect_file!["../golden/all.txt"].assert_eq(&lists);
     formats(&ground, stories.len());
@@ -159,10 +160,7 @@ fn formats(ground: &Ground, jobs: usize) {
 }
 
 fn options(ground: &Ground) {
-    let kubectl = |arguments: &str| {
-        let output = ground.kubectl().args(arguments.split(' ')).output().unwrap();
-        told(&format!("kubectl {arguments}"), &output)
-    };
+    let kubectl = |arguments: &str| ground.kubectl_says(arguments);
     let mut text = String::new();
     for arguments in [
         "nbvet status absent -n team",

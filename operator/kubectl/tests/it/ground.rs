@@ -163,6 +163,12 @@ impl Ground {
         self.kubectl().args(arguments.split(' ')).output().unwrap()
     }
 
+    /// What kubectl says itself, in the same way.
+    pub(crate) fn kubectl_says(&self, arguments: &str) -> String {
+        let output = self.kubectl().args(arguments.split(' ')).output().unwrap();
+        told(&format!("kubectl {arguments}"), &output)
+    }
+
     /// A call and what a user reads, with what differs from run to run left out.
     pub(crate) fn transcript(&self, namespace: &str, arguments: &str) -> String {
         told(
@@ -200,6 +206,7 @@ fn without_what_differs(text: &str) -> String {
         // The column AGE says how long the test has run.
         (r"(?m)^(NAME .*  AGE) +", "$1  "),
         (r"(?m)  \d+[smhd]  +(\S.*)$", "  AGE  $1"),
+        (r"(?m)  (\d+[smhd])+$", "  AGE"),
     ] {
         text = Regex::new(pattern)
             .unwrap()

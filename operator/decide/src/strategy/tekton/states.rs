@@ -113,10 +113,7 @@ fn under_way(run: &Value, task: Option<&Value>, said: &Succeeded) -> BuildState 
     match time(run, "startTime") {
         Some(since) if said.reason != "PipelineRunPending" => BuildState::Running { since },
         _ => BuildState::Starting {
-            held: (!said.message.is_empty()).then(|| Held {
-                reason: Reason::Waiting,
-                message: said.words(),
-            }),
+            held: (!said.message.is_empty()).then(|| Held::by_cluster(Reason::Waiting, said.words())),
         },
     }
 }
@@ -136,10 +133,7 @@ fn held_back(task: &Value) -> Option<Held> {
         "Pending" if said.message.contains("is pending with reason") => Reason::Waiting,
         _ => return None,
     };
-    Some(Held {
-        reason,
-        message: said.words(),
-    })
+    Some(Held::by_cluster(reason, said.words()))
 }
 
 fn ended(run: &Value, task: Option<&Value>, said: &Succeeded, at: Timestamp) -> BuildState {
