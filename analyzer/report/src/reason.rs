@@ -153,7 +153,7 @@ reasons! {
     Published: "An event: the image was published under the name asked for.",
         "Nothing.";
     NotListed: "An event: the image was published and is not in the list of OpenShift's images, which is another's or was refused.",
-        "The image can be used all the same. To have it listed, delete the ImageStream that stands in the way, or let the operator write it.";
+        "The image can be used all the same. To have it listed, delete the `ImageStream` that stands in the way, or let the operator write it.";
     Succeeded: "An event: the job has succeeded.",
         "Nothing.";
     InternalError: "A fault of the controller, of nbvet itself, or of how they are installed.",
