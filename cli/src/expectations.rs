@@ -31,7 +31,8 @@ pub(crate) fn beside(notebook: &Path) -> Result<Vec<Written>, UsageError> {
         path: shown(&path),
         fault,
     })?;
-    Ok(placed(&path, found))
+    let name = shown(&path);
+    Ok(placed(|field| format!("{name}, {field}"), found))
 }
 
 /// Where a notebook's own expectations stand.
@@ -39,12 +40,14 @@ pub(crate) fn sidecar_of(notebook: &Path) -> std::path::PathBuf {
     notebook.with_extension("expect.yaml")
 }
 
-/// Expectations of a file, with their places.
-pub(crate) fn placed(path: &Path, found: Vec<(String, nbvet_expect::Checked)>) -> Vec<Written> {
-    let name = shown(path);
+/// Expectations of a file or a job, with their places. `place` tells where a field stands.
+pub(crate) fn placed(
+    place: impl Fn(&str) -> String,
+    found: Vec<(String, nbvet_expect::Checked)>,
+) -> Vec<Written> {
     let written = found.into_iter().map(|(field, checked)| Written {
         checked,
-        place: Place::File(format!("{name}, {field}")),
+        place: Place::File(place(&field)),
     });
     written.collect()
 }

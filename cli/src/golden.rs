@@ -13,7 +13,7 @@ use nbvet_engine::secrets;
 use nbvet_golden::{GoldenUnusable, Options, Side, compare};
 use nbvet_host::RunOutcome;
 use nbvet_notebook::{Notebook, Output};
-use nbvet_report::{Comparison, FailureKind, RunFailure};
+use nbvet_report::{Comparison, FailureKind, Hint, Readers, RunFailure};
 
 use crate::{
     batch::Item,
@@ -34,8 +34,10 @@ struct Planned {
     /// Where it may be; the first that exists is taken.
     candidates: Vec<PathBuf>,
     /// What the report calls it, if not by its path.
-    name: Option<&'static str>,
+    name: Option<String>,
     options: Arc<Options>,
+    /// Who is told what is wrong with it.
+    readers: Readers,
 }
 
 impl Goldens {
@@ -59,6 +61,7 @@ impl Goldens {
                 candidates,
                 name,
                 options,
+                readers: item.settings.engine.readers,
             };
             by_notebook.insert(item.path.clone(), planned);
         }
@@ -84,9 +87,10 @@ fn candidates(
     notebook: &Path,
     notebooks: usize,
     searched: &[PathBuf],
-) -> Result<(Vec<PathBuf>, Option<&'static str>), UsageError> {
+) -> Result<(Vec<PathBuf>, Option<String>), UsageError> {
     let (path, base) = match golden {
-        GoldenSource::Stored => return Ok((vec![notebook.to_owned()], Some("stored"))),
+        GoldenSource::Stored => return Ok((vec![notebook.to_owned()], Some("stored".to_owned()))),
+        GoldenSource::Fetched { file, name } => return Ok((vec![file.clone()], Some(name.clone()))),
         GoldenSource::Path { path, base } => (path, base),
     };
     if path.is_dir() {
@@ -141,8 +145,12 @@ impl Golden {
     fn open(planned: &Planned, notebook: &Path, runs: bool) -> Result<Option<Self>, RunFailure> {
         let existing = planned.candidates.iter().find(|path| path.exists());
         let path = existing.ok_or_else(|| missing(planned, notebook))?;
+        let called = match &planned.name {
+            Some(name) if planned.readers == Readers::Cluster => name.clone(),
+            _ => shown(path),
+        };
         let text = ordinary::read_to_string(path).map_err(|error| {
-            let message = format!("failed to read the golden notebook {}: {error}", shown(path));
+            let message = format!("failed to read the golden notebook {called}: {error}");
             unusable(message, None)
         })?;
         let reading = nbvet_notebook::read(text.as_bytes());
@@ -150,10 +158,7 @@ impl Golden {
             let problem = reading.problems.first();
             let reason = problem.map_or("it cannot be read", |problem| problem.message.as_str());
             let help = problem.and_then(|problem| problem.help.clone());
-            unusable(
-                format!("the golden file {} is no notebook: {reason}", shown(path)),
-                help,
-            )
+            unusable(format!("the golden file {called} is no notebook: {reason}"), help)
         })?;
         let usable = Side::golden(&golden);
         // Neither puts out anything: there is nothing to compare.
@@ -162,17 +167,15 @@ impl Golden {
         }
         usable.map_err(|error| {
             let hint = (error == GoldenUnusable::NeverRun).then(|| {
-                format!(
-                    "run it and store its outputs: `nbvet run {0} -o {0}`",
-                    shown(path)
-                )
+                let words = format!("run it and store its outputs: `nbvet run {called} -o {called}`");
+                Hint::from(words).in_cluster("run it in Jupyter and save it with its outputs")
             });
-            let message = format!("the golden notebook {} cannot be used: {error}", shown(path));
-            unusable(message, hint)
+            let message = format!("the golden notebook {called} cannot be used: {error}");
+            unusable(message, hint.map(|hint| hint.to(planned.readers).to_owned()))
         })?;
         Ok(Some(Self {
             notebook: golden,
-            name: planned.name.map_or_else(|| shown(path), str::to_owned),
+            name: planned.name.clone().unwrap_or_else(|| shown(path)),
             options: Arc::clone(&planned.options),
         }))
     }
@@ -215,7 +218,10 @@ fn missing(planned: &Planned, notebook: &Path) -> RunFailure {
             shown(notebook),
             places.join(" and ")
         ),
-        Some(format!("write one: `nbvet run {} -o {place}`", shown(notebook))),
+        Some(match planned.readers {
+            Readers::Terminal => format!("write one: `nbvet run {} -o {place}`", shown(notebook)),
+            Readers::Cluster => "run it in Jupyter and save it there with its outputs".to_owned(),
+        }),
     )
 }
 

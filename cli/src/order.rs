@@ -1,10 +1,12 @@
-//! A validation as a file orders it (`--validation-config`): weaker than options, stronger than nbvet.toml.
+//! A validation as a file orders it (`--validation-config`), weaker than options and stronger than nbvet.toml, or as a job of
+//! a cluster does.
 
 use std::{collections::BTreeMap, path::Path};
 
 use nbvet_engine::is_expression;
 use nbvet_expect::{Fault, Written, document, validation_file};
 use nbvet_report::{Decimal, InstallPolicy, Level, Severity, ValidationConfig};
+use serde_json::{Value, json};
 
 use crate::{
     args::Flags,
@@ -15,7 +17,7 @@ use crate::{
     usage::{UsageError, shown},
 };
 
-/// What such a file says; nothing where there is none.
+/// What is ordered; nothing where nobody does.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Order {
     /// Strict mode is a level.
@@ -39,31 +41,47 @@ impl Order {
         let is_yaml = path
             .extension()
             .is_some_and(|end| end.eq_ignore_ascii_case("yaml") || end.eq_ignore_ascii_case("yml"));
-        let told = |fault| UsageError::Expectations {
-            path: shown(path),
-            fault,
-        };
-        let read = document(&text, is_yaml)
-            .and_then(|value| validation_file(value, &is_expression))
-            .map_err(told)?;
-        let prefix = if read.is_wrapped { "validationConfig." } else { "" };
-        let rules = rules(&read.validation.rules, prefix).map_err(told)?;
-        let comparison = comparison(read.comparison.unwrap_or_default()).map_err(told)?;
-        let validation = read.validation;
-        if let Some(level) = contradicted(&validation) {
+        let name = shown(path);
+        let (order, contradicted) = document(&text, is_yaml)
+            .and_then(|value| Self::of(value, |field| format!("{name}, {field}")))
+            .map_err(|fault| UsageError::Expectations {
+                path: name.clone(),
+                fault,
+            })?;
+        if let Some(level) = contradicted {
             output::warning(&format!(
-                "{}: `strictMode: true` is level production and wins over `level: {level}`",
-                shown(path)
+                "{name}: `strictMode: true` is level production and wins over `level: {level}`"
             ));
         }
-        Ok(Self {
+        Ok(order)
+    }
+
+    /// What a job of a cluster orders, whose fields are called as they are there.
+    pub(crate) fn of_job(
+        validation: &ValidationConfig,
+        comparison: &nbvet_report::ComparisonConfig,
+    ) -> Result<Self, UsageError> {
+        let spec = json!({ "validationConfig": validation, "comparisonConfig": comparison });
+        let order = Self::of(spec, |field| format!("spec.{field}"));
+        order.map(|(order, _)| order).map_err(UsageError::Job)
+    }
+
+    /// The order, and a level that its strict mode overrules. `place` tells where a field stands.
+    fn of(value: Value, place: impl Fn(&str) -> String) -> Result<(Self, Option<Level>), Fault> {
+        let read = validation_file(value, &is_expression)?;
+        let prefix = if read.is_wrapped { "validationConfig." } else { "" };
+        let rules = rules(&read.validation.rules, prefix)?;
+        let comparison = comparison(read.comparison.unwrap_or_default())?;
+        let validation = read.validation;
+        let order = Self {
             level: level(&validation),
             flags: flags(&validation),
             installs: validation.installs,
             rules,
-            expectations: expectations::placed(path, read.expectations),
+            expectations: expectations::placed(place, read.expectations),
             comparison,
-        })
+        };
+        Ok((order, contradicted(&validation)))
     }
 }
 

@@ -10,6 +10,7 @@ use std::{
 use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
 use nbvet_render::harmless_block;
+use nbvet_report::Readers;
 
 use crate::usage::UsageError;
 
@@ -79,8 +80,10 @@ pub(crate) fn warning(text: &str) {
 /// Says on stderr what was wrong with the call, and what to do.
 pub(crate) fn usage_error(error: &UsageError) {
     stderr(RED, "error", &error.to_string());
-    if let Some(hint) = error.hint() {
-        stderr(CYAN, "\nhint", &hint);
+    let hint = error.hint().unwrap_or_default();
+    match hint.to(Readers::Terminal) {
+        "" => {}
+        words => stderr(CYAN, "\nhint", words),
     }
 }
 

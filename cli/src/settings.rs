@@ -9,7 +9,7 @@ use std::{
 use nbvet_engine::{Flags as EngineFlags, Settings};
 use nbvet_expect::{Exactness, Written};
 use nbvet_protocol::InstallPolicy;
-use nbvet_report::{Level, Severity};
+use nbvet_report::{Level, Readers, Severity};
 
 use crate::{
     args::{Flags, JudgeArgs, RunArgs},
@@ -66,21 +66,21 @@ pub(crate) struct NotebookSettings {
     pub(crate) firm: BTreeSet<String>,
 }
 
-/// What the command line says about golden notebooks and about dependencies.
+/// What the command line, or a job of a cluster, says about golden notebooks and about dependencies.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Further {
     pub(crate) compare: ComparisonConfig,
     pub(crate) dependencies: DependencyConfig,
-    /// Somebody else orders the validation than whoever wrote the settings, as in a cluster: these may raise, and lower
-    /// nothing at production and nothing that the order names.
-    pub(crate) foreign: bool,
+    /// What a job of a cluster orders: somebody else than whoever wrote the settings. These may raise, and lower nothing at
+    /// production and nothing that the job names. What is told is told in words for a cluster.
+    pub(crate) job: Option<Order>,
 }
 
 /// Finds the settings of notebooks.
 pub(crate) struct Resolver<'a> {
     judge: &'a JudgeArgs,
     run: &'a RunArgs,
-    /// What the file of `--validation-config` says.
+    /// What the job says, or the file of `--validation-config`.
     order: Order,
     further: Further,
     /// What the command line says about rules.
@@ -91,15 +91,15 @@ pub(crate) struct Resolver<'a> {
 impl<'a> Resolver<'a> {
     /// Checks what the command line names.
     pub(crate) fn new(judge: &'a JudgeArgs, run: &'a RunArgs, further: Further) -> Result<Self, UsageError> {
+        let order = match (&further.job, judge.validation_config.as_deref()) {
+            (Some(job), _) => job.clone(),
+            (None, Some(file)) => Order::read(file)?,
+            (None, None) => Order::default(),
+        };
         Ok(Self {
             judge,
             run,
-            order: judge
-                .validation_config
-                .as_deref()
-                .map(Order::read)
-                .transpose()?
-                .unwrap_or_default(),
+            order,
             further,
             selection: selection(judge)?,
             configs: Configs::default(),
@@ -128,7 +128,7 @@ impl<'a> Resolver<'a> {
         let mut own = engine_flags(ordered, asked.unwrap_or_default());
         self.further.dependencies.switch(&mut own);
         let level = level(&config, order, judge);
-        let named = self.further.foreign.then(|| Named {
+        let named = self.further.job.is_some().then(|| Named {
             level,
             flags: own,
             expects: !order.expectations.is_empty(),
@@ -151,6 +151,11 @@ impl<'a> Resolver<'a> {
         let mut engine = Settings {
             level,
             flags: engine_flags(flags, installs),
+            readers: if named.is_some() {
+                Readers::Cluster
+            } else {
+                Readers::Terminal
+            },
             ..Settings::default()
         };
         dependencies.switch(&mut engine.flags);

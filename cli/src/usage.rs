@@ -4,7 +4,7 @@
 use std::{io, path::PathBuf};
 
 pub(crate) use nbvet_engine::nearest;
-use nbvet_report::Reason;
+use nbvet_report::{Hint, Readers, Reason};
 
 /// A fault in how nbvet was called or configured: exit code 2, and no report.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +33,8 @@ pub(crate) enum UsageError {
         path: String,
         fault: nbvet_expect::Fault,
     },
+    #[error("spec.{0}")]
+    Job(nbvet_expect::Fault),
     #[error("failed to read the baseline {path}: {source}")]
     UnreadableBaseline { path: String, source: io::Error },
     #[error("{path}:{line}: this is no baseline of nbvet: {message}")]
@@ -52,11 +54,11 @@ pub(crate) enum UsageError {
     #[error("`{version}` is no version of Python 3; write one such as 3.11")]
     PythonVersion { version: String },
     #[error("{message}")]
-    Image { message: String, hint: Option<String> },
+    Image { message: String, hint: Option<Hint> },
     #[error("{message}")]
     Tool {
         message: String,
-        hint: Option<String>,
+        hint: Option<Hint>,
         /// For a controller: why, and whether another try may go well.
         reason: Reason,
         transient: bool,
@@ -97,13 +99,14 @@ pub(crate) enum UsageError {
 
 impl UsageError {
     /// What to do about it.
-    pub(crate) fn hint(&self) -> Option<String> {
-        match self {
+    pub(crate) fn hint(&self) -> Option<Hint> {
+        let words = match self {
+            Self::Image { hint, .. } | Self::Tool { hint, .. } => return hint.clone(),
             Self::NoSuchPath { nearest, .. }
             | Self::NoSuchRule { nearest, .. }
             | Self::Unselectable { nearest, .. }
             | Self::Config { nearest, .. } => did_you_mean(nearest),
-            Self::Expectations { fault, .. } => {
+            Self::Expectations { fault, .. } | Self::Job(fault) => {
                 let word = fault.unknown.as_deref()?;
                 let near = nearest(word, fault.known.iter().map(String::as_str));
                 did_you_mean(&near).or_else(|| Some(format!("there are {}", fault.known.join(", "))))
@@ -118,7 +121,6 @@ impl UsageError {
             Self::WouldOverwrite { .. } => {
                 Some("move it away, or take what is missing over by hand".to_owned())
             }
-            Self::Image { hint, .. } | Self::Tool { hint, .. } => hint.clone(),
             Self::OutputIsFile { .. } | Self::OutputIsNotebook { .. } => {
                 Some("name a folder; each notebook keeps its name in it".to_owned())
             }
@@ -150,6 +152,16 @@ impl UsageError {
             | Self::ParameterFile { .. }
             | Self::Agent(_)
             | Self::Listen { .. } => None,
+        };
+        words.map(Hint::from)
+    }
+
+    /// What is wrong, and what to do about it.
+    pub(crate) fn told(&self, readers: Readers) -> String {
+        let hint = self.hint().unwrap_or_default();
+        match hint.to(readers) {
+            "" => self.to_string(),
+            words => format!("{self}; {words}"),
         }
     }
 }

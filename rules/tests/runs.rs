@@ -4,8 +4,8 @@
 
 use nbvet_engine::{Beside, Run, Settings, check};
 use nbvet_report::{
-    CellOutcome, CellRun, CommandKind, Diagnostic, Fact, ItemCount, Level, NonFinite, Number, RunEnd,
-    Severity, ValueFacts,
+    CellOutcome, CellRun, CommandKind, Diagnostic, Fact, ItemCount, Level, NonFinite, Number, Readers,
+    RunEnd, Severity, ValueFacts,
 };
 use nbvet_rules::ALL;
 
@@ -269,6 +269,15 @@ fn a_foreseen_exception_that_the_run_did_not_meet_is_no_diagnostic() {
 
 /// A notebook of one cell that ended the run, with what was raised in it.
 fn judge_end(source: &str, raised: Option<(&str, &str, u32)>, end: &RunEnd) -> Diagnostic {
+    judge_end_for(Readers::Terminal, source, raised, end)
+}
+
+fn judge_end_for(
+    readers: Readers,
+    source: &str,
+    raised: Option<(&str, &str, u32)>,
+    end: &RunEnd,
+) -> Diagnostic {
     let cell = serde_json::json!({"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": null,
         "source": source});
     let notebook = serde_json::json!({"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": [cell]});
@@ -288,7 +297,11 @@ fn judge_end(source: &str, raised: Option<(&str, &str, u32)>, end: &RunEnd) -> D
         expectations: &[],
         comparison: None,
     };
-    let mut found = check(&reading, &Beside::default(), Some(run), ALL, &Settings::default());
+    let settings = Settings {
+        readers,
+        ..Settings::default()
+    };
+    let mut found = check(&reading, &Beside::default(), Some(run), ALL, &settings);
     assert_eq!(found.len(), 1, "{:?}", ids(&found));
     found.remove(0)
 }
@@ -313,6 +326,43 @@ fn a_file_that_is_not_there_is_told_with_the_folder_that_was_looked_in() {
     ));
     let found = judge_end("open('a.csv')", raised, &RunEnd::Raised { cell: 0 });
     assert!(found.help.unwrap().contains("ran in /work/reports,"));
+}
+
+#[test]
+fn in_a_cluster_what_mends_a_fault_is_a_field_of_the_job_and_no_option() {
+    let limit = 2.0;
+    let raise = |name, value| (Some((name, value, 1)), RunEnd::Raised { cell: 0 });
+    for ((raised, end), field) in [
+        (
+            raise("ModuleNotFoundError", "No module named 'sklearn'"),
+            "spec.podConfig.containerImage",
+        ),
+        (
+            raise("FileNotFoundError", "No such file or directory: 'a.csv'"),
+            "spec.podConfig.volumes",
+        ),
+        (
+            (None, RunEnd::NotebookTimedOut { cell: Some(0), limit }),
+            "spec.validationTimeout",
+        ),
+        ((None, RunEnd::CellTimedOut { cell: 0, limit }), "nbvet.toml"),
+        (
+            (
+                None,
+                RunEnd::OutOfMemory {
+                    cell: Some(0),
+                    limit: None,
+                    peak: None,
+                },
+            ),
+            "spec.podConfig.resources",
+        ),
+    ] {
+        let found = judge_end_for(Readers::Cluster, "1", raised, &end);
+        let help = found.help.unwrap_or_default();
+        assert!(help.contains(field) && !help.contains("`-"), "{help}");
+        assert!(!help.contains("pip install"), "{help}");
+    }
 }
 
 #[test]

@@ -4,8 +4,8 @@ use std::{borrow::Cow, collections::HashMap};
 
 use nbvet_notebook::{Notebook, Problem, Reading};
 use nbvet_report::{
-    CellOutcome, CellRun, Comparison, Diagnostic, ExpectationResult, Fix, Label, Location, Row, RuleRef,
-    RunEnd, Severity,
+    CellOutcome, CellRun, Comparison, Diagnostic, ExpectationResult, Fix, Hint, Label, Location, Row,
+    RuleRef, RunEnd, Severity,
 };
 
 use crate::{
@@ -151,7 +151,7 @@ fn problems(problems: &[Problem], rules: &[Rule]) -> Vec<Found> {
         .iter()
         .filter_map(|problem| {
             let mut finding = Finding::new(problem.location.clone(), problem.message.clone());
-            finding.help.clone_from(&problem.help);
+            finding.help = problem.help.clone().map(Hint::from);
             finding.fix = problem.fix.as_deref().cloned();
             Some((rule_of(problem)?, finding))
         })
@@ -294,7 +294,9 @@ fn diagnostic(rule: &Rule, finding: Finding, settings: &Settings) -> Diagnostic 
         fault: rule.meta.row == Row::Fault,
         message: hidden(finding.message),
         explanation: finding.explanation.map(hidden),
-        help: finding.help.map(hidden),
+        help: finding
+            .help
+            .map(|help| hidden(help.to(settings.readers).to_owned())),
         location: placed(finding.location),
         labels: finding
             .labels

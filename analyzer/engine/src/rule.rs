@@ -3,7 +3,7 @@
 
 use bitflags::bitflags;
 use nbvet_notebook::ProblemKind;
-use nbvet_report::{CellRun, Edit, Fix, Label, Location, RuleMeta, Severity};
+use nbvet_report::{CellRun, Edit, Fix, Hint, Label, Location, RuleMeta, Severity};
 use ruff_python_ast::{
     ExprCall, ExprCompare, IpyEscapeKind, StmtAnnAssign, StmtAssign, StmtExpr, StmtFunctionDef, StmtTry,
 };
@@ -239,7 +239,7 @@ pub struct Finding {
     pub(crate) location: Location,
     pub(crate) message: String,
     pub(crate) explanation: Option<String>,
-    pub(crate) help: Option<String>,
+    pub(crate) help: Option<Hint>,
     pub(crate) labels: Vec<Label>,
     pub(crate) fix: Option<Fix>,
     pub(crate) lowered: bool,
@@ -278,7 +278,7 @@ impl Finding {
 
     /// How to mend it.
     #[must_use]
-    pub fn help(mut self, help: impl Into<String>) -> Self {
+    pub fn help(mut self, help: impl Into<Hint>) -> Self {
         self.help = Some(help.into());
         self
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use nbvet_report::{Flag, Group, Level, Row, RuleMeta, Severity};
+use nbvet_report::{Flag, Group, Level, Readers, Row, RuleMeta, Severity};
 
 /// The switches of a validation. Unset means what the level says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +82,8 @@ pub struct Settings {
     pub configured: BTreeMap<String, Severity>,
     /// Severities named on the command line or in the job, by rule id: stronger than the switches.
     pub named: BTreeMap<String, Severity>,
+    /// Who reads what mends a finding.
+    pub readers: Readers,
 }
 
 impl Settings {

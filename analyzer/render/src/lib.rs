@@ -4,7 +4,6 @@
 //! Whatever comes from a notebook (messages, sources, tracebacks, paths) is made harmless before it is shown.
 
 mod github;
-mod harmless;
 mod html;
 mod json;
 mod junit;
@@ -16,11 +15,11 @@ mod text;
 mod words;
 
 pub use github::github;
-pub use harmless::{harmless, harmless_block};
 pub use html::{HtmlPage, html};
 pub use json::json;
 pub use junit::junit;
 pub use markdown::markdown;
+pub use nbvet_report::harmless::{harmless, harmless_block};
 pub use sarif::sarif;
 pub use sources::{CellSource, NotebookSource, RuleInfo};
 pub use text::{Notes, TextOptions, notebook_text, summary, text};

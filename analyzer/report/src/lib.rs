@@ -13,7 +13,9 @@ mod exit_code;
 mod expectation;
 mod fact;
 mod fix;
+pub mod harmless;
 pub mod hidden;
+mod hint;
 mod level;
 mod literal;
 mod location;
@@ -43,6 +45,7 @@ pub use fact::{
     ValueFacts,
 };
 pub use fix::{Applicability, Edit, Fix};
+pub use hint::{Hint, Readers};
 pub use level::{Level, UnknownLevel};
 pub use literal::Literal;
 pub use location::Location;

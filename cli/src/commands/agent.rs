@@ -2,6 +2,7 @@
 
 use std::io;
 
+use nbvet_agent::Home;
 use nbvet_report::ExitCode;
 
 use crate::{
@@ -19,11 +20,11 @@ pub(crate) fn agent(args: &AgentArgs) -> Result<ExitCode, UsageError> {
                 source,
             })?;
             match connection {
-                Some(connection) => nbvet_agent::serve(connection)?,
+                Some(connection) => nbvet_agent::serve(connection, Home::Container)?,
                 None => output::note("agent", "the host ended without coming: there is nothing to run"),
             }
         }
-        None => nbvet_agent::serve(io::stdin())?,
+        None => nbvet_agent::serve(io::stdin(), Home::Command)?,
     }
     Ok(ExitCode::Passed)
 }

@@ -47,7 +47,7 @@ fn repository(text: &str) -> Result<ImageReference, UsageError> {
             ),
             hint: Some(
                 "leave out what stands behind the `:` or `@`; `nbvet image publish` gives names to people"
-                    .to_owned(),
+                    .into(),
             ),
         });
     }
@@ -190,7 +190,7 @@ fn assembled(
     output::note("byte-code", bytecode);
     let scratch = tempfile::tempdir().map_err(|error| UsageError::Image {
         message: format!("a temporary folder cannot be made: {error}"),
-        hint: Some("set TMPDIR to a folder with room".to_owned()),
+        hint: Some("set TMPDIR to a folder with room".into()),
     })?;
     let progress = Progress::of_layers();
     let doing = |doing: Doing<'_>| progress.doing(doing);
@@ -229,14 +229,14 @@ fn publish(args: &ImagePublishArgs) -> Result<ExitCode, UsageError> {
                 "`{}` has no digest: a name may be another image tomorrow",
                 args.image
             ),
-            hint: Some("take the name that `nbvet image build` printed, with `@sha256:…`".to_owned()),
+            hint: Some("take the name that `nbvet image build` printed, with `@sha256:…`".into()),
         });
     };
     let to = reference(&args.to)?;
     let Some(tag) = to.tag().filter(|_| to.digest().is_none()) else {
         return Err(UsageError::Image {
             message: format!("`{}` has no tag", args.to),
-            hint: Some("write one behind the name: `registry/team/name:1`".to_owned()),
+            hint: Some("write one behind the name: `registry/team/name:1`".into()),
         });
     };
     let registries = Network::of_registries(&args.registry)?;

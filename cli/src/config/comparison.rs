@@ -37,6 +37,12 @@ pub(crate) enum GoldenSource {
         /// The folder of the settings file that says so: paths below it are the same below the golden folder.
         base: Option<PathBuf>,
     },
+    /// The one notebook that a job names, which was fetched to a place that nobody else knows.
+    Fetched {
+        file: PathBuf,
+        /// What it is called: its path in its source.
+        name: String,
+    },
 }
 
 impl GoldenSource {

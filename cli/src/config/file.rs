@@ -446,15 +446,14 @@ fn plain(message: &str) -> String {
 mod tests {
     use std::time::Duration;
 
+    use nbvet_report::Readers;
+
     use super::*;
     use crate::commands::init::TEMPLATE;
 
     fn told(text: &str) -> String {
         let error = parse(Path::new("p/nbvet.toml"), text).unwrap_err();
-        format!(
-            "{error}{}",
-            error.hint().map(|hint| format!("; {hint}")).unwrap_or_default()
-        )
+        error.told(Readers::Terminal)
     }
 
     #[test]

@@ -87,7 +87,7 @@ fn diagnostic(
         fault: severity == Severity::Error && grading.is_refusal(rule),
         message: hidden(&finding.message),
         explanation: Some(hidden(&finding.explanation)).filter(|text| !text.is_empty()),
-        help: Some(hidden(&finding.help)).filter(|text| !text.is_empty()),
+        help: Some(hidden(finding.help.to(grading.settings.readers))).filter(|text| !text.is_empty()),
         location,
         labels,
         fix: None,

@@ -153,6 +153,7 @@ pub(crate) fn gather(
     };
     let diagnostics = diagnose::diagnostics(&findings, &grading, &names, &mut tree, &mut texts);
     let known = tell::Known {
+        readers: settings.engine.readers,
         detection: detection.as_ref(),
         declared: declared.as_ref(),
         pinned: &pinned,
@@ -190,7 +191,9 @@ fn found(
     findings: &mut Vec<Finding>,
 ) -> Result<(Detection, Option<Declared>), Refused> {
     let asked = asked(notebook, &settings.dependencies, tree);
-    let detection = detect(tree, &asked).inspect_err(|refused| findings.push(rules::of_refused(refused)))?;
+    let readers = settings.engine.readers;
+    let detection =
+        detect(tree, &asked).inspect_err(|refused| findings.push(rules::of_refused(refused, readers)))?;
     let declared = read(&detection, tree)
         .and_then(|read| read.map_err(|fault| findings.push(rules::of_fault(&fault))).ok());
     Ok((detection, declared))

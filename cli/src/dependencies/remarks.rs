@@ -7,6 +7,8 @@ use nbvet_deps::{
     policy::pins,
 };
 
+use nbvet_report::Readers;
+
 use super::{Names, tell::Known};
 
 /// Lines that are named; the others are counted.
@@ -15,7 +17,7 @@ const MOST_NAMED: usize = 3;
 /// All there is to say, in words.
 pub(super) fn all(known: &Known<'_>, names: &Names) -> Vec<String> {
     let notes = known.detection.iter().flat_map(|detection| &detection.notes);
-    let mut told: Vec<String> = notes.map(ToString::to_string).collect();
+    let mut told: Vec<String> = notes.map(|note| note.told(known.readers)).collect();
     let is_found = known
         .detection
         .is_some_and(|detection| detection.file().is_some());
@@ -50,9 +52,10 @@ fn own_installs(known: &Known<'_>, names: &Names) -> Option<String> {
     let shown: Vec<String> = shown.collect();
     let more = more(installs.len());
     let file = known.detection.and_then(|detection| detection.file());
-    let instead = match file {
-        Some(file) => format!("let {} ask for it", names.of(file)),
-        None => "`nbvet deps --write` takes distributions over".to_owned(),
+    let instead = match (file, known.readers) {
+        (Some(file), _) => format!("let {} ask for it", names.of(file)),
+        (None, Readers::Terminal) => "`nbvet deps --write` takes distributions over".to_owned(),
+        (None, Readers::Cluster) => "let a requirements.txt beside the notebook ask for it".to_owned(),
     };
     (!shown.is_empty()).then(|| {
         format!(
@@ -124,18 +127,26 @@ fn needs_commands(known: &Known<'_>, names: &Names) -> Option<String> {
         return None;
     };
     let file = names.of(detection.file()?);
-    let instead = match detection.decision {
-        Decision::Dockerfile { .. } => "build it yourself with `podman build`",
-        _ => "for `nbvet image`, list what it needs in a requirements.txt",
+    let here = match (known.readers, &detection.decision) {
+        (Readers::Cluster, _) => "",
+        (_, Decision::Dockerfile { .. }) => ". Here, build it yourself with `podman build`",
+        _ => ". Here, for `nbvet image`, list what it needs in a requirements.txt",
     };
     Some(format!(
-        "no image can be assembled from {file}: {because}. {BY_COMMANDS}. Here, {instead}"
+        "no image can be assembled from {file}: {because}. {}{here}",
+        by_commands(known.readers)
     ))
 }
 
 /// What a cluster does then.
-const BY_COMMANDS: &str =
-    "In a cluster such an image is built by commands (buildah), where the namespace allows that";
+const fn by_commands(readers: Readers) -> &'static str {
+    match readers {
+        Readers::Terminal => {
+            "In a cluster such an image is built by commands (buildah), where the namespace allows that"
+        }
+        Readers::Cluster => "It is built by commands (buildah), where the namespace allows that",
+    }
+}
 
 /// Lines of which no wheel is known.
 fn not_assembled(known: &Known<'_>, names: &Names) -> Option<String> {
@@ -162,7 +173,11 @@ fn not_assembled(known: &Known<'_>, names: &Names) -> Option<String> {
         1 => "1 line is no wheel, and images are assembled from wheels".to_owned(),
         lines => format!("{lines} lines are no wheels, and images are assembled from wheels"),
     };
-    Some(format!("{what}: {}{more}. {BY_COMMANDS}", shown.join("; ")))
+    Some(format!(
+        "{what}: {}{more}. {}",
+        shown.join("; "),
+        by_commands(known.readers)
+    ))
 }
 
 /// What could not be taken from the file.

@@ -9,13 +9,15 @@ use nbvet_deps::{
     target::Target,
 };
 use nbvet_report::{
-    Dependencies, DependencySource, DependencySourceKind, LookedAt, Need, NeedStatus, Requirement,
+    Dependencies, DependencySource, DependencySourceKind, LookedAt, Need, NeedStatus, Readers, Requirement,
 };
 
 use super::{Names, entries::Entries, remarks};
 
 /// What there is to tell besides what the notebook imports.
 pub(super) struct Known<'a> {
+    /// Who is told.
+    pub(super) readers: Readers,
     pub(super) detection: Option<&'a Detection>,
     pub(super) declared: Option<&'a Declared>,
     /// Of each requirement, as [`pinned`] gives it.
@@ -33,7 +35,7 @@ pub(super) fn told(known: &Known<'_>, needs: Vec<Need>, names: &Names) -> Depend
     let looked_at = looks.map(|look| LookedAt {
         file: names.of(&look.file),
         taken: look.why == Why::Won,
-        why: look.why.to_string(),
+        why: look.why.told(known.readers),
     });
     Dependencies {
         source: source(detection, names),

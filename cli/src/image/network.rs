@@ -13,6 +13,7 @@ use nbvet_image::{
     registry::{Credentials, Registries},
     resolve::{Resolver, TIME_LIMIT, Uv},
 };
+use nbvet_report::Readers;
 
 use super::failure;
 use crate::{
@@ -91,8 +92,11 @@ impl Network {
             if wanted.is_empty() {
                 return Ok(Releases::new());
             }
-            let asked = self.packages().map_err(|error| error.to_string())?;
-            asked.releases(&wanted, target).map_err(|error| error.to_string())
+            let told = |error: UsageError| error.told(Readers::Terminal);
+            let asked = self.packages().map_err(told)?;
+            asked
+                .releases(&wanted, target)
+                .map_err(|error| told(failure(&error)))
         }
     }
 
@@ -140,6 +144,6 @@ fn cache_folder() -> Result<PathBuf, UsageError> {
         .map(|caches| caches.join("nbvet"))
         .ok_or_else(|| UsageError::Image {
             message: "there is no folder to keep packages in".to_owned(),
-            hint: Some("set HOME, or XDG_CACHE_HOME, to an absolute path".to_owned()),
+            hint: Some("set HOME, or XDG_CACHE_HOME, to an absolute path".into()),
         })
 }

@@ -143,7 +143,7 @@ fn started(word: &str) -> Result<String, UsageError> {
             "`{}` cannot be started: no folder of PATH that begins with `/` holds it",
             harmless(word)
         ),
-        hint: Some("install it, or write its whole path".to_owned()),
+        hint: Some("install it, or write its whole path".into()),
     })
 }
 
@@ -153,7 +153,7 @@ fn in_container(run: &str, probe: &Probe, base: &PinnedImage) -> Result<Vec<Stri
     let Some(first) = words.first_mut() else {
         return Err(UsageError::Image {
             message: "`--container-run` is empty".to_owned(),
-            hint: Some("write what starts a container, such as `podman run`".to_owned()),
+            hint: Some("write what starts a container, such as `podman run`".into()),
         });
     };
     *first = started(first)?;

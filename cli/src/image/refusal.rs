@@ -9,17 +9,19 @@ use nbvet_image::{
     index::IndexError,
     reason::{self, Cause},
     registry::RegistryError,
+    remedy,
+    resolve::ResolveError,
 };
-use nbvet_report::Reason;
+use nbvet_report::{Hint, Reason};
 
 use crate::usage::UsageError;
 
-/// An error of a registry, an index or a tool. Its text says what to do.
+/// An error of a registry, an index or a tool.
 pub(crate) fn failure(error: &(dyn Error + 'static)) -> UsageError {
     let (reason, transient) = cause(error);
     UsageError::Tool {
         message: error.to_string(),
-        hint: None,
+        hint: Some(hint(error)),
         reason,
         transient,
     }
@@ -40,5 +42,21 @@ fn cause(error: &(dyn Error + 'static)) -> Cause {
         (Reason::InvalidField, false)
     } else {
         (Reason::InternalError, false)
+    }
+}
+
+fn hint(error: &(dyn Error + 'static)) -> Hint {
+    if let Some(error) = error.downcast_ref::<assemble::Error>() {
+        remedy::of_build(error)
+    } else if let Some(error) = error.downcast_ref::<RegistryError>() {
+        remedy::of_registry(error)
+    } else if let Some(error) = error.downcast_ref::<IndexError>() {
+        remedy::of_index(error)
+    } else if let Some(error) = error.downcast_ref::<ResolveError>() {
+        remedy::of_resolution(error)
+    } else if let Some(error) = error.downcast_ref::<HttpError>() {
+        remedy::of_http(error)
+    } else {
+        Hint::default()
     }
 }

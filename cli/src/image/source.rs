@@ -21,13 +21,14 @@ use nbvet_image::{
     resolve::Uv,
 };
 use nbvet_render::{TextOptions, notebook_text};
-use nbvet_report::{Diagnostic, ExitCode, Need, NeedStatus, NotebookReport, Reason};
+use nbvet_report::{Diagnostic, ExitCode, Hint, Need, NeedStatus, NotebookReport, Reason};
 
 use super::{failure, network::Network};
 use crate::{
     args::{ImageSourceArgs, JudgeArgs, KernelWay, ListFormat, RunArgs},
     config::dependencies::DependencyConfig,
     dependencies::{self, Gathered, Place},
+    order::Order,
     output, paths,
     pipeline::Opened,
     settings::{Further, NotebookSettings, Resolver},
@@ -77,8 +78,8 @@ pub(crate) struct Source<'s> {
     pub(crate) platform: &'s str,
     pub(crate) dependencies: DependencyConfig,
     pub(crate) judge: &'s JudgeArgs,
-    /// Somebody else orders the image than whoever wrote the settings beside the notebook.
-    pub(crate) foreign: bool,
+    /// What a job of a cluster orders: see [`Further::job`].
+    pub(crate) job: Option<&'s Order>,
     /// The program that resolves; `None`: that on PATH.
     pub(crate) uv: Option<&'s Path>,
     /// How long versions that were found are taken; `None`: as the settings say.
@@ -110,7 +111,7 @@ pub(crate) fn prepare(
         platform: &args.platform,
         dependencies: args.dependencies.config(),
         judge: &judge,
-        foreign: false,
+        job: None,
         uv: args.index.uv.as_deref(),
         lock_ttl: args.index.cache_ttl,
     };
@@ -157,18 +158,20 @@ pub(crate) fn find(
     let target = known.probe.target().map_err(|error| failure(&error))?;
     let further = Further {
         dependencies: source.dependencies.clone(),
-        foreign: source.foreign,
+        job: source.job.cloned(),
         ..Further::default()
     };
     let settings = Resolver::new(source.judge, &RunArgs::default(), further)?.for_notebook(&notebook)?;
     let opened = Opened::new(&notebook, None).map_err(|failure| UsageError::Image {
         message: failure.message,
-        hint: failure.hint,
+        hint: failure.hint.map(Hint::from),
     })?;
     if opened.reading.notebook.is_none() {
+        let problem = opened.reading.problems.first();
+        let why = problem.map_or("it cannot be read", |problem| &problem.message);
         return Err(UsageError::Tool {
-            message: format!("{} is no notebook", shown(&notebook)),
-            hint: Some("`nbvet lint` says what is wrong with it".to_owned()),
+            message: format!("{} is no notebook: {why}", shown(&notebook)),
+            hint: Some(Hint::from("`nbvet lint` says what is wrong with it").in_cluster("")),
             reason: Reason::NotebookFailed,
             transient: false,
         });
@@ -239,7 +242,7 @@ fn notebook(args: &ImageSourceArgs) -> Result<PathBuf, UsageError> {
                 found.len(),
                 shown(&args.path)
             ),
-            hint: Some(format!("name it: {}", shown(&found[0]))),
+            hint: Some(format!("name it: {}", shown(&found[0])).into()),
         });
     }
     Ok(found.swap_remove(0))
@@ -250,7 +253,7 @@ pub(crate) fn platform(text: &str) -> Result<Platform, UsageError> {
         ["linux", arch @ ("amd64" | "arm64")] => Ok(Platform::linux(arch)),
         _ => Err(UsageError::Image {
             message: format!("`{text}` is no platform that images are assembled for"),
-            hint: Some("write `linux/amd64` or `linux/arm64`".to_owned()),
+            hint: Some("write `linux/amd64` or `linux/arm64`".into()),
         }),
     }
 }
@@ -307,7 +310,7 @@ fn warnings(found: &Found) -> Vec<String> {
         .collect();
     let notes = gathered.detection.iter().flat_map(|detection| &detection.notes);
     let notes = notes.filter(|note| note.is_warning() || matches!(note, Note::Empty { .. }));
-    told.extend(notes.map(ToString::to_string));
+    told.extend(notes.map(|note| note.told(found.settings.engine.readers)));
     told.extend(missing(gathered));
     // These are told above, or by the plan itself.
     let is_told = |rule: &str| ["NB918", "NB930", "NB932"].contains(&rule);
@@ -377,9 +380,15 @@ fn check_indexes(declared: &Declared, network: &Network) -> Result<(), Stop> {
                     place.line,
                     asked.join(", ")
                 ),
-                hint: Some(format!(
-                    "if that index is meant: `--index-url {shown}`, once for each index, the first first"
-                )),
+                hint: Some(
+                    Hint::from(format!(
+                        "if that index is meant: `--index-url {shown}`, once for each index, the first first"
+                    ))
+                    .in_cluster(
+                        "if that index is meant, name it in `spec.podConfig.buildConfig.packageIndex.url`, and let the \
+                         file name no other",
+                    ),
+                ),
             }));
         }
     }
@@ -392,10 +401,10 @@ fn declared(
     settings: &NotebookSettings,
     target: &Target,
 ) -> Result<(Declared, String), Stop> {
-    let refused = |message: String, hint: &str| {
+    let refused = |message: String, hint: &'static str| {
         Stop::Usage(UsageError::Image {
             message,
-            hint: Some(hint.to_owned()),
+            hint: Some(hint.into()),
         })
     };
     let Some(detection) = &gathered.detection else {
@@ -440,7 +449,12 @@ fn inferred(
                 "the notebook's imports tell no versions, and here unpinned packages are refused: {}",
                 finding.message
             ),
-            hint: Some("`nbvet deps --write` proposes a requirements.in to lock".to_owned()),
+            hint: Some(
+                Hint::from("`nbvet deps --write` proposes a requirements.in to lock").in_cluster(
+                    "write a requirements.txt beside the notebook that names versions, or set \
+                     `spec.podConfig.buildConfig.allowUnpinned` to `true`",
+                ),
+            ),
         })),
         None => Ok((declared, "what the notebook imports".to_owned())),
     }

@@ -1,10 +1,10 @@
-//! Values that the command line gives to notebooks: `-p`, `-r` and `-f`, by papermill's rules. Where they go in a
+//! Values that the command line (`-p`, `-r` and `-f`) or a job gives to notebooks, by papermill's rules. Where they go in a
 //! notebook, and what is said of names that it does not know.
 
 mod scalar;
 mod yaml;
 
-use std::{fs, io::Read as _, path::Path};
+use std::{collections::BTreeMap, fs, io::Read as _, path::Path};
 
 use nbvet_engine::Beside;
 use nbvet_host::Parameters as HostParameters;
@@ -52,6 +52,20 @@ impl Parameters {
         }
         for pair in args.parameters_raw.chunks_exact(2) {
             parameters.set(pair[0].clone(), Literal::Str(pair[1].clone()))?;
+        }
+        Ok(parameters)
+    }
+
+    /// Those of a job.
+    pub(crate) fn of_job(given: &BTreeMap<String, nbvet_report::Literal>) -> Result<Self, UsageError> {
+        let refused = |message: String| UsageError::ParameterFile {
+            path: "spec.parameters".to_owned(),
+            message,
+        };
+        let text = serde_json::to_string(given).map_err(|error| refused(error.to_string()))?;
+        let mut parameters = Self::default();
+        for (name, value) in entries(&text, true).map_err(refused)? {
+            parameters.set(name, value)?;
         }
         Ok(parameters)
     }
@@ -183,14 +197,14 @@ fn read(path: &Path) -> Result<Vec<(String, Literal)>, UsageError> {
     let is_json = path
         .extension()
         .is_some_and(|end| end.eq_ignore_ascii_case("json"));
-    let value = yaml::parse(text.trim_start_matches('\u{feff}'), is_json)
-        .map_err(|error| refused(error.to_string()))?;
-    match value {
+    entries(text.trim_start_matches('\u{feff}'), is_json).map_err(refused)
+}
+
+fn entries(text: &str, is_json: bool) -> Result<Vec<(String, Literal)>, String> {
+    match yaml::parse(text, is_json).map_err(|error| error.to_string())? {
         Literal::None => Ok(Vec::new()),
         Literal::Dict(entries) => Ok(entries),
-        _ => Err(refused(
-            "names and values are needed at its top, such as `alpha: 0.5`".to_owned(),
-        )),
+        _ => Err("names and values are needed at its top, such as `alpha: 0.5`".to_owned()),
     }
 }
 

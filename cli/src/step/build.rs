@@ -10,6 +10,7 @@ use nbvet_image::{
     kernel::Kernel,
     reason,
     registry::{Platform, Repository},
+    remedy,
 };
 use nbvet_report::{
     Reason,
@@ -195,8 +196,8 @@ fn internal(message: &str) -> Ending {
 }
 
 fn failed(error: &assemble::Error, shelf: &Shelf) -> Ending {
-    let (reason, transient) = reason::of_build(error, &shelf.repository().image());
-    Ending::error(Step::Build, reason, transient, &error.to_string())
+    let cause = reason::of_build(error, &shelf.repository().image());
+    Ending::failed(Step::Build, cause, error, &remedy::of_build(error))
 }
 
 fn assembled(built: assemble::Built, size: u64) -> Ending {

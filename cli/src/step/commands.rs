@@ -20,7 +20,7 @@ use nbvet_image::{
     assemble::{Known as KnownBase, interpreter},
     http::Secret,
     kernel::Kernel,
-    reason,
+    reason, remedy,
 };
 use nbvet_report::{
     Reason,
@@ -272,8 +272,8 @@ pub(super) fn built(
     }
     let repository = ground.repository();
     let failed = |error: nbvet_image::registry::RegistryError| {
-        let (reason, transient) = reason::of_registry(&error, &repository.image());
-        Ending::error(Step::Build, reason, transient, &error.to_string())
+        let cause = reason::of_registry(&error, &repository.image());
+        Ending::failed(Step::Build, cause, &error, &remedy::of_registry(&error))
     };
     let mut body = Built {
         identity: identity.to_string(),

@@ -1,10 +1,11 @@
 //! How a step ends: with a result in the log and an end in the termination message.
 
-use std::{fs, io};
+use std::{fmt, fs, io};
 
 use nbvet_blob::{encode, write_end};
+use nbvet_image::reason::Cause;
 use nbvet_report::{
-    ExitCode, Outcome, Reason,
+    ExitCode, Hint, Outcome, Readers, Reason,
     step::{STEP_VERSION, Step, StepBlob, StepBody, StepEnd},
 };
 use nbvet_source::SourceError;
@@ -49,6 +50,16 @@ impl Ending {
         Self::of(end, None)
     }
 
+    /// A registry, an index or a tool does not do what is needed. `hint` says what to do.
+    pub(crate) fn failed(step: Step, cause: Cause, error: &impl fmt::Display, hint: &Hint) -> Self {
+        let (reason, transient) = cause;
+        let message = match hint.to(Readers::Cluster) {
+            "" => error.to_string(),
+            words => format!("{error}; {words}"),
+        };
+        Self::error(step, reason, transient, &message)
+    }
+
     /// nbvet is at fault.
     pub(crate) fn internal(step: Step, message: &str) -> Self {
         let message = format!("this is a fault of nbvet: {message}");
@@ -78,8 +89,7 @@ impl Ending {
             | Reason::PolicyRefused => Outcome::Failed,
             _ => Outcome::Error,
         };
-        let hint = error.hint().map_or_else(String::new, |hint| format!("; {hint}"));
-        let mut end = StepEnd::new(step, outcome, reason, &format!("{error}{hint}"));
+        let mut end = StepEnd::new(step, outcome, reason, &error.told(Readers::Cluster));
         end.transient = transient;
         Self::of(end, None)
     }

@@ -54,6 +54,10 @@ fn refused(message: String) -> UsageError {
     UsageError::Image { message, hint: None }
 }
 
+/// Where a job names them.
+const SECRET: &str = "they are the keys `username` and `password` of the Secret in \
+                      `spec.podConfig.buildConfig.packageIndex.secret`";
+
 /// The name and the password of a mounted Secret.
 fn login(folder: &Path) -> Result<(String, String), UsageError> {
     let read = |name: &str| -> Result<String, UsageError> {
@@ -64,7 +68,7 @@ fn login(folder: &Path) -> Result<(String, String), UsageError> {
         let read = opened.and_then(|file| file.take(LARGEST).read_to_string(&mut text));
         read.map_err(|error| {
             refused(format!(
-                "the credentials of the package index, {}: {error}",
+                "the credentials of the package index cannot be read: {}: {error}; {SECRET}",
                 path.display()
             ))
         })?;

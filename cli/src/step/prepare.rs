@@ -3,7 +3,6 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -16,23 +15,22 @@ use nbvet_image::{
     assemble::{Order, Shelf, existing, identity},
     bytecode::Python,
     kernel::Kernel,
-    reason,
+    reason, remedy,
 };
 use nbvet_report::{
-    Diagnostic, ExitCode, Level, NotebookReport, Outcome, Reason,
+    ComparisonConfig, Diagnostic, ExitCode, Level, NotebookReport, Outcome, Reason,
     step::{
         Base, BuildWish, Builder, FetchedSource, FoundRequirements, PrepareInput, Prepared, Step, StepBody,
         StepCounts, StepEnd, StepInput,
     },
 };
 use nbvet_source::{Allowed, Fetched};
-use serde_json::json;
-use tempfile::TempDir;
 
 use super::{Ending, build::PLATFORM, commands, input, network::network, validate::dependencies};
 use crate::{
     args::{JudgeArgs, RunArgs},
     image::{self, Found, Source, Stop, failure, network::Network},
+    order::Order as Ordered,
     ordinary,
     settings::{Further, Resolver},
     usage::UsageError,
@@ -51,14 +49,15 @@ fn prepared(path: &Path, allowed: Allowed) -> Result<Ending, Ending> {
     let wish = input::part(Step::Prepare, "prepare", prepare)?;
     let fetched = nbvet_source::fetch(&source, allowed);
     let mut fetched = fetched.map_err(|error| Ending::no_source(Step::Prepare, &error))?;
-    let scratch = tempfile::tempdir().map_err(|error| internal(&format!("a temporary folder: {error}")))?;
     let tree = source.into.first().map(PathBuf::from).unwrap_or_default();
-    ordinary::confine(&[tree.clone(), scratch.path().to_owned()])
+    ordinary::confine(std::slice::from_ref(&tree))
         .and_then(|()| std::env::set_current_dir(&tree))
         .map_err(|error| internal(&format!("{}: {error}", tree.display())))?;
     let outside = std::mem::take(&mut fetched.outside);
     let preparing = Preparing {
-        judge: judge(&wish, &scratch).map_err(|error| internal(&error.to_string()))?,
+        order: Ordered::of_job(&wish.validation, &ComparisonConfig::default())
+            .map_err(|error| usage(&error))?,
+        judge: JudgeArgs::default(),
         network: network(&wish.registry, &wish.index).map_err(|error| usage(&error))?,
         notebook: PathBuf::from(&source.path),
         outside,
@@ -106,17 +105,10 @@ fn reference(text: &str) -> Result<ImageReference, Ending> {
         .map_err(|error: BadReference| usage(&failure(&error)))
 }
 
-/// What the job says about the validation, as a file of the command line.
-fn judge(wish: &PrepareInput, scratch: &TempDir) -> std::io::Result<JudgeArgs> {
-    let file = scratch.path().join("validation.json");
-    fs::write(&file, json!({ "validationConfig": wish.validation }).to_string())?;
-    Ok(JudgeArgs {
-        validation_config: Some(file),
-        ..JudgeArgs::default()
-    })
-}
-
 struct Preparing<'p> {
+    /// What the job says about the validation.
+    order: Ordered,
+    /// Nobody gives options here.
     judge: JudgeArgs,
     network: Network,
     notebook: PathBuf,
@@ -133,7 +125,7 @@ impl Preparing<'_> {
     /// The image that the notebook runs in is named already: only which one it is has to be known.
     fn without_build(&self, mut body: Prepared) -> Result<Ending, Ending> {
         let further = Further {
-            foreign: true,
+            job: Some(self.order.clone()),
             ..Further::default()
         };
         let settings = Resolver::new(&self.judge, &RunArgs::default(), further)
@@ -154,8 +146,8 @@ impl Preparing<'_> {
         let platform = image::platform(self.platform()).map_err(|error| usage(&error))?;
         let repository = self.network.registries.repository(&reference);
         let failed = |error: nbvet_image::registry::RegistryError| {
-            let (reason, transient) = reason::of_registry(&error, "");
-            Ending::error(Step::Prepare, reason, transient, &error.to_string())
+            let cause = reason::of_registry(&error, "");
+            Ending::failed(Step::Prepare, cause, &error, &remedy::of_registry(&error))
         };
         let resolved = repository
             .resolve(reference.manifest(), &platform)
@@ -191,7 +183,7 @@ impl Preparing<'_> {
             platform: self.platform(),
             dependencies: dependencies(Some(asked))?,
             judge: &self.judge,
-            foreign: true,
+            job: Some(&self.order),
             uv: None,
             lock_ttl: asked.lock_ttl.map(Duration::from_secs),
         };

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use nbvet_deps::ImageReference;
-use nbvet_image::reason;
+use nbvet_image::{reason, remedy};
 use nbvet_report::{
     Reason,
     step::{IndexInput, PublishInput, Published, Step, StepBody, StepInput},
@@ -50,13 +50,14 @@ fn published(wish: &PublishInput) -> Result<Ending, Ending> {
         .repository(&from)
         .copy_by_digest(digest.as_str(), &into, tag);
     let copied = copied.map_err(|error| {
+        let hint = remedy::of_registry(&error);
         let (reason, transient) = reason::of_registry(&error, &into.image());
         // That there is no such image is no fault of a base image here.
         let reason = match reason {
             Reason::BaseImageNotFound | Reason::BuildFailed => Reason::PublishFailed,
             reason => reason,
         };
-        Ending::error(Step::Publish, reason, transient, &error.to_string())
+        Ending::failed(Step::Publish, (reason, transient), &error, &hint)
     })?;
     let said = match &copied.moved_from {
         Some(before) => format!("{to} moved from {before}"),

@@ -2,7 +2,7 @@
 //! nobody else writes; what comes from the other one is facts about a notebook that may lie about itself, and nothing else.
 
 use std::{
-    fs, io,
+    io,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -13,19 +13,18 @@ use nbvet_report::{
     Reason, Report,
     step::{BuildWish, Step, StepInput, ValidateInput},
 };
-use serde_json::json;
-use tempfile::TempDir;
 
 use super::{Ending, input, judged};
 use crate::{
     agents::Agents,
-    args::{Format, JudgeArgs, ParameterArgs, PrintArgs, RunArgs},
+    args::{Format, JudgeArgs, PrintArgs, RunArgs},
     batch::{self, Batch, Item},
     config::{
         comparison::{ComparisonConfig, GoldenSource},
         dependencies::{DependencyConfig, fallback},
     },
     golden::Goldens,
+    order::Order,
     ordinary,
     parameters::Parameters,
     pipeline::{self, Judged, Running},
@@ -38,38 +37,42 @@ use crate::{
 const PATIENCE: u64 = 900;
 
 pub(crate) fn validate(path: &Path) -> Ending {
-    let StepInput { validate, .. } = match input::read(Step::Validate, path) {
+    let StepInput { validate, golden, .. } = match input::read(Step::Validate, path) {
         Ok(input) => input,
         Err(ending) => return ending,
     };
+    let golden = golden.map(|golden| golden.path);
     input::part(Step::Validate, "validate", validate)
         .and_then(|wish| {
             // However this ends, the agent beside it does not wait for ever.
             let _finished = Finished::of(Path::new(&wish.socket));
-            validated(&wish)
+            validated(&wish, golden)
         })
         .unwrap_or_else(|ending| ending)
 }
 
-fn validated(wish: &ValidateInput) -> Result<Ending, Ending> {
+/// `golden`: what the golden notebook is called where it comes from.
+fn validated(wish: &ValidateInput, golden: Option<String>) -> Result<Ending, Ending> {
     let usage = |error: UsageError| Ending::usage(Step::Validate, &error);
-    let scratch = tempfile::tempdir().map_err(|error| failed(&std::env::temp_dir(), &error))?;
-    stand_in(wish, scratch.path())?;
-    let files = Files::write(wish, &scratch).map_err(|error| failed(scratch.path(), &error))?;
+    stand_in(wish)?;
     let located = nbvet_source::locate(Path::new("."), &wish.path);
     located.map_err(|error| Ending::no_source(Step::Validate, &error))?;
     let notebook = PathBuf::from(&wish.path);
-    let (judge, run) = (files.judge(), files.run(wish));
+    let run = RunArgs {
+        timeout: wish.timeout.map(Duration::from_secs),
+        agent_socket: Some(PathBuf::from(&wish.socket)),
+        ..RunArgs::default()
+    };
     let further = Further {
         compare: ComparisonConfig {
-            golden: wish.golden.as_deref().map(|file| GoldenSource::Path {
-                path: PathBuf::from(file),
-                base: None,
+            golden: wish.golden.as_ref().map(|file| GoldenSource::Fetched {
+                file: PathBuf::from(file),
+                name: golden.unwrap_or_else(|| file.clone()),
             }),
             ..ComparisonConfig::default()
         },
         dependencies: dependencies(wish.build.as_ref())?,
-        foreign: true,
+        job: Some(Order::of_job(&wish.validation, &wish.comparison).map_err(usage)?),
     };
     let print = PrintArgs {
         format: Format::Json,
@@ -77,7 +80,7 @@ fn validated(wish: &ValidateInput) -> Result<Ending, Ending> {
         jobs: None,
     };
     let paths = [notebook];
-    let batch = Batch::new(&paths, print, Some(&judge), &run, further).map_err(usage)?;
+    let batch = Batch::new(&paths, print, Some(&JudgeArgs::default()), &run, further).map_err(usage)?;
     let [item] = &batch.items[..] else {
         return Err(Ending::internal(Step::Validate, "one path became many notebooks"));
     };
@@ -88,7 +91,7 @@ fn validated(wish: &ValidateInput) -> Result<Ending, Ending> {
     let running = Running {
         agents: &agents,
         destination: None,
-        parameters: Parameters::new(&run.parameters).map_err(usage)?,
+        parameters: Parameters::of_job(&wish.parameters).map_err(usage)?,
         working_directory: None,
         agent_directory: Some(folder_there(wish)),
         isolation: Isolation::Spawn,
@@ -101,9 +104,9 @@ fn validated(wish: &ValidateInput) -> Result<Ending, Ending> {
 }
 
 /// This process works in the tree, and reads nothing that the repository names elsewhere.
-fn stand_in(wish: &ValidateInput, scratch: &Path) -> Result<(), Ending> {
+fn stand_in(wish: &ValidateInput) -> Result<(), Ending> {
     let tree = PathBuf::from(&wish.tree);
-    let mut folders = vec![tree.clone(), scratch.to_owned()];
+    let mut folders = vec![tree.clone()];
     let golden = wish.golden.as_deref().and_then(|file| Path::new(file).parent());
     folders.extend(golden.filter(|folder| folder.is_dir()).map(Path::to_owned));
     ordinary::confine(&folders)
@@ -137,47 +140,6 @@ fn one(item: &Item, running: &Running<'_>) -> Report {
     }
     let level = done.report.verdict.level;
     Report::new(batch::tool(), level, vec![done.report])
-}
-
-/// What the command line takes as files.
-struct Files {
-    order: PathBuf,
-    parameters: PathBuf,
-}
-
-impl Files {
-    fn write(wish: &ValidateInput, scratch: &TempDir) -> io::Result<Self> {
-        let files = Self {
-            order: scratch.path().join("validation.json"),
-            parameters: scratch.path().join("parameters.json"),
-        };
-        let order = json!({
-            "validationConfig": wish.validation,
-            "comparisonConfig": wish.comparison,
-        });
-        fs::write(&files.order, order.to_string())?;
-        fs::write(&files.parameters, serde_json::to_string(&wish.parameters)?)?;
-        Ok(files)
-    }
-
-    fn judge(&self) -> JudgeArgs {
-        JudgeArgs {
-            validation_config: Some(self.order.clone()),
-            ..JudgeArgs::default()
-        }
-    }
-
-    fn run(&self, wish: &ValidateInput) -> RunArgs {
-        RunArgs {
-            timeout: wish.timeout.map(Duration::from_secs),
-            parameters: ParameterArgs {
-                parameters_file: vec![self.parameters.clone()],
-                ..ParameterArgs::default()
-            },
-            agent_socket: Some(PathBuf::from(&wish.socket)),
-            ..RunArgs::default()
-        }
-    }
 }
 
 /// What the job says of dependencies. Paths are from the root of the tree, where this process is.

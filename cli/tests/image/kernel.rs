@@ -240,8 +240,9 @@ fn packages_of_a_kernel_that_are_nowhere_are_told_with_the_way_without_it() {
         exit 2
         --- stderr
         byte-code [way]
-        error: no kernel can be added: ipykernel is on none of [wheels]; check its spelling, or name the index that has it in NBVET_INDEX_URL
-        Packages of it are looked for where the others are. Leave it out with `--kernel none`, or lock an `ipykernel` that is there
+        error: no kernel can be added: ipykernel is on none of [wheels]
+
+        hint: packages of it are looked for where the others are; leave it out with `--kernel none`, or lock an `ipykernel` that is there
     "#]]
     .assert_eq(&told);
 }

@@ -31,4 +31,5 @@ mod sequence;
 mod steps;
 mod together;
 mod validated;
+mod words;
 mod zstd;

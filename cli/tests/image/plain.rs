@@ -38,7 +38,9 @@ fn plain_http_is_spoken_to_loopback_and_to_nobody_else_who_is_not_named() {
     expect![[r#"
         exit 2
         --- stderr
-        error: [elsewhere]/bases/plain: GET https://[elsewhere]/v2/bases/plain/manifests/sha256:[digest]: the server does not speak TLS (received corrupt message of type InvalidContentType); if it speaks plain http, name it as an insecure host (`--insecure-host`)
+        error: [elsewhere]/bases/plain: GET https://[elsewhere]/v2/bases/plain/manifests/sha256:[digest]: the server does not speak TLS (received corrupt message of type InvalidContentType)
+
+        hint: if it speaks plain http, name it as an insecure host (`--insecure-host`)
     "#]].assert_eq(&shown(output));
     assert_eq!(asked(), before, "something was asked readable for all");
 
@@ -56,7 +58,9 @@ fn plain_http_is_spoken_to_loopback_and_to_nobody_else_who_is_not_named() {
     expect![[r#"
         exit 2
         --- stderr
-        error: [elsewhere]/team/nbvet: GET https://[elsewhere]/v2/team/nbvet/manifests/probe-[digest]: the server does not speak TLS (received corrupt message of type InvalidContentType); if it speaks plain http, name it as an insecure host (`--insecure-host`)
+        error: [elsewhere]/team/nbvet: GET https://[elsewhere]/v2/team/nbvet/manifests/probe-[digest]: the server does not speak TLS (received corrupt message of type InvalidContentType)
+
+        hint: if it speaks plain http, name it as an insecure host (`--insecure-host`)
     "#]].assert_eq(&shown(output));
 
     succeeded(&mut build(&ground.base, &into, &["--insecure-host", &elsewhere]));
@@ -78,6 +82,8 @@ fn an_index_without_encryption_is_refused_but_on_loopback() {
         --- stderr
         warning: http://0.0.0.0:9/simple/six/: plain http is refused; use https, or name it as an insecure host (`--insecure-host 0.0.0.0`); what the index tells of versions was not looked at
         byte-code [way]
-        error: http://0.0.0.0:9/simple/six/: plain http is refused; use https, or name it as an insecure host (`--insecure-host 0.0.0.0`)
+        error: http://0.0.0.0:9/simple/six/: plain http is refused
+
+        hint: use https, or name it as an insecure host (`--insecure-host 0.0.0.0`)
     "#]].assert_eq(&ground.shown(&output));
 }

@@ -250,13 +250,17 @@ fn a_server_that_is_not_believed_is_told_with_what_to_do() {
     private.check(private.build(&[], IN_URL), &expect![[r#"
         exit 2
         --- stderr
-        error: [registry]/bases/plain: GET https://[registry]/v2/: the server's certificate is not believed (invalid peer certificate: UnknownIssuer); give the file of its certificate authority (`--ca-file`), or set SSL_CERT_FILE
+        error: [registry]/bases/plain: GET https://[registry]/v2/: the server's certificate is not believed (invalid peer certificate: UnknownIssuer)
+
+        hint: give the file of its certificate authority (`--ca-file`), or set SSL_CERT_FILE
     "#]]);
     let wrong = other.authority().unwrap().to_str().unwrap();
     private.check(private.build(&["--ca-file", wrong], IN_URL), &expect![[r#"
         exit 2
         --- stderr
-        error: [registry]/bases/plain: GET https://[registry]/v2/: the server's certificate is not believed (invalid peer certificate: BadSignature); give the file of its certificate authority (`--ca-file`), or set SSL_CERT_FILE
+        error: [registry]/bases/plain: GET https://[registry]/v2/: the server's certificate is not believed (invalid peer certificate: BadSignature)
+
+        hint: give the file of its certificate authority (`--ca-file`), or set SSL_CERT_FILE
     "#]]);
     private.check(
         private.build(&["--ca-file", "no.pem"], IN_URL),
@@ -289,16 +293,20 @@ fn a_wrong_password_of_a_registry_or_an_index_is_told_and_not_shown() {
     private.check(private.build(&further, "hunter2"), &expect![[r#"
         exit 2
         --- stderr
-        warning: https://[index]/simple/attrs/ wants other credentials (status 401); put them into the URL of the index in NBVET_INDEX_URL: https://USER:PASSWORD@HOST/…; what the index tells of versions was not looked at
+        warning: https://[index]/simple/attrs/ wants other credentials (status 401); put them into its URL in NBVET_INDEX_URL: https://USER:PASSWORD@HOST/…; what the index tells of versions was not looked at
         byte-code [way]
-        error: https://[index]/simple/attrs/ wants other credentials (status 401); put them into the URL of the index in NBVET_INDEX_URL: https://USER:PASSWORD@HOST/…
+        error: https://[index]/simple/attrs/ wants other credentials (status 401)
+
+        hint: put them into its URL in NBVET_INDEX_URL: https://USER:PASSWORD@HOST/…
     "#]]);
     private.check(private.build(&further, ""), &expect![[r#"
         exit 2
         --- stderr
-        warning: https://[index]/simple/attrs/ wants credentials (status 401); put them into the URL of the index in NBVET_INDEX_URL: https://USER:PASSWORD@HOST/…; what the index tells of versions was not looked at
+        warning: https://[index]/simple/attrs/ wants credentials (status 401); put them into its URL in NBVET_INDEX_URL: https://USER:PASSWORD@HOST/…; what the index tells of versions was not looked at
         byte-code [way]
-        error: https://[index]/simple/attrs/ wants credentials (status 401); put them into the URL of the index in NBVET_INDEX_URL: https://USER:PASSWORD@HOST/…
+        error: https://[index]/simple/attrs/ wants credentials (status 401)
+
+        hint: put them into its URL in NBVET_INDEX_URL: https://USER:PASSWORD@HOST/…
     "#]]);
     private.ground.write("requirements.txt", "six\n");
     private.check(private.build(&further, "hunter2"), &expect![[r#"
@@ -306,7 +314,8 @@ fn a_wrong_password_of_a_registry_or_an_index_is_told_and_not_shown() {
         --- stderr
         warning: requirements.txt:1: `six` may install a different six tomorrow than the one you validated [NB901]; pin it: `six==1.16.0` (as in the base image), or keep what you ask for in `requirements.in` and lock it: `mv requirements.txt requirements.in && uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_36 -o requirements.txt`
         error: no versions could be looked up, an index wants credentials: Because six was not found in the package registry and you require six, we can conclude that your requirements are unsatisfiable.
-        Put them into its URL in NBVET_INDEX_URL: https://USER:PASSWORD@HOST/…
+
+        hint: put them into its URL in NBVET_INDEX_URL: https://USER:PASSWORD@HOST/…
     "#]]);
     // `tester:hunter2`; the base is known by now, what is built into is not.
     private.log_in("dGVzdGVyOmh1bnRlcjI=");
@@ -321,6 +330,8 @@ fn a_wrong_password_of_a_registry_or_an_index_is_told_and_not_shown() {
         exit 2
         --- stderr
         warning: requirements.txt:1: `six` may install a different six tomorrow than the one you validated [NB901]; pin it: `six==1.16.0` (as in the base image), or keep what you ask for in `requirements.in` and lock it: `mv requirements.txt requirements.in && uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_36 -o requirements.txt`
-        error: [registry]/team/nbvet: no access: there are no credentials for [registry] in [folder]/home/.docker/config.json, [folder]/run/containers/auth.json, [folder]/home/.config/containers/auth.json; `docker login [registry]` or `podman login [registry]` writes them
+        error: [registry]/team/nbvet: no access: there are no credentials for [registry] in [folder]/home/.docker/config.json, [folder]/run/containers/auth.json, [folder]/home/.config/containers/auth.json
+
+        hint: `docker login [registry]` or `podman login [registry]` writes them
     "#]]);
 }

@@ -160,7 +160,9 @@ with tarfile.open('simple-1.0.tar.gz', 'w:gz') as tar:
             --- stderr
             warning: requirements.txt:1: `simple==1.0` has no wheel for Python 3.11.2 on linux-x86_64-glibc2.36 [NB916]; pin a version that has a wheel, or make one where its code may run: `pip wheel --no-deps --wheel-dir wheels simple==1.0`, and name its folder: `--find-links wheels`
             byte-code [way]
-            error: `simple==1.0` has only source: assembling installs wheels and runs no code of packages. Pin a version that has a wheel for cpython-3.11.2-linux-x86_64-glibc2.36, or make one where its code may run (`pip wheel --no-deps --wheel-dir wheels simple==1.0`), put its digest (`pip hash FILE`) into the lock and name its folder: `--find-links wheels`
+            error: `simple==1.0` has only source: assembling installs wheels and runs no code of packages
+
+            hint: pin a version that has a wheel for cpython-3.11.2-linux-x86_64-glibc2.36, or make one where its code may run: `pip wheel --no-deps --wheel-dir wheels simple==1.0`, and name its folder: `--find-links wheels`
         "#]],
     );
 }
@@ -290,7 +292,9 @@ fn a_base_image_without_the_platform_is_told() {
         &expect![[r#"
             exit 2
             --- stderr
-            error: the base image [registry]/bases/plain@sha256:[digest] is for linux/amd64, not for linux/arm64; name one for linux/arm64, or say `--platform linux/amd64`
+            error: the base image [registry]/bases/plain@sha256:[digest] is for linux/amd64, not for linux/arm64
+
+            hint: name one for linux/arm64, or say `--platform linux/amd64`
         "#]],
     );
 }
@@ -341,7 +345,9 @@ fn packages_that_are_nowhere_are_told() {
             exit 2
             --- stderr
             byte-code [way]
-            error: six is on none of [wheels]; check its spelling, or name the index that has it in NBVET_INDEX_URL
+            error: six is on none of [wheels]
+
+            hint: check its spelling, or name the index that has it in NBVET_INDEX_URL
         "#]],
     );
 }

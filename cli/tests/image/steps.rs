@@ -17,7 +17,7 @@ use crate::{
     beside::{self, Compiler},
     bytecode::container_run,
     ground::{Ground, TEAM, TINY, json, notebook, pulled, requirements},
-    private,
+    private, words,
 };
 
 /// The folder of uv, which `make setup` puts there.
@@ -63,6 +63,7 @@ pub(crate) fn step(ground: &Ground, step: &str, input: StepInput) -> (StepEnd, O
     ] {
         assert!(!told.contains(secret), "{told}");
     }
+    words::are_for_a_cluster(&told);
     (end, body)
 }
 

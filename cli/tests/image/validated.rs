@@ -17,6 +17,7 @@ use nbvet_testkit::{Runtime, or_skip};
 use crate::{
     ground::notebook,
     pods::{Containers, Left, Pod},
+    words,
 };
 
 /// A notebook of several code cells.
@@ -52,6 +53,10 @@ pub(crate) fn is(left: &Left, outcome: Outcome, reason: Reason, said: &str) {
     );
     assert!(end.message.contains(said), "{end:?}");
     assert_eq!(left.code, Some(0), "the controller reads the end");
+    words::are_for_a_cluster(&end.message);
+    if end.blob.is_some() {
+        words::are_for_a_cluster(&serde_json::to_string(&left.validated()).unwrap());
+    }
 }
 
 #[test]
@@ -248,6 +253,45 @@ fn s6_each_end_of_a_notebook_has_its_reason() {
         Outcome::Failed,
         Reason::ChecksFailed,
         "5",
+    );
+}
+
+#[test]
+fn what_is_wrong_with_a_job_is_told_with_the_field_that_says_it() {
+    let Some(python) = python() else { return };
+    let check = |source: &str, config: serde_json::Value, reason, said: &str| {
+        let pod = Pod::new(&[("a.ipynb", &cells(&[source]))]);
+        let mut wish = pod.wish("a.ipynb");
+        wish.validation = serde_json::from_value(config).unwrap();
+        let left = pod.validated(wish, &python);
+        let outcome = match reason {
+            Reason::InvalidField => Outcome::Error,
+            _ => Outcome::Failed,
+        };
+        is(&left, outcome, reason, "");
+        let told = match &left.end.blob {
+            Some(_) => serde_json::to_string(&left.validated()).unwrap(),
+            None => left.end.message.clone(),
+        };
+        assert!(told.contains(said), "{told}");
+    };
+    check(
+        "x = 1",
+        serde_json::json!({"rules": {"NB999": "error"}}),
+        Reason::InvalidField,
+        "spec.validationConfig.rules: there is no rule `NB999`",
+    );
+    check(
+        "x = 1",
+        serde_json::json!({"expectedOutputs": [{"name": "x", "equals": 1}, {"name": "x", "equals": 2}]}),
+        Reason::ChecksFailed,
+        "spec.validationConfig.expectedOutputs[1]",
+    );
+    check(
+        "import not_there_at_all",
+        serde_json::json!({}),
+        Reason::NotebookFailed,
+        "spec.podConfig.containerImage",
     );
 }
 

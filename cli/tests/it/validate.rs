@@ -156,7 +156,7 @@ fn no_interpreter_is_no_verdict() {
             --- stdout
             ! No verdict a.ipynb  at development · not run
 
-            error: `--python /nowhere/python` cannot be used: there is no such file
+            error: `/nowhere/python` cannot be used as the notebook's Python: there is no such file
               hint: name a Python, or the folder of a virtual environment
 
             1 notebook: 1 without a verdict · [s]

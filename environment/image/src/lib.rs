@@ -14,5 +14,6 @@ pub mod layout;
 pub mod programs;
 pub mod reason;
 pub mod registry;
+pub mod remedy;
 pub mod resolve;
 pub mod wheel;

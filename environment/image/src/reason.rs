@@ -148,6 +148,7 @@ mod tests {
         let denied = RegistryError::Denied {
             image: ours.to_owned(),
             why: String::new(),
+            unknown: None,
         };
         assert_eq!(of_registry(&denied, ours), (Reason::PushDenied, false));
         assert_eq!(of_registry(&denied, base), (Reason::AuthenticationFailed, false));

@@ -1,7 +1,7 @@
 //! NB006 cell-timeout.
 
 use nbvet_engine::{Check, Finding, Row, Run, RunContext, RunRule};
-use nbvet_report::RunEnd;
+use nbvet_report::{Hint, RunEnd};
 
 use crate::macros::rule;
 
@@ -39,7 +39,12 @@ impl RunRule for CellTimeout {
         cx.report(
             Finding::new(at, format!("this cell ran longer than its limit of {limit} s"))
                 .because("It was interrupted; the cells below did not run.")
-                .help("make the cell faster, or raise the limit with `--cell-timeout`"),
+                .help(
+                    Hint::from("make the cell faster, or raise the limit with `--cell-timeout`").in_cluster(
+                        "make the cell faster, or raise the limit where it stands: `cell-timeout` in the repository's \
+                         nbvet.toml, or the notebook's own metadata",
+                    ),
+                ),
         );
     }
 }

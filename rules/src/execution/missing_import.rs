@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use nbvet_engine::{Check, Finding, Row, Run, RunContext, RunRule};
+use nbvet_report::Hint;
 
 use crate::{execution::uncaught_exception::raised, macros::rule};
 
@@ -41,11 +42,19 @@ impl RunRule for MissingImport {
                 format!("there is no module `{module}` in the Python that ran the notebook"),
             )
             .because("The notebook stops here; the cells below did not run.")
-            .help(format!(
-                "if `{module}` is no misspelling and no file of your own: install it (`pip install {package}`, or `pip install -r requirements.txt` where it is written), or name the Python that has it: `--python PATH`"
-            )),
+            .help(help(module, &package)),
         );
     }
+}
+
+fn help(module: &str, package: &str) -> Hint {
+    let unless = format!("if `{module}` is no misspelling and no file of your own");
+    Hint::from(format!(
+        "{unless}: install it (`pip install {package}`, or `pip install -r requirements.txt` where it is written), or name the Python that has it: `--python PATH`"
+    ))
+    .in_cluster(format!(
+        "{unless}: write `{package}` into the dependency file that the image is built from (`spec.podConfig.buildConfig`), or name an image that has it in `spec.podConfig.containerImage`"
+    ))
 }
 
 /// The package that brings a module, where the names differ.

@@ -1,7 +1,7 @@
 //! NB007 notebook-timeout.
 
 use nbvet_engine::{Check, Finding, Row, Run, RunContext, RunRule};
-use nbvet_report::RunEnd;
+use nbvet_report::{Hint, RunEnd};
 
 use super::cell_timeout::hung_at;
 use crate::macros::rule;
@@ -47,9 +47,10 @@ impl RunRule for NotebookTimeout {
             ),
         };
         cx.report(
-            Finding::new(at, message)
-                .because(because)
-                .help("make the notebook faster, or raise the limit with `--timeout`"),
+            Finding::new(at, message).because(because).help(
+                Hint::from("make the notebook faster, or raise the limit with `--timeout`")
+                    .in_cluster("make the notebook faster, or raise the limit in `spec.validationTimeout`"),
+            ),
         );
     }
 }

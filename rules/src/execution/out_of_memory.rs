@@ -1,7 +1,7 @@
 //! NB005 out-of-memory.
 
 use nbvet_engine::{Check, Row, Run, RunContext, RunRule};
-use nbvet_report::RunEnd;
+use nbvet_report::{Hint, RunEnd};
 
 use crate::macros::rule;
 
@@ -40,7 +40,13 @@ impl RunRule for OutOfMemory {
         cx.report(
             super::somewhere_in(cx, *cell, message)
                 .because("Its process was ended; the cells below did not run.")
-                .help("read less at once, delete what is not needed any more, or raise the limit"),
+                .help(
+                    Hint::from("read less at once, delete what is not needed any more, or raise the limit")
+                        .in_cluster(
+                            "read less at once, delete what is not needed any more, or raise the limit in \
+                         `spec.podConfig.resources.limits`",
+                        ),
+                ),
         );
     }
 }

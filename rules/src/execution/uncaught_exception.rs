@@ -1,7 +1,7 @@
 //! NB001 uncaught-exception.
 
 use nbvet_engine::{Check, Finding, Row, Run, RunContext, RunRule};
-use nbvet_report::{CellError, CellRun, RunEnd};
+use nbvet_report::{CellError, CellRun, Hint, RunEnd};
 
 use crate::{analysis::headline, macros::rule};
 
@@ -55,18 +55,18 @@ fn without_file(value: &str) -> &str {
 }
 
 /// What to do about errors that come from running somewhere else, or by nobody.
-fn help(error: &CellError, run: &Run<'_>) -> Option<String> {
+fn help(error: &CellError, run: &Run<'_>) -> Option<Hint> {
     match error.name.as_str() {
         "StdinNotImplementedError" => Some(
-            "nobody is there to answer `input()` when a notebook runs by itself: put the value into a cell"
-                .to_owned(),
+            "nobody is there to answer `input()` when a notebook runs by itself: put the value into a cell".into(),
         ),
         "FileNotFoundError" => Some(run.folder.map_or_else(
-            || "relative paths begin at the folder that the notebook runs in".to_owned(),
+            || "relative paths begin at the folder that the notebook runs in".into(),
             |folder| {
-                format!(
-                    "the notebook ran in {folder}, where relative paths begin; `--cwd` names another folder"
-                )
+                let ran = format!("the notebook ran in {folder}, where relative paths begin");
+                Hint::from(format!("{ran}; `--cwd` names another folder")).in_cluster(format!(
+                    "{ran}: its folder in a copy of the source; `spec.podConfig.volumes` mounts what the source has not"
+                ))
             },
         )),
         _ => None,

@@ -1,7 +1,7 @@
 //! NB931 install-unsatisfied.
 
 use nbvet_engine::{Check, Finding, Row, Run, RunContext, RunRule};
-use nbvet_report::{Fact, InstallAction};
+use nbvet_report::{Fact, Hint, InstallAction};
 
 use crate::macros::rule;
 
@@ -49,7 +49,10 @@ impl RunRule for InstallUnsatisfied {
                 cx.report(
                     Finding::new(at, format!("the environment does not have what this line installs: {what}"))
                         .because("The line was not executed: nbvet checks installs and does not run them.")
-                        .help("put the packages into requirements.txt and install them first, or use `--installs=run`"),
+                        .help(Hint::from("put the packages into requirements.txt and install them first, or use `--installs=run`").in_cluster(
+                            "put the packages into the dependency file that the image is built from, or set \
+                             `spec.validationConfig.installs` to `run`",
+                        )),
                 );
             }
         }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use nbvet_engine::{Check, Finding, Row, Run, RunContext, RunRule};
-use nbvet_report::{Comparison, DiffType, Location, OutputDiff, Severity};
+use nbvet_report::{Comparison, DiffType, Hint, Location, OutputDiff, Severity};
 
 use crate::macros::rule;
 
@@ -140,15 +140,20 @@ fn of_missing_cell(diff: &OutputDiff, comparison: &Comparison) -> Finding {
         .help(renewed(comparison))
 }
 
-fn renewed(comparison: &Comparison) -> String {
+fn renewed(comparison: &Comparison) -> Hint {
     if comparison.golden == "stored" {
-        "if the new output is right, store it: run the notebook in Jupyter and save it, or \
-         `nbvet run NOTEBOOK -o NOTEBOOK`"
-            .to_owned()
+        Hint::from(
+            "if the new output is right, store it: run the notebook in Jupyter and save it, or \
+             `nbvet run NOTEBOOK -o NOTEBOOK`",
+        )
+        .in_cluster("if the new output is right, store it: run the notebook in Jupyter and save it")
     } else {
-        format!(
+        Hint::from(format!(
             "if the new output is right, write the golden notebook anew: `nbvet run NOTEBOOK -o {}`",
             comparison.golden
+        ))
+        .in_cluster(
+            "if the new output is right, write the notebook of `spec.goldenNotebook` anew: run it in Jupyter and save it",
         )
     }
 }

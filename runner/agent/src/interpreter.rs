@@ -9,8 +9,11 @@ use std::{
 };
 
 use nbvet_protocol::PythonRequest;
+use nbvet_report::Hint;
 use rustix::fs::{Access, access};
 use serde::Deserialize;
+
+use crate::start::ANOTHER_IMAGE;
 
 /// The Python to start.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +28,7 @@ pub(crate) struct Found {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NotFound {
     pub(crate) message: String,
-    pub(crate) hint: &'static str,
+    pub(crate) hint: Hint,
 }
 
 /// What the search knows of its surroundings.
@@ -67,7 +70,8 @@ impl Surroundings<'_> {
                 "no Python was found: no virtual environment, and no `python3` on the PATH",
                 &passed_over,
             ),
-            hint: "install Python 3.9 or newer, or name one with `--python`",
+            hint: Hint::from("install Python 3.9 or newer, or name one with `--python`")
+                .in_cluster(ANOTHER_IMAGE),
         })
     }
 
@@ -92,8 +96,8 @@ impl Surroundings<'_> {
             Look::Absent => Err("there is no such file".to_owned()),
         }
         .map_err(|reason| NotFound {
-            message: format!("`--python {name}` cannot be used: {reason}"),
-            hint: "name a Python, or the folder of a virtual environment",
+            message: format!("`{name}` cannot be used as the notebook's Python: {reason}"),
+            hint: "name a Python, or the folder of a virtual environment".into(),
         })
     }
 
@@ -291,6 +295,7 @@ mod tests {
     };
 
     use expect_test::{Expect, expect};
+    use nbvet_report::Readers;
 
     use super::*;
 
@@ -321,7 +326,11 @@ mod tests {
         .find();
         let text = match found {
             Ok(found) => format!("{}\n{}\n", found.path.display(), found.chosen),
-            Err(error) => format!("error: {}\nhint: {}\n", error.message, error.hint),
+            Err(error) => format!(
+                "error: {}\nhint: {}\n",
+                error.message,
+                error.hint.to(Readers::Terminal)
+            ),
         };
         expected.assert_eq(&text.replace(&*root.to_string_lossy(), "@"));
     }
@@ -459,7 +468,7 @@ mod tests {
             &[("PATH", "@/bin")],
             &asking("python3.99"),
             &expect![[r#"
-            error: `--python python3.99` cannot be used: no such command on the PATH
+            error: `python3.99` cannot be used as the notebook's Python: no such command on the PATH
             hint: name a Python, or the folder of a virtual environment
         "#]],
         );
@@ -468,7 +477,7 @@ mod tests {
             &[("PATH", "@/bin")],
             &asking("@/old"),
             &expect![[r#"
-            error: `--python @/old` cannot be used: @/old/bin/python points to /nowhere, which is not there
+            error: `@/old` cannot be used as the notebook's Python: @/old/bin/python points to /nowhere, which is not there
             hint: name a Python, or the folder of a virtual environment
         "#]],
         );
@@ -477,7 +486,7 @@ mod tests {
             &[],
             &asking("@/notes"),
             &expect![[r#"
-            error: `--python @/notes` cannot be used: @/notes may not be executed
+            error: `@/notes` cannot be used as the notebook's Python: @/notes may not be executed
             hint: name a Python, or the folder of a virtual environment
         "#]],
         );

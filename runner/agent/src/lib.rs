@@ -17,4 +17,4 @@ mod start;
 mod stream;
 
 pub use assets::{InstallError, install_assets};
-pub use serve::{AgentError, accept, serve};
+pub use serve::{AgentError, Home, accept, serve};

@@ -15,6 +15,7 @@ use std::{
 };
 
 use nbvet_protocol::{FrameError, FromAgent, Isolation, PROTOCOL_VERSION, StartSpec, ToAgent, finished};
+use nbvet_report::Readers;
 use rustix::{
     event::{PollFd, PollFlags, poll},
     io::Errno,
@@ -75,16 +76,35 @@ fn system(what: &'static str) -> impl Fn(io::Error) -> AgentError {
 /// Serves one host over a connected Unix socket until it goes away or a SIGTERM comes; then ends every process of
 /// every session. To be called by a process of its own that has no other thread and no other child: it becomes
 /// the reaper of all orphans below it.
-pub fn serve(connection: impl AsFd) -> Result<(), AgentError> {
+pub fn serve(connection: impl AsFd, home: Home) -> Result<(), AgentError> {
     set_child_subreaper(Some(getpid()))
         .map_err(|error| system("becoming the reaper of orphans")(error.into()))?;
-    let mut agent = Agent::new(connection)?;
+    let mut agent = Agent::new(connection, home)?;
     let result = agent.run();
     agent.end_everything();
     result
 }
 
+/// Where an agent lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Home {
+    /// A child of the command whose notebooks it runs.
+    Command,
+    /// The first process of a container of a cluster: what is told is told in words for a cluster.
+    Container,
+}
+
+impl Home {
+    pub(crate) const fn readers(self) -> Readers {
+        match self {
+            Self::Command => Readers::Terminal,
+            Self::Container => Readers::Cluster,
+        }
+    }
+}
+
 struct Agent<F> {
+    home: Home,
     host: Channel<F>,
     sessions: BTreeMap<u32, Session>,
     /// Names this agent's sessions among all on the machine.
@@ -111,7 +131,7 @@ enum Source {
 }
 
 impl<F: AsFd> Agent<F> {
-    fn new(connection: F) -> Result<Self, AgentError> {
+    fn new(connection: F, home: Home) -> Result<Self, AgentError> {
         let (terminated, ours) = UnixStream::pair().map_err(system("making a socket"))?;
         for signal in [SIGTERM, SIGHUP] {
             let ours = ours.try_clone().map_err(system("copying a socket"))?;
@@ -124,6 +144,7 @@ impl<F: AsFd> Agent<F> {
             version: env!("CARGO_PKG_VERSION").to_owned(),
         })?;
         Ok(Self {
+            home,
             host,
             sessions: BTreeMap::new(),
             census: Census::new(&mark),
@@ -368,21 +389,14 @@ impl<F: AsFd> Agent<F> {
     }
 
     fn begin(&mut self, number: u32, worker: Worker, plan: &Plan) -> Result<(), AgentError> {
-        let session = Session::new(number, worker, plan.installs, plan.memory_limit)
-            .map_err(system("preparing a session"))?;
+        let session = Session::new(number, worker, plan, self.home).map_err(system("preparing a session"))?;
         self.sessions.insert(number, session);
         self.next_tick = Instant::now() + TICK;
         Ok(())
     }
 
     fn start_failed(&mut self, number: u32, failure: StartFailure) -> Result<(), AgentError> {
-        let StartFailure { kind, message, hint } = failure;
-        Ok(self.host.send(&FromAgent::StartFailed {
-            session: number,
-            kind,
-            message,
-            hint,
-        })?)
+        Ok(self.host.send(&failure.told(number, self.home.readers()))?)
     }
 }
 

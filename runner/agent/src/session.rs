@@ -7,10 +7,9 @@ use std::{
 };
 
 use nbvet_protocol::{
-    FromAgent, FromWorker, InstallPolicy, PROTOCOL_VERSION, StartFailureKind, StreamName, ToWorker,
-    WorkerInfo,
+    FromAgent, FromWorker, PROTOCOL_VERSION, StartFailureKind, StreamName, ToWorker, WorkerInfo,
 };
-use nbvet_report::{Interpreter, Question};
+use nbvet_report::{Interpreter, Question, Readers};
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process_group, pidfd_send_signal, waitpid};
 use serde_json::{Map, Value};
 
@@ -20,7 +19,8 @@ use crate::{
     oom::OomCount,
     output::Output,
     processes::{Process, high_water},
-    start::{StartFailure, Worker},
+    serve::Home,
+    start::{Plan, StartFailure, Worker},
     stream::Stream,
 };
 
@@ -37,6 +37,7 @@ const MAX_EARLY: usize = 64 * 1024;
 
 pub(crate) struct Session {
     number: u32,
+    readers: Readers,
     python: Found,
     /// Its process was forked, with these modules imported; `None`: a fresh interpreter.
     forked_with: Option<Vec<String>>,
@@ -78,21 +79,17 @@ enum State {
 pub(crate) type Host<F> = Channel<F>;
 
 impl Session {
-    pub(crate) fn new(
-        number: u32,
-        worker: Worker,
-        installs: InstallPolicy,
-        memory_limit: Option<u64>,
-    ) -> std::io::Result<Self> {
+    pub(crate) fn new(number: u32, worker: Worker, plan: &Plan, home: Home) -> std::io::Result<Self> {
         let mut channel = Channel::new(worker.channel)?;
         let hello = ToWorker::Hello {
             protocol: PROTOCOL_VERSION,
-            installs,
+            installs: plan.installs,
         };
         // It is far below the limit of a frame.
         let _ = channel.send(&hello);
         Ok(Self {
             number,
+            readers: home.readers(),
             python: worker.python,
             forked_with: worker.forked_with,
             pid: worker.pid,
@@ -106,7 +103,7 @@ impl Session {
             cell: None,
             running: false,
             output: Output::default(),
-            memory_limit,
+            memory_limit: plan.memory_limit,
             peak_memory: 0,
             cpu_seconds: 0.0,
             killed: false,
@@ -551,19 +548,10 @@ impl Session {
                     "{} ended with {how} before it could run a cell; {said}",
                     path.display()
                 ),
-                Some("see whether that Python and its IPython work by themselves"),
+                "see whether that Python and its IPython work by themselves",
             )
         };
-        let StartFailure { kind, message, hint } = failure;
-        self.say(
-            host,
-            &FromAgent::StartFailed {
-                session: self.number,
-                kind,
-                message,
-                hint,
-            },
-        );
+        self.say(host, &failure.told(self.number, self.readers));
     }
 }
 

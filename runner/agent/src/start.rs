@@ -15,7 +15,8 @@ use std::{
     time::Duration,
 };
 
-use nbvet_protocol::{InstallPolicy, StartFailureKind, StartSpec};
+use nbvet_protocol::{FromAgent, InstallPolicy, StartFailureKind, StartSpec};
+use nbvet_report::{Hint, Readers};
 use rustix::{
     event::{PollFd, PollFlags, poll},
     io::{FdFlags, fcntl_setfd},
@@ -37,6 +38,14 @@ const SESSION_DIGITS: usize = 10;
 /// How long a program may take to say which Python it is.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// What a job names in the place of a Python.
+pub(crate) const ANOTHER_IMAGE: &str = "name an image that has a working one in `spec.podConfig.containerImage`, or, where it is built, in \
+                                        `spec.podConfig.buildConfig.baseImage`";
+
+fn no_python() -> Hint {
+    Hint::from("name a working Python with `--python`").in_cluster(ANOTHER_IMAGE)
+}
+
 /// A worker that was started and has not said anything yet.
 pub(crate) struct Worker {
     pub(crate) pid: Pid,
@@ -54,15 +63,26 @@ pub(crate) struct Worker {
 pub(crate) struct StartFailure {
     pub(crate) kind: StartFailureKind,
     pub(crate) message: String,
-    pub(crate) hint: Option<String>,
+    pub(crate) hint: Hint,
 }
 
 impl StartFailure {
-    pub(crate) fn new(kind: StartFailureKind, message: impl Into<String>, hint: Option<&str>) -> Self {
+    pub(crate) fn new(kind: StartFailureKind, message: impl Into<String>, hint: impl Into<Hint>) -> Self {
         Self {
             kind,
             message: message.into(),
-            hint: hint.map(str::to_owned),
+            hint: hint.into(),
+        }
+    }
+
+    /// As the host of a session is told.
+    pub(crate) fn told(self, session: u32, readers: Readers) -> FromAgent {
+        let hint = self.hint.to(readers);
+        FromAgent::StartFailed {
+            session,
+            kind: self.kind,
+            hint: (!hint.is_empty()).then(|| hint.to_owned()),
+            message: self.message,
         }
     }
 
@@ -70,14 +90,17 @@ impl StartFailure {
         Self::new(
             StartFailureKind::UnsupportedInterpreter,
             reason,
-            Some("nbvet needs CPython 3.9 or newer, with the GIL; name one with `--python`"),
+            Hint::from("nbvet needs CPython 3.9 or newer, with the GIL; name one with `--python`")
+                .in_cluster(format!(
+                    "nbvet needs CPython 3.9 or newer, with the GIL; {ANOTHER_IMAGE}"
+                )),
         )
     }
 }
 
 impl From<AssetsError> for StartFailure {
     fn from(error: AssetsError) -> Self {
-        Self::new(StartFailureKind::NoWorker, error.to_string(), Some(error.hint()))
+        Self::new(StartFailureKind::NoWorker, error.to_string(), error.hint())
     }
 }
 
@@ -224,7 +247,7 @@ impl Plan {
         StartFailure::new(
             StartFailureKind::NoInterpreter,
             format!("{} does not start: {error}", self.python.path.display()),
-            Some("name a working Python with `--python`"),
+            no_python(),
         )
     }
 }
@@ -251,7 +274,7 @@ fn directory(named: Option<&str>) -> Result<PathBuf, StartFailure> {
         StartFailure::new(
             StartFailureKind::NoDirectory,
             message,
-            Some("the notebook's folder must exist where it runs"),
+            "the notebook's folder must exist where it runs",
         )
     })
 }
@@ -269,7 +292,7 @@ fn find(spec: &StartSpec, directory: &Path) -> Result<Found, StartFailure> {
         request: &spec.python,
     }
     .find()
-    .map_err(|error| StartFailure::new(StartFailureKind::NoInterpreter, error.message, Some(error.hint)))
+    .map_err(|error| StartFailure::new(StartFailureKind::NoInterpreter, error.message, error.hint))
 }
 
 /// What the loader is given, and itself.
@@ -289,13 +312,13 @@ fn arguments(assets: &Assets, python: &Path, version: (u32, u32)) -> Result<Argu
             "this build of nbvet carries no worker for {} ({libc:?})",
             python.display()
         );
-        StartFailure::new(StartFailureKind::NoWorker, message, None)
+        StartFailure::new(StartFailureKind::NoWorker, message, "")
     })?;
     let loader = assets.loader().map_err(|error| {
         StartFailure::new(
             StartFailureKind::NoWorker,
             format!("the loader cannot be read: {error}"),
-            None,
+            "",
         )
     })?;
     Ok(Arguments {
@@ -333,11 +356,7 @@ fn version(python: &Path) -> Result<(u32, u32), StartFailure> {
 fn ask_version(python: &Path) -> Result<(u32, u32), StartFailure> {
     let failed = |reason: String| {
         let message = format!("{} does not say which Python it is: {reason}", python.display());
-        StartFailure::new(
-            StartFailureKind::NoInterpreter,
-            message,
-            Some("name a working Python with `--python`"),
-        )
+        StartFailure::new(StartFailureKind::NoInterpreter, message, no_python())
     };
     let mut child = Command::new(python)
         .args([

@@ -5,6 +5,7 @@
 
 use std::{collections::BTreeMap, env, error::Error, io, path::Path, time::Duration};
 
+use nbvet_agent::Home;
 use nbvet_host::{Agent, Job, JobCell, Limits, RunEvent, run};
 use nbvet_protocol::{Isolation, PythonRequest, StartSpec};
 use serde_json::{Value, json};
@@ -12,9 +13,9 @@ use serde_json::{Value, json};
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["agent"] => nbvet_agent::serve(io::stdin())?,
+        ["agent"] => nbvet_agent::serve(io::stdin(), Home::Command)?,
         ["listen", path] => match nbvet_agent::accept(Path::new(path))? {
-            Some(connection) => nbvet_agent::serve(connection)?,
+            Some(connection) => nbvet_agent::serve(connection, Home::Container)?,
             None => return Err("nobody came".into()),
         },
         ["run", path] => run_job(Path::new(path))?,

@@ -73,7 +73,8 @@ impl From<&AgentUnavailable> for RunFailure {
                 "see whether the nbvet program is still where it was started from"
             }
             AgentUnavailable::NotConnected { .. } => {
-                "start `nbvet agent --listen PATH` beside the notebook first"
+                "whatever runs beside the notebook has to listen there: `nbvet agent --listen PATH`, or, in a cluster, the \
+                 container `notebook`"
             }
             AgentUnavailable::NoHello(_) => "see what the agent printed",
             AgentUnavailable::OtherProtocol { .. } => "use the same version of nbvet on both sides",

@@ -3,9 +3,7 @@
 
 use std::ops::Range;
 
-use nbvet_report::Location;
-
-use crate::harmless::visible;
+use nbvet_report::{Location, harmless::visible};
 
 /// Longer lines are cut to this many characters.
 const LINE: usize = 120;

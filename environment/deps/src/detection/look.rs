@@ -1,12 +1,14 @@
 //! What was looked at, and why it won or lost.
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
+use nbvet_report::Readers;
 use serde::{Serialize, Serializer, ser::SerializeStruct as _};
 
 use super::{
     Decision,
     search::{Place, State, What},
+    setting::setting,
 };
 
 /// A file or folder that was looked at.
@@ -59,36 +61,29 @@ pub enum Why {
     },
 }
 
-impl fmt::Display for Why {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Why {
+    /// It in words for these readers.
+    pub fn told(&self, readers: Readers) -> String {
+        let prefers = || setting("preferDockerfile", readers);
         match self {
-            Self::Won => f.write_str("used"),
-            Self::Behind { winner } => write!(f, "not used: {winner} comes before it"),
-            Self::InputOf { winner } => write!(f, "not used: {winner} was resolved from it"),
+            Self::Won => "used".to_owned(),
+            Self::Behind { winner } => format!("not used: {winner} comes before it"),
+            Self::InputOf { winner } => format!("not used: {winner} was resolved from it"),
             Self::NotPreferred { winner } => {
-                write!(
-                    f,
-                    "not used: {winner} comes before a Dockerfile without `--prefer-dockerfile` (preferDockerfile)"
+                format!(
+                    "not used: {winner} comes before a Dockerfile without {}",
+                    prefers()
                 )
             }
             Self::DockerfilePreferred { winner } => {
-                write!(
-                    f,
-                    "not used: `--prefer-dockerfile` (preferDockerfile) is set, and there is {winner}"
-                )
+                format!("not used: {} is set, and there is {winner}", prefers())
             }
-            Self::OnlyTools => f.write_str("not used: it names no dependencies, only settings of tools"),
-            Self::Missing => f.write_str("not there"),
-            Self::Folder => f.write_str("not used: it is a folder, not a file"),
-            Self::NothingKnown => f.write_str("no dependency file in it"),
-            Self::Unusable { reason } => write!(f, "not used: {reason}"),
+            Self::OnlyTools => "not used: it names no dependencies, only settings of tools".to_owned(),
+            Self::Missing => "not there".to_owned(),
+            Self::Folder => "not used: it is a folder, not a file".to_owned(),
+            Self::NothingKnown => "no dependency file in it".to_owned(),
+            Self::Unusable { reason } => format!("not used: {reason}"),
         }
-    }
-}
-
-impl fmt::Display for Look {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.file, self.why)
     }
 }
 
@@ -97,7 +92,7 @@ impl Serialize for Look {
         let mut told = serializer.serialize_struct("Look", 3)?;
         told.serialize_field("file", &self.file)?;
         told.serialize_field("why", &self.why)?;
-        told.serialize_field("message", &self.why.to_string())?;
+        told.serialize_field("message", &self.why.told(Readers::Terminal))?;
         told.end()
     }
 }

@@ -7,6 +7,7 @@ mod look;
 mod note;
 mod refused;
 mod search;
+mod setting;
 
 use std::{fmt, sync::Arc};
 
@@ -278,11 +279,7 @@ fn without_file(asked: &Asked, places: &[Place], notes: &mut Vec<Note>) -> Resul
     let folders = places.len();
     if asked.auto_generate_requirements || asked.fallback == Fallback::Auto {
         notes.push(Note::Inferred {
-            asked_by: if asked.auto_generate_requirements {
-                "`--auto-generate-requirements` (autoGenerateRequirements)"
-            } else {
-                "`--fallback-strategy auto` (fallbackStrategy)"
-            },
+            by_fallback: !asked.auto_generate_requirements,
         });
         return Ok(Decision::Inferred);
     }

@@ -1,10 +1,11 @@
 //! What whoever asked should know of the decision.
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
+use nbvet_report::Readers;
 use serde::{Serialize, Serializer, ser::SerializeStruct as _};
 
-use super::{Decision, Look, Why, search};
+use super::{Decision, Look, Why, search, setting::setting};
 use crate::Format;
 
 /// Something to know of the decision.
@@ -61,8 +62,8 @@ pub enum Note {
     },
     /// The imports tell what is needed.
     Inferred {
-        /// What allowed it.
-        asked_by: &'static str,
+        /// `fallbackStrategy` allowed it, not `autoGenerateRequirements`.
+        by_fallback: bool,
     },
     /// Nothing was found: the base image alone.
     Nothing,
@@ -92,62 +93,70 @@ impl Note {
             Self::Nothing => "nothing",
         }
     }
-}
 
-impl fmt::Display for Note {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// It in words for these readers.
+    pub fn told(&self, readers: Readers) -> String {
+        let prefers = || setting("preferDockerfile", readers);
         match self {
             Self::Both {
                 winner,
                 loser,
                 prefer_dockerfile: true,
-            } => write!(
-                f,
-                "{winner} is used and {loser} is not: `--prefer-dockerfile` (preferDockerfile) is set"
+            } => format!("{winner} is used and {loser} is not: {} is set", prefers()),
+            Self::Both { winner, loser, .. } => format!(
+                "{winner} is used and {loser} is not; set {} to build from {loser}",
+                prefers()
             ),
-            Self::Both { winner, loser, .. } => write!(
-                f,
-                "{winner} is used and {loser} is not; set `--prefer-dockerfile` (preferDockerfile) to build from {loser}"
+            Self::SeveralLocks { winner, others } => format!(
+                "{winner} is used, of several locks in its folder (not {}); name the one that is meant with {}, or delete what is stale",
+                others.join(", "),
+                setting("requirementsFile", readers)
             ),
-            Self::SeveralLocks { winner, others } => write!(
-                f,
-                "{winner} is used, of several locks in its folder (not {}); name the one that is meant with `--requirements-file` (requirementsFile), or delete what is stale",
-                others.join(", ")
-            ),
-            Self::Empty { file } => write!(
-                f,
-                "{file} names no dependencies: nothing is added to the base image"
-            ),
-            Self::ResolvedFrom { file, input } => write!(
-                f,
-                "{file} is used as it stands; after a change in {input} resolve it anew"
-            ),
-            Self::BinderExtra { files } => write!(
-                f,
+            Self::Empty { file } => {
+                format!("{file} names no dependencies: nothing is added to the base image")
+            }
+            Self::ResolvedFrom { file, input } => {
+                format!("{file} is used as it stands; after a change in {input} resolve it anew")
+            }
+            Self::BinderExtra { files } => format!(
                 "{}: repo2docker would heed it too; nbvet takes packages of Python alone",
                 files.join(", ")
             ),
-            Self::NoSource => f.write_str("nothing that `--requirements-source` (requirementsSources) names is there"),
-            Self::TargetUnused { target } => {
-                write!(f, "target `{}` has no effect: no Dockerfile is used", target.escape_debug())
-            }
+            Self::NoSource => format!(
+                "nothing that {} names is there",
+                setting("requirementsSources", readers)
+            ),
+            Self::TargetUnused { target } => format!(
+                "target `{}` has no effect: no Dockerfile is used",
+                target.escape_debug()
+            ),
             Self::DockerfileUnread {
                 file,
                 message,
                 target,
             } => {
-                write!(f, "{file} cannot be read as a Dockerfile: {message}")?;
-                match target {
-                    Some(target) => write!(f, "; whether it has a stage `{}` was not looked at", target.escape_debug()),
-                    None => Ok(()),
-                }
+                let stage = target.as_ref().map_or_else(String::new, |target| {
+                    format!(
+                        "; whether it has a stage `{}` was not looked at",
+                        target.escape_debug()
+                    )
+                });
+                format!("{file} cannot be read as a Dockerfile: {message}{stage}")
             }
-            Self::Inferred { asked_by } => write!(
-                f,
-                "no dependency file was found; {asked_by}: the imports tell what is needed, without versions"
+            Self::Inferred { by_fallback } => format!(
+                "no dependency file was found; {}: the imports tell what is needed, without versions",
+                if *by_fallback {
+                    format!("{} is `auto`", setting("fallbackStrategy", readers))
+                } else {
+                    format!("{} is set", setting("autoGenerateRequirements", readers))
+                }
             ),
-            Self::Nothing => f.write_str(
-                "no dependency file was found: the base image is used as it is; write a requirements.txt beside the notebook, or let `nbvet deps --write` propose it",
+            Self::Nothing => format!(
+                "no dependency file was found: the base image is used as it is; write a requirements.txt beside the notebook{}",
+                match readers {
+                    Readers::Terminal => ", or let `nbvet deps --write` propose it",
+                    Readers::Cluster => "",
+                }
             ),
         }
     }
@@ -158,7 +167,7 @@ impl Serialize for Note {
         let mut told = serializer.serialize_struct("Note", 3)?;
         told.serialize_field("note", self.name())?;
         told.serialize_field("warning", &self.is_warning())?;
-        told.serialize_field("message", &self.to_string())?;
+        told.serialize_field("message", &self.told(Readers::Terminal))?;
         told.end()
     }
 }

@@ -1,16 +1,15 @@
 //! Why there is no decision.
 
+use nbvet_report::Readers;
+
+use super::setting::setting;
 use crate::tree::Fault;
 
 /// Why nothing is built: each says what to mend.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// A file that was named is not there.
-    #[error(
-        "{} names `{file}`, which is not there{}",
-        option(field),
-        alike_told(alike, there)
-    )]
+    #[error("{}", self.told(Readers::Terminal))]
     Missing {
         /// `requirementsFile` or `dockerfile`.
         field: &'static str,
@@ -22,10 +21,7 @@ pub enum Refused {
         there: Vec<String>,
     },
     /// The name tells no format.
-    #[error(
-        "{} names `{file}`, whose name tells no format: dependency files are pylock.toml, uv.lock, poetry.lock, Pipfile.lock, pyproject.toml, Pipfile, environment.yml, setup.py, and any other name but .toml, .json, .py and .cfg for pip's requirements; a Dockerfile is named as dockerfile",
-        option(field)
-    )]
+    #[error("{}", self.told(Readers::Terminal))]
     UnknownFormat {
         /// `requirementsFile` or `requirementsSources`.
         field: &'static str,
@@ -59,13 +55,7 @@ pub enum Refused {
         stages: Vec<String>,
     },
     /// Nothing was found, and `fallbackStrategy: fail`.
-    #[error(
-        "no dependency file was found in the {} looked at, and `--fallback-strategy` (fallbackStrategy) is `fail`; write a requirements.txt beside the notebook, or name a file with `--requirements-file` (requirementsFile)",
-        match places {
-            1 => "1 place that was".to_owned(),
-            places => format!("{places} places that were"),
-        }
-    )]
+    #[error("{}", self.told(Readers::Terminal))]
     Nothing {
         /// How many places were looked at.
         places: usize,
@@ -100,6 +90,36 @@ impl Refused {
         }
     }
 
+    /// It in words for these readers.
+    pub fn told(&self, readers: Readers) -> String {
+        match self {
+            Self::Missing {
+                field,
+                file,
+                alike,
+                there,
+            } => format!(
+                "{} names `{file}`, which is not there{}",
+                setting(field, readers),
+                alike_told(alike, there)
+            ),
+            Self::UnknownFormat { field, file } => format!(
+                "{} names `{file}`, whose name tells no format: dependency files are pylock.toml, uv.lock, poetry.lock, Pipfile.lock, pyproject.toml, Pipfile, environment.yml, setup.py, and any other name but .toml, .json, .py and .cfg for pip's requirements; a Dockerfile is named as dockerfile",
+                setting(field, readers)
+            ),
+            Self::Nothing { places } => format!(
+                "no dependency file was found in the {} looked at, and {} is `fail`; write a requirements.txt beside the notebook, or name a file with {}",
+                match places {
+                    1 => "1 place that was".to_owned(),
+                    places => format!("{places} places that were"),
+                },
+                setting("fallbackStrategy", readers),
+                setting("requirementsFile", readers)
+            ),
+            other => other.to_string(),
+        }
+    }
+
     /// Whether something was named, or found, that lies outside of the tree.
     pub fn is_outside(&self) -> bool {
         match self {
@@ -118,16 +138,6 @@ impl Refused {
             }
             other => other.to_string(),
         }
-    }
-}
-
-/// The option of the command line, and the field where they have other names.
-fn option(field: &str) -> &str {
-    match field {
-        "requirementsFile" => "`--requirements-file` (requirementsFile)",
-        "requirementsSources" => "`--requirements-source` (requirementsSources)",
-        "dockerfile" => "`--dockerfile`",
-        field => field,
     }
 }
 

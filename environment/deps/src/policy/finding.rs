@@ -1,6 +1,6 @@
 //! What a rule of dependencies found: data, without a severity, which the settings of a validation decide.
 
-use nbvet_report::{RuleMeta, Severity, hidden::is_hidden};
+use nbvet_report::{Hint, RuleMeta, Severity, hidden::is_hidden};
 
 use super::Review;
 use crate::{inference::At, masked, requirements::Place};
@@ -36,7 +36,7 @@ pub struct Finding {
     /// Why it matters.
     pub explanation: String,
     /// What mends it, with the command.
-    pub help: String,
+    pub help: Hint,
     /// Other places that have to do with it.
     pub labels: Vec<Label>,
     /// It counts at most so much, whatever the rule's row and the switches say; a severity that is configured for the
@@ -72,7 +72,7 @@ impl Finding {
             other_imports: Vec::new(),
             message: message.into(),
             explanation: String::new(),
-            help: String::new(),
+            help: Hint::default(),
             labels: Vec::new(),
             at_most: None,
             lines: None,
@@ -84,7 +84,7 @@ impl Finding {
         self
     }
 
-    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+    pub(crate) fn help(mut self, help: impl Into<Hint>) -> Self {
         self.help = help.into();
         self
     }

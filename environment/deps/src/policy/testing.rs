@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, fmt::Write as _, str::FromStr as _};
 
+use nbvet_report::Readers;
 use pep440_rs::Version;
 use pep508_rs::{PackageName, Requirement, VerbatimUrl};
 
@@ -137,7 +138,7 @@ impl Case {
             if !finding.explanation.is_empty() {
                 let _ = writeln!(told, "  why: {}", finding.explanation);
             }
-            let _ = writeln!(told, "  help: {}", finding.help);
+            let _ = writeln!(told, "  help: {}", finding.help.to(Readers::Terminal));
             for label in &finding.labels {
                 let _ = writeln!(
                     told,

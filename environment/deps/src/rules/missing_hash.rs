@@ -86,7 +86,7 @@ fn lacking(cx: &Review<'_>, asked_by_file: bool) -> Option<Finding> {
     let asks = if asked_by_file {
         "although this file asks for them"
     } else {
-        "and `--verify-hashes` (`verifyHashes`) asks for them"
+        "and hashes are asked for (`verifyHashes`)"
     };
     let message = format!(
         "{} of {lines} {verb} no hash, {asks}: {}",

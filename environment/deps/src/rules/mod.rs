@@ -25,6 +25,8 @@ mod url_without_hash;
 mod wildcard_pin;
 mod withdrawn_version;
 
+use nbvet_report::Readers;
+
 use crate::{
     detection::Refused,
     policy::{Finding, PolicyRule, Review},
@@ -75,8 +77,8 @@ pub fn of_fault(fault: &Fault) -> Finding {
 }
 
 /// The finding for a file that was asked for, or found first, and cannot be used.
-pub fn of_refused(refused: &Refused) -> Finding {
-    unreadable_dependencies::of_refused(refused)
+pub fn of_refused(refused: &Refused, readers: Readers) -> Finding {
+    unreadable_dependencies::of_refused(refused, readers)
 }
 
 /// The rule with this id or name.

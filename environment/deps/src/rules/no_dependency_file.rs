@@ -1,6 +1,6 @@
 //! NB930 no-dependency-file.
 
-use nbvet_report::Row;
+use nbvet_report::{Hint, Row};
 
 use crate::policy::{Finding, Review, rule};
 
@@ -47,5 +47,8 @@ pub fn none_found(modules: &[&str]) -> Finding {
         ),
     )
     .because("It runs where its packages happen to be installed, in whatever versions these are.")
-    .help("`nbvet deps --write` proposes a requirements.in out of what it imports")
+    .help(
+        Hint::from("`nbvet deps --write` proposes a requirements.in out of what it imports")
+            .in_cluster("write a requirements.txt beside the notebook that names them with their versions"),
+    )
 }

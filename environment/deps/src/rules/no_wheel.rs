@@ -2,7 +2,7 @@
 
 use std::str::FromStr as _;
 
-use nbvet_report::{Level, Row};
+use nbvet_report::{Hint, Level, Row};
 
 use crate::{
     Dependency, Wanted,
@@ -176,14 +176,18 @@ fn finding(cx: &Review<'_>, hit: &Hit<'_>) -> Finding {
         Kind::Foreign | Kind::Nothing => "It cannot be installed there.",
     };
     let help = match hit.kind {
-        Kind::Source => "name a wheel; `pip wheel --no-deps --wheel-dir wheels URL` makes one".to_owned(),
-        Kind::OnlySource => format!(
-            "pin a version that has a wheel, or make one where its code may run: \
-             `pip wheel --no-deps --wheel-dir wheels {}`, and name its folder: `--find-links wheels`",
-            pin(hit.entry)
-        ),
-        Kind::Foreign => format!("name the wheel for {image}"),
-        Kind::Nothing => "pin a version that has a wheel for it, or take another base image".to_owned(),
+        Kind::Source => "name a wheel; `pip wheel --no-deps --wheel-dir wheels URL` makes one".into(),
+        Kind::OnlySource => {
+            let made = format!(
+                "pin a version that has a wheel, or make one where its code may run: \
+                 `pip wheel --no-deps --wheel-dir wheels {}`",
+                pin(hit.entry)
+            );
+            Hint::from(format!("{made}, and name its folder: `--find-links wheels`"))
+                .in_cluster(format!("{made}, and name the file with its `--hash`"))
+        }
+        Kind::Foreign => format!("name the wheel for {image}").into(),
+        Kind::Nothing => "pin a version that has a wheel for it, or take another base image".into(),
     };
     Finding::new(&RULE, &hit.entry.place, message)
         .because(because)

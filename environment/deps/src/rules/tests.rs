@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use expect_test::{Expect, expect};
-use nbvet_report::{Flag, Level, Row};
+use nbvet_report::{Flag, Level, Readers, Row};
 
 use super::{ALL, find};
 use crate::policy::{PolicyRule, testing::Case};
@@ -245,7 +245,7 @@ fn without_a_hash_anywhere_nothing_is_said_unless_hashes_are_to_be_verified() {
     assert_eq!(case.told(), "");
     case.verify_hashes = true;
     expect![[r#"
-        NB908 requirements.txt:1: 1 of 1 requirement has no hash, and `--verify-hashes` (`verifyHashes`) asks for them: `six==1.17.0`
+        NB908 requirements.txt:1: 1 of 1 requirement has no hash, and hashes are asked for (`verifyHashes`): `six==1.17.0`
           why: Without a hash, a file that was replaced on the index is installed without a word.
           help: keep what you ask for in `requirements.in` and lock it: `mv requirements.txt requirements.in && uv pip compile requirements.in --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 -o requirements.txt`
     "#]].assert_eq(&case.told());
@@ -529,7 +529,7 @@ fn ranges_of_a_project_are_mended_by_the_lock_of_its_own_tool() {
                 "{} {}: {}",
                 finding.rule.meta.id, place.line, finding.message
             );
-            let _ = writeln!(told, "  {}", finding.help);
+            let _ = writeln!(told, "  {}", finding.help.to(Readers::Terminal));
         }
         told
     };
@@ -599,7 +599,7 @@ fn of_a_lock_only_what_is_odd_is_told() {
     assert_eq!(case.told(), "");
     case.verify_hashes = true;
     expect![[r#"
-        NB908 Pipfile.lock:2: 1 of 1 requirement has no hash, and `--verify-hashes` (`verifyHashes`) asks for them: `six==1.17.0`
+        NB908 Pipfile.lock:2: 1 of 1 requirement has no hash, and hashes are asked for (`verifyHashes`): `six==1.17.0`
           why: Without a hash, a file that was replaced on the index is installed without a word.
           help: lock again: `pipenv lock`
     "#]]

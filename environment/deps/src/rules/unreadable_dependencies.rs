@@ -1,6 +1,6 @@
 //! NB900 unreadable-dependencies.
 
-use nbvet_report::Row;
+use nbvet_report::{Readers, Row};
 
 use crate::{
     detection::Refused,
@@ -67,7 +67,7 @@ pub(super) fn of_fault(fault: &Fault) -> Finding {
 }
 
 /// The finding for a file that was asked for, or found first, and cannot be used.
-pub(super) fn of_refused(refused: &Refused) -> Finding {
-    Finding::of_none(&RULE, refused.to_string())
+pub(super) fn of_refused(refused: &Refused, readers: Readers) -> Finding {
+    Finding::of_none(&RULE, refused.told(readers))
         .because("Another file in its place would make another environment.")
 }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use nbvet_report::Row;
+use nbvet_report::{Hint, Row};
 
 use crate::{
     Dependency, Wanted,
@@ -133,29 +133,29 @@ fn option(place: &Place, given: &Given) -> Finding {
             format!("{shown} lets whoever registers a name on either index decide what is installed"),
             "pip takes the highest version of all indexes: your private package's name, registered on the public index \
              with a higher version, is installed in its place (dependency confusion).",
-            "take the line out and name one index that serves both where the build is configured, or allow this one: \
-             `--allow-index URL`, or `allowed-indexes` in `nbvet.toml`",
+            allowing(
+                "take the line out and name one index that serves both where the build is configured, or allow this one",
+            ),
         ),
         Opt::IndexUrl | Opt::FindLinks => (
             format!("{shown} takes packages from a place that is not among the allowed ones"),
             "Where packages come from is decided by whoever runs the build, not by the file.",
-            "take the line out and name the index where the build is configured, or allow this one: `--allow-index URL`, \
-             or `allowed-indexes` in `nbvet.toml`",
+            allowing("take the line out and name the index where the build is configured, or allow this one"),
         ),
         Opt::TrustedHost => (
             format!("{shown} switches the check of certificates off"),
             "Whoever is on the way to that host can replace what is downloaded.",
-            "take the line out; give the build the certificate of the host's authority",
+            "take the line out; give the build the certificate of the host's authority".into(),
         ),
         Opt::UseFeature => (
             format!("{shown} switches parts of pip on that change from version to version"),
             "What is installed then depends on the version of pip.",
-            "take the line out",
+            "take the line out".into(),
         ),
         _ => (
             format!("{shown} passes arguments to the code that builds a package"),
             "They can be anything that the package's build understands, and need a build from source.",
-            "take the option out and name a wheel",
+            "take the option out and name a wheel".into(),
         ),
     };
     Finding::new(&RULE, place, message).because(why).help(help)
@@ -167,10 +167,18 @@ fn registry(place: &Place, given: &Given) -> Finding {
     let message = format!("this lock takes packages from {url}, which is not among the allowed indexes");
     Finding::new(&RULE, place, message)
         .because("Where packages come from is decided by whoever runs the build, not by the file.")
-        .help(
-            "lock again with an allowed index, or allow this one: `--allow-index URL`, or `allowed-indexes` in \
-             `nbvet.toml`",
-        )
+        .help(allowing("lock again with an allowed index, or allow this one"))
+}
+
+/// What else an index may be allowed by. At production a repository allows none itself.
+fn allowing(first: &str) -> Hint {
+    Hint::from(format!(
+        "{first}: `--allow-index URL`, or `allowed-indexes` in `nbvet.toml`"
+    ))
+    .in_cluster(format!(
+        "{first}: `allowed-indexes` in the repository's `nbvet.toml`, below level production; where the build is \
+         configured is `spec.podConfig.buildConfig.packageIndex`"
+    ))
 }
 
 /// Files and repositories behind `http:`.

@@ -106,6 +106,8 @@ fn word(url: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use nbvet_report::Readers;
+
     use crate::policy::testing::Case;
 
     #[test]
@@ -115,7 +117,7 @@ mod tests {
         let found = case.found();
         let finding = found.iter().find(|finding| finding.rule.meta.id == "NB904");
         assert_eq!(
-            finding.map(|finding| &*finding.help),
+            finding.map(|finding| finding.help.to(Readers::Terminal)),
             Some(&*format!(
                 "add its digest, `--hash=sha256:…`; `curl -fsSL 'https://****@host/{path}a%27b-1-py3-none-any.whl' | sha256sum` \
                  prints it"

@@ -1,6 +1,6 @@
 //! NB914 withdrawn-version.
 
-use nbvet_report::{Level, Row};
+use nbvet_report::{Hint, Level, Row};
 
 use crate::{
     Dependency,
@@ -63,14 +63,20 @@ fn finding(cx: &Review<'_>, entry: &Dependency, release: &Release) -> Finding {
         // A resolution would take the pin along, and fail.
         Some(newest) => {
             format!("pin a version that it has, such as {name}=={newest}, its newest, and validate with it")
+                .into()
         }
         None if release.absent => {
-            "write the name as its authors do, or name the index that has it with `--index-url`".to_owned()
+            Hint::from("write the name as its authors do, or name the index that has it with `--index-url`")
+                .in_cluster(
+                    "write the name as its authors do, or name the index that has it in \
+                 `spec.podConfig.buildConfig.packageIndex`",
+                )
         }
         None => format!(
             "pin another version (`pip index versions {name}` lists them) and validate with it, or {}",
             cx.lock_command()
-        ),
+        )
+        .into(),
     };
     let (message, why) = match &release.yanked {
         _ if release.absent && release.newest.is_none() => (

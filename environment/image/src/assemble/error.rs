@@ -31,9 +31,7 @@ pub enum Error {
         base: String,
     },
     /// The base image is one image, for another platform.
-    #[error(
-        "the base image {base} is for {found}, not for {wanted}; name one for {wanted}, or say `--platform {found}`"
-    )]
+    #[error("the base image {base} is for {found}, not for {wanted}")]
     OtherPlatform {
         /// Its name.
         base: String,
@@ -70,15 +68,12 @@ pub enum Error {
     #[error(transparent)]
     Config(#[from] BadConfig),
     /// The kernel that is added cannot be had.
-    #[error(
-        "no kernel can be added: {0}\nPackages of it are looked for where the others are. Leave it out with `--kernel none`, or lock an `ipykernel` that is there"
-    )]
+    #[error("no kernel can be added: {0}")]
     Kernel(Box<Error>),
     /// Something must be built from source.
     #[error(
-        "{} only source: assembling installs wheels and runs no code of packages. Pin a version that has a wheel for {target}, or make one where its code may run (`pip wheel --no-deps --wheel-dir wheels {}`), put its digest (`pip hash FILE`) into the lock and name its folder: `--find-links wheels`",
-        many(packages),
-        packages.join(" ")
+        "{} only source: assembling installs wheels and runs no code of packages",
+        many(packages)
     )]
     NeedsBuild {
         /// Which.
@@ -88,7 +83,7 @@ pub enum Error {
     },
     /// The Python that compiles is not the base's.
     #[error(
-        "the base image was found to have Python {probed}, and the Python that compiles for it says that it is {said}; take the base's own Python (`--bytecode base`), or `--bytecode off`"
+        "the base image was found to have Python {probed}, and the Python that compiles for it says that it is {said}"
     )]
     OtherPython {
         /// By its layers.

@@ -95,9 +95,7 @@ pub enum Error {
     #[error("the Python of the image does not answer as nbvet's program does: {0}")]
     Answer(String),
     /// It is not the one that was expected.
-    #[error(
-        "the Python that compiles says that it is {found}, and {expected} was expected; take the base's own (`--bytecode base`), or `--bytecode off`"
-    )]
+    #[error("the Python that compiles says that it is {found}, and {expected} was expected")]
     Another {
         /// By its version.
         expected: String,

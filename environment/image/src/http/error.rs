@@ -35,9 +35,7 @@ pub enum HttpError {
         why: String,
     },
     /// Plain http to a host that nobody named for it.
-    #[error(
-        "{url}: plain http is refused; use https, or name it as an insecure host (`--insecure-host {host}`)"
-    )]
+    #[error("{url}: plain http is refused")]
     Plain {
         /// Where.
         url: String,
@@ -124,14 +122,10 @@ pub enum Reason {
     #[error("out of time ({0})")]
     TimedOut(String),
     /// The server's certificate is not believed.
-    #[error(
-        "the server's certificate is not believed ({0}); give the file of its certificate authority (`--ca-file`), or set SSL_CERT_FILE"
-    )]
+    #[error("the server's certificate is not believed ({0})")]
     Untrusted(String),
     /// The server speaks no TLS.
-    #[error(
-        "the server does not speak TLS ({0}); if it speaks plain http, name it as an insecure host (`--insecure-host`)"
-    )]
+    #[error("the server does not speak TLS ({0})")]
     NoTls(String),
     /// The connection could not be made, or broke.
     #[error("{0}")]

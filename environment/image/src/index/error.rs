@@ -25,9 +25,7 @@ pub enum IndexError {
         error: io::Error,
     },
     /// No index has the name.
-    #[error(
-        "{name} is on none of {asked}; check its spelling, or name the index that has it in NBVET_INDEX_URL"
-    )]
+    #[error("{name} is on none of {asked}")]
     NoPackage {
         /// The package.
         name: PackageName,
@@ -128,7 +126,7 @@ pub enum IndexError {
         why: String,
     },
     /// The index wants other credentials.
-    #[error("{url} wants {} (status {status}); put them into the URL of the index in NBVET_INDEX_URL: https://USER:PASSWORD@HOST/…", if *.with { "other credentials" } else { "credentials" })]
+    #[error("{url} wants {} (status {status})", if *.with { "other credentials" } else { "credentials" })]
     Credentials {
         /// The page.
         url: String,

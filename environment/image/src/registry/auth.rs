@@ -107,7 +107,7 @@ impl Registries {
                 "the registry asks for a password, and {} holds a token for it",
                 login.from
             ))),
-            (Some(Challenge::Basic), None) => Err(asked.denied(self.nobody(asked.registry))),
+            (Some(Challenge::Basic), None) => Err(asked.unknown(self.nobody(asked.registry))),
             (None, _) => Err(asked.denied(
                 "the registry asks who is there and names no way to say so that is known here (Basic, Bearer)".to_owned(),
             )),
@@ -116,14 +116,15 @@ impl Registries {
 
     /// The error for a registry that still says no.
     pub(super) fn refused(&self, asked: &Asked<'_>, body: &str) -> RegistryError {
-        let who = match self.inner.credentials.find(asked.registry, asked.repository) {
-            Ok(Some(login)) => format!("the credentials of {} do not do for it", login.from),
-            Ok(None) => self.nobody(asked.registry),
-            Err(error) => return error.into(),
-        };
-        match said(body) {
-            said if said.is_empty() => asked.denied(who),
-            said => asked.denied(format!("{said}; {who}")),
+        let said = Some(said(body)).filter(|said| !said.is_empty());
+        let said = said.map_or_else(String::new, |said| format!("{said}; "));
+        match self.inner.credentials.find(asked.registry, asked.repository) {
+            Ok(Some(login)) => asked.denied(format!(
+                "{said}the credentials of {} do not do for it",
+                login.from
+            )),
+            Ok(None) => asked.unknown(format!("{said}{}", self.nobody(asked.registry))),
+            Err(error) => error.into(),
         }
     }
 
@@ -132,9 +133,7 @@ impl Registries {
             places if places.is_empty() => String::new(),
             places => format!(" in {places}"),
         };
-        format!(
-            "there are no credentials for {registry}{places}; `docker login {registry}` or `podman login {registry}` writes them"
-        )
+        format!("there are no credentials for {registry}{places}")
     }
 
     fn keep(&self, asked: &Asked<'_>, token: &Secret, lasting: Duration) {
@@ -203,11 +202,11 @@ impl Registries {
             };
             let said = Some(said(&body)).filter(|said| !said.is_empty());
             let said = said.map_or_else(String::new, |said| format!(": {said}"));
-            let who = login.map_or_else(
-                || self.nobody(asked.registry),
-                |login| format!("asked with the credentials of {}", login.from),
-            );
-            return Err(asked.denied(format!("{place} gives no token (status {status}){said}; {who}")));
+            let why = format!("{place} gives no token (status {status}){said}");
+            return Err(match login {
+                Some(login) => asked.denied(format!("{why}; asked with the credentials of {}", login.from)),
+                None => asked.unknown(format!("{why}; {}", self.nobody(asked.registry))),
+            });
         }
         let answer = response
             .checked()
@@ -231,6 +230,16 @@ impl Asked<'_> {
         RegistryError::Denied {
             image: self.image.to_owned(),
             why,
+            unknown: None,
+        }
+    }
+
+    /// There are no credentials to ask with.
+    fn unknown(&self, why: String) -> RegistryError {
+        RegistryError::Denied {
+            image: self.image.to_owned(),
+            why,
+            unknown: Some(self.registry.to_owned()),
         }
     }
 

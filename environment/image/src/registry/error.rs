@@ -37,8 +37,10 @@ pub enum RegistryError {
     Denied {
         /// The image or repository.
         image: String,
-        /// What was tried, and how to mend it.
+        /// What was tried.
         why: String,
+        /// The registry, where nobody has credentials for it.
+        unknown: Option<String>,
     },
     /// It is not there.
     #[error("{image}: {what} is not in the registry")]

@@ -45,10 +45,7 @@ pub struct Resolver<'r> {
 #[derive(Debug, thiserror::Error)]
 pub enum ResolveError {
     /// Nothing that resolves is here.
-    #[error(
-        "versions are to be found, and uv is not here; install it (`pip install uv`), or lock the file where uv is: `{}`",
-        locks(file)
-    )]
+    #[error("versions are to be found, and uv is not here")]
     NoUv {
         /// The dependency file.
         file: String,
@@ -82,11 +79,7 @@ pub enum ResolveError {
         explanation: String,
     },
     /// Only source is there, and nbvet runs no code of packages to read what it needs.
-    #[error(
-        "{file}: {} has no wheel for {target}, only source; choose a version that has one, or make one where its code may run: `pip wheel --no-deps --wheel-dir wheels {}`, and name its folder: `--find-links wheels`",
-        package.as_deref().unwrap_or("a package"),
-        package.as_deref().map_or_else(|| "NAME==VERSION".to_owned(), |package| package.replace(' ', "=="))
-    )]
+    #[error("{file}: {} has no wheel for {target}, only source", package.as_deref().unwrap_or("a package"))]
     NeedsBuild {
         /// The dependency file.
         file: String,
@@ -124,17 +117,13 @@ pub enum ResolveError {
         status: String,
     },
     /// An index wants credentials.
-    #[error(
-        "no versions could be looked up, an index wants credentials: {explanation}\nPut them into its URL in NBVET_INDEX_URL: https://USER:PASSWORD@HOST/…"
-    )]
+    #[error("no versions could be looked up, an index wants credentials: {explanation}")]
     Credentials {
         /// What uv says, shortened.
         explanation: String,
     },
     /// Credentials or names would be readable on the way.
-    #[error(
-        "{url}: plain http is refused; use https, or name its host (`--insecure-host`, pip's trusted-host)"
-    )]
+    #[error("{url}: plain http is refused")]
     Plain {
         /// The index.
         url: String,
@@ -146,7 +135,7 @@ pub enum ResolveError {
         limit: Duration,
     },
     /// uv does not know what it is asked.
-    #[error("uv does not know what it is asked, it may be too old (`pip install -U uv`): {explanation}")]
+    #[error("uv does not know what it is asked, it may be too old: {explanation}")]
     Usage {
         /// What uv says, shortened.
         explanation: String,
@@ -307,7 +296,7 @@ impl Resolver<'_> {
 }
 
 /// The command that makes a lock where nbvet finds it.
-fn locks(file: &str) -> String {
+pub(crate) fn locks(file: &str) -> String {
     let compile = |from: &str, to: &str| format!("uv pip compile {from} --generate-hashes -o {to}");
     if let Some(stem) = file.strip_suffix(".in") {
         return compile(file, &format!("{stem}.txt"));
@@ -377,11 +366,5 @@ mod tests {
         ] {
             assert_eq!(locks(file), expected);
         }
-        let file = "n/requirements.txt".to_owned();
-        assert!(
-            ResolveError::NoUv { file }
-                .to_string()
-                .contains("-o n/requirements.txt")
-        );
     }
 }

@@ -199,7 +199,7 @@ fn a_password_is_asked_for_and_found_in_dockers_file() {
     let wrong = shown(image.push(&with(USER, "hunter2"), "v1").unwrap_err().to_string());
     expect!["SERVER/org/a: no access: the credentials of /config.json do not do for it"].assert_eq(&wrong);
     let nobody = shown(image.push(&repository(&name), "v1").unwrap_err().to_string());
-    expect!["SERVER/org/a: no access: there are no credentials for SERVER; `docker login SERVER` or `podman login SERVER` writes them"].assert_eq(&nobody);
+    expect!["SERVER/org/a: no access: there are no credentials for SERVER"].assert_eq(&nobody);
 }
 
 #[test]
@@ -263,7 +263,7 @@ fn tls_is_spoken_with_an_authority_that_is_named() {
     image.push(&trusted.repository(&name), "v1").unwrap();
     let strange = client(Credentials::none(), None).repository(&name);
     let error = image.push(&strange, "v2").unwrap_err().to_string();
-    expect!["SERVER/org/a: GET https://SERVER/v2/: the server's certificate is not believed (invalid peer certificate: UnknownIssuer); give the file of its certificate authority (`--ca-file`), or set SSL_CERT_FILE"].assert_eq(&error.replace(&registry.host(), "SERVER"));
+    expect!["SERVER/org/a: GET https://SERVER/v2/: the server's certificate is not believed (invalid peer certificate: UnknownIssuer)"].assert_eq(&error.replace(&registry.host(), "SERVER"));
 }
 
 #[test]

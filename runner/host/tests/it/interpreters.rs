@@ -109,7 +109,7 @@ fn a_python_that_is_not_there_is_an_error_of_its_own() {
     check(
         "/nowhere/bin/python",
         FailureKind::NoInterpreter,
-        "`--python /nowhere/bin/python` cannot be used: there is no such file",
+        "`/nowhere/bin/python` cannot be used as the notebook's Python: there is no such file",
     );
     check(
         "python9.9",

@@ -3,6 +3,7 @@
 use std::{fmt::Write as _, fs, os::unix::fs::symlink, path::Path};
 
 use expect_test::{Expect, expect};
+use nbvet_report::Readers;
 use tempfile::TempDir;
 
 use super::*;
@@ -42,9 +43,13 @@ fn asked(notebook: &str) -> Asked {
 }
 
 fn told(tree: &Tree, asked: &Asked) -> String {
+    told_to(Readers::Terminal, tree, asked)
+}
+
+fn told_to(readers: Readers, tree: &Tree, asked: &Asked) -> String {
     let detection = match detect(tree, asked) {
         Ok(detection) => detection,
-        Err(refused) => return format!("refused: {refused}\n"),
+        Err(refused) => return format!("refused: {}\n", refused.told(readers)),
     };
     let mut told = match &detection.decision {
         Decision::Dependencies { file, format, .. } => format!("{file} as {}", name_of(*format)),
@@ -59,11 +64,11 @@ fn told(tree: &Tree, asked: &Asked) -> String {
     }
     told.push('\n');
     for look in &detection.looked_at {
-        let _ = writeln!(told, "  {look}");
+        let _ = writeln!(told, "  {}: {}", look.file, look.why.told(readers));
     }
     for note in &detection.notes {
         let sign = if note.is_warning() { "warning" } else { "note" };
-        let _ = writeln!(told, "  {sign}: {note}");
+        let _ = writeln!(told, "  {sign}: {}", note.told(readers));
     }
     told
 }
@@ -399,6 +404,59 @@ fn with_both_kinds_prefer_dockerfile_decides_and_the_winner_is_named() {
 }
 
 #[test]
+fn in_a_cluster_settings_are_called_by_their_fields_and_no_option_is_named() {
+    let files = [
+        ("n/uv.lock", ""),
+        ("n/Pipfile.lock", ""),
+        ("n/Dockerfile", "FROM a:1"),
+        ("m/x.ipynb", ""),
+    ];
+    let folder = tree_of(&files);
+    let tree = Tree::open(folder.path()).unwrap();
+    let all = [
+        asked("n/x.ipynb"),
+        Asked {
+            prefer_dockerfile: true,
+            ..asked("n/x.ipynb")
+        },
+        Asked {
+            requirements_sources: vec!["nothing.txt".to_owned()],
+            ..asked("m/x.ipynb")
+        },
+        Asked {
+            requirements_file: Some("n/uv.lok".to_owned()),
+            ..asked("n/x.ipynb")
+        },
+        Asked {
+            requirements_file: Some("n/Dockerfile".to_owned()),
+            ..asked("n/x.ipynb")
+        },
+        Asked {
+            fallback: Fallback::Fail,
+            ..asked("m/x.ipynb")
+        },
+        Asked {
+            fallback: Fallback::Auto,
+            ..asked("m/x.ipynb")
+        },
+    ];
+    let told: String = all
+        .iter()
+        .map(|asked| told_to(Readers::Cluster, &tree, asked))
+        .collect();
+    assert!(!told.contains("--") && !told.contains("nbvet deps"), "{told}");
+    for field in [
+        "preferDockerfile",
+        "requirementsFile",
+        "requirementsSources",
+        "fallbackStrategy",
+    ] {
+        let field = format!("`spec.podConfig.buildConfig.{field}`");
+        assert!(told.contains(&field), "{field}: {told}");
+    }
+}
+
+#[test]
 fn where_nothing_is_found_the_fallback_decides() {
     let files = [("n/x.ipynb", ""), ("n/data.csv", "")];
     let with = |fallback, auto_generate_requirements| Asked {
@@ -430,7 +488,7 @@ fn where_nothing_is_found_the_fallback_decides() {
             the imports
               n/: no dependency file in it
               ./: no dependency file in it
-              note: no dependency file was found; `--fallback-strategy auto` (fallbackStrategy): the imports tell what is needed, without versions
+              note: no dependency file was found; `--fallback-strategy` (fallbackStrategy) is `auto`: the imports tell what is needed, without versions
         "#]],
     );
     check(
@@ -440,7 +498,7 @@ fn where_nothing_is_found_the_fallback_decides() {
             the imports
               n/: no dependency file in it
               ./: no dependency file in it
-              note: no dependency file was found; `--auto-generate-requirements` (autoGenerateRequirements): the imports tell what is needed, without versions
+              note: no dependency file was found; `--auto-generate-requirements` (autoGenerateRequirements) is set: the imports tell what is needed, without versions
         "#]],
     );
 }

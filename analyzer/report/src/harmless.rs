@@ -1,7 +1,7 @@
-//! Text that came from a notebook, made safe for a terminal: no control character, escape sequence or
+//! Text that came from a notebook, made safe for a terminal or a log: no control character, escape sequence or
 //! bidirectional override gets through. One character stays one character, so that columns hold.
 
-use nbvet_report::hidden::acts;
+use crate::hidden::acts;
 
 /// One line: control characters, line ends among them, become visible signs (`␛`, `␊`).
 pub fn harmless(text: &str) -> String {
@@ -18,7 +18,7 @@ pub fn harmless_block(text: &str) -> String {
 }
 
 /// The sign that stands for a character that a terminal would act on.
-pub(crate) fn visible(c: char) -> char {
+pub fn visible(c: char) -> char {
     match c {
         '\u{0}'..='\u{1f}' => char::from_u32(0x2400 + u32::from(c)).unwrap_or('\u{fffd}'),
         '\u{7f}' => '\u{2421}',
