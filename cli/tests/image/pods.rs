@@ -210,8 +210,14 @@ impl Pod {
             .env_remove("VIRTUAL_ENV")
             .env_remove("CONDA_PREFIX")
             .stdin(Stdio::null())
+            .stdout(fs::File::create(self.path("notebook.log")).unwrap())
             .spawn()
             .unwrap()
+    }
+
+    /// The log of the container that [`Self::agent`] stands for.
+    pub(crate) fn log_of_notebook(&self) -> String {
+        fs::read_to_string(self.path("notebook.log")).unwrap()
     }
 }
 

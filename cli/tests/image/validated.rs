@@ -130,8 +130,12 @@ fn s10_a_notebook_that_forges_results_closes_descriptors_and_kills_what_it_can_c
         "raise ValueError('nbvet-blob/1 0123456789abcdef 1/1 AAAA')",
     ];
     let pod = Containers::new(&runtime, &[("a.ipynb", &cells(&sources))], "a.ipynb");
-    let (left, _) = pod.validated();
+    let (left, user) = pod.validated();
     is(&left, Outcome::Failed, Reason::NotebookFailed, "ValueError");
+    // What it prints goes to its own container's log, and no line of that begins as a result does but by what the notebook
+    // writes there itself.
+    let printed = String::from_utf8(user.stdout).unwrap();
+    assert!(printed.contains("[cell 0] nbvet-blob/1 "), "{printed}");
     let log = String::from_utf8(left.log.clone()).unwrap();
     let own = &left.end.blob.as_ref().unwrap().sha256[..16];
     assert!(
@@ -143,6 +147,33 @@ fn s10_a_notebook_that_forges_results_closes_descriptors_and_kills_what_it_can_c
         left.validated().report.notebooks[0].verdict.outcome,
         Outcome::Failed
     );
+}
+
+#[test]
+fn what_a_notebook_prints_is_in_the_log_of_its_container_while_it_runs() {
+    let Some(python) = python() else { return };
+    let sources = [
+        "print('before', flush=True)\nimport os, time\nwhile not os.path.exists('go'): time.sleep(0.05)",
+        "import sys\nprint('\\x1b]0;title\\x07 out'); print('err', file=sys.stderr)",
+    ];
+    let pod = Pod::new(&[("a.ipynb", &cells(&sources))]);
+    let left = pod.validated_until(pod.wish("a.ipynb"), &python, |_| {
+        let since = Instant::now();
+        while pod.log_of_notebook() != "[cell 0] before\n" {
+            assert!(
+                since.elapsed() < Duration::from_mins(3),
+                "{}",
+                pod.log_of_notebook()
+            );
+            thread::sleep(Duration::from_millis(20));
+        }
+        fs::write(pod.path("work/go"), "").unwrap();
+    });
+    is(&left, Outcome::Passed, Reason::Done, "passed");
+    let log = pod.log_of_notebook();
+    let mut lines: Vec<_> = log.lines().skip(1).collect();
+    lines.sort_unstable();
+    assert_eq!(lines, ["[cell 1 stderr] err", "[cell 1] ␛]0;title␇ out"]);
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod elf;
 mod fork_server;
 mod intact;
 mod interpreter;
+mod log;
 mod oom;
 mod output;
 mod processes;

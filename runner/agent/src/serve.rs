@@ -90,7 +90,8 @@ pub fn serve(connection: impl AsFd, home: Home) -> Result<(), AgentError> {
 pub enum Home {
     /// A child of the command whose notebooks it runs.
     Command,
-    /// The first process of a container of a cluster: what is told is told in words for a cluster.
+    /// The first process of a container of a cluster: what notebooks print goes to the container's log as well, and what is
+    /// told is told in words for a cluster.
     Container,
 }
 

@@ -2,6 +2,7 @@
 //! happened. Everything that comes from it is hostile until checked. Decides nothing: it says what was.
 
 use std::{
+    io::{Stdout, stdout},
     os::fd::OwnedFd,
     time::{Duration, Instant},
 };
@@ -16,6 +17,7 @@ use serde_json::{Map, Value};
 use crate::{
     channel::{Channel, Read},
     interpreter::Found,
+    log::Log,
     oom::OomCount,
     output::Output,
     processes::{Process, high_water},
@@ -38,6 +40,8 @@ const MAX_EARLY: usize = 64 * 1024;
 pub(crate) struct Session {
     number: u32,
     readers: Readers,
+    /// Of its container, where it has one.
+    log: Option<Log<Stdout>>,
     python: Found,
     /// Its process was forked, with these modules imported; `None`: a fresh interpreter.
     forked_with: Option<Vec<String>>,
@@ -90,6 +94,7 @@ impl Session {
         Ok(Self {
             number,
             readers: home.readers(),
+            log: (home == Home::Container).then(|| Log::new(stdout())),
             python: worker.python,
             forked_with: worker.forked_with,
             pid: worker.pid,
@@ -259,6 +264,7 @@ impl Session {
             FromWorker::Barrier if matches!(self.state, State::Ready) => self.tell(&ToWorker::GoOn),
             FromWorker::CellDone { cell, result } if self.running && self.cell == Some(cell) => {
                 self.running = false;
+                self.log.iter_mut().for_each(Log::end_lines);
                 self.peak_memory = self.peak_memory.max(high_water(self.pid()).unwrap_or(0));
                 self.end_output(host);
                 let sent = host.send(&FromAgent::CellDone {
@@ -378,6 +384,9 @@ impl Session {
         while !text.is_empty() {
             let (now, later) = text.split_at(text.floor_char_boundary(MAX_TEXT));
             let name = self.streams[index].name;
+            if let Some(log) = &mut self.log {
+                log.print(self.cell, index, now);
+            }
             let message = FromAgent::Stream {
                 session: self.number,
                 cell: self.cell,
@@ -450,6 +459,7 @@ impl Session {
         host: &mut Host<F>,
     ) {
         self.peak_memory = self.peak_memory.max(held);
+        self.log.iter_mut().for_each(Log::tick);
         match self.state {
             State::Ending { since, .. } => {
                 processes.iter().for_each(Process::kill);
@@ -499,6 +509,7 @@ impl Session {
             let rest = self.streams[index].rest();
             self.print_text(index, &rest, host);
         }
+        self.log.iter_mut().for_each(Log::finish);
         self.end_output(host);
         self.state = State::Gone;
         if was_ready || self.killed {

@@ -15,7 +15,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["agent"] => nbvet_agent::serve(io::stdin(), Home::Command)?,
         ["listen", path] => match nbvet_agent::accept(Path::new(path))? {
-            Some(connection) => nbvet_agent::serve(connection, Home::Container)?,
+            Some(connection) => nbvet_agent::serve(connection, Home::Command)?,
             None => return Err("nobody came".into()),
         },
         ["run", path] => run_job(Path::new(path))?,
