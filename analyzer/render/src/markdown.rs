@@ -78,10 +78,7 @@ fn table(notebooks: &[(&NotebookReport, Option<&NotebookSource>)]) -> String {
         let verdict = &notebook.verdict;
         let cells = verdict.cells.map_or_else(
             || "not run".to_owned(),
-            |cells| {
-                let ran = cells.ok + cells.failed;
-                format!("{ran} of {} ran", ran + cells.not_run)
-            },
+            |cells| format!("{} of {} ran", cells.ran(), cells.to_run()),
         );
         let _ = writeln!(
             out,

@@ -163,10 +163,9 @@ fn cells_ran(notebook: &NotebookReport) -> String {
     let Some(counts) = notebook.verdict.cells else {
         return "not run".to_owned();
     };
-    let ran = counts.ok + counts.failed;
+    let (ran, of) = (counts.ran(), counts.to_run());
     // The sum of nothing is -0.0.
     let seconds = notebook.cells.iter().map(|cell| cell.seconds).sum::<f64>() + 0.0;
-    let of = counts.ok + counts.failed + counts.not_run;
     if of == 0 {
         return "nothing to run: no cell with code".to_owned();
     }

@@ -71,6 +71,16 @@ pub struct CellCounts {
 }
 
 impl CellCounts {
+    /// Those that ran, well or not.
+    pub const fn ran(&self) -> u32 {
+        self.ok + self.failed
+    }
+
+    /// Those that were to run: all but the skipped ones, which nobody wanted to run.
+    pub const fn to_run(&self) -> u32 {
+        self.ran() + self.not_run
+    }
+
     fn of(cells: &[CellRun]) -> Self {
         let mut counts = Self::default();
         for cell in cells {

@@ -117,7 +117,7 @@ fn message(notebook: &NotebookReport) -> String {
     }
     let verdict = &notebook.verdict;
     let cells = verdict.cells.map_or_else(String::new, |cells| {
-        format!(" {} of {} cells ran;", cells.ok, cells.total)
+        format!(" {} of {} cells ran;", cells.ran(), cells.to_run())
     });
     let counts = format!(
         "{} at {}:{cells} {}, {}, {}",

@@ -288,6 +288,26 @@ fn s6_each_end_of_a_notebook_has_its_reason() {
 }
 
 #[test]
+fn the_end_counts_cells_as_the_report_does() {
+    let Some(python) = python() else { return };
+    let sources = ["x = 1", "", "1 / 0", "x"];
+    let pod = Pod::new(&[("a.ipynb", &cells(&sources))]);
+    let left = pod.validated(pod.wish("a.ipynb"), &python);
+    is(
+        &left,
+        Outcome::Failed,
+        Reason::NotebookFailed,
+        " 2 of 3 cells ran;",
+    );
+    let shown = nbvet_render::text(
+        &left.validated().report,
+        &[],
+        &nbvet_render::TextOptions::default(),
+    );
+    assert!(shown.contains(" 2 of 3 cells ran in "), "{shown}");
+}
+
+#[test]
 fn what_is_wrong_with_a_job_is_told_with_the_field_that_says_it() {
     let Some(python) = python() else { return };
     let check = |source: &str, config: serde_json::Value, reason, said: &str| {

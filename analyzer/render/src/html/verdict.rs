@@ -206,9 +206,8 @@ fn numbers(notebook: &NotebookReport) -> Markup {
         severity(verdict.notes, "notes", "note"),
     ]);
     if let Some(cells) = verdict.cells {
-        let ran = cells.ok + cells.failed;
         tiles.push(number(
-            format!("{ran} of {}", ran + cells.not_run),
+            format!("{} of {}", cells.ran(), cells.to_run()),
             "cells ran",
             "plain",
         ));
