@@ -20,6 +20,10 @@ const AND_MORE: &str = "?";
 /// What runs a notebook.
 const KERNEL: &str = "ipykernel";
 
+/// What every notebook has, whoever runs it. What these need comes along for their own sake, in an image that nbvet adds a
+/// kernel to as well: a notebook that imports it has to ask for it.
+const OF_EVERY_NOTEBOOK: [&str; 2] = [KERNEL, "ipython"];
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Table {
@@ -52,8 +56,7 @@ impl Brought {
     /// By these lines, constraints left out. `releases`: what the index tells.
     pub fn of<'d>(lines: impl Iterator<Item = &'d Dependency>, releases: Option<&Releases>) -> Self {
         let mut found = Self::default();
-        // No notebook runs without its kernel.
-        let mut open: VecDeque<(String, String)> = VecDeque::from([(KERNEL.to_owned(), KERNEL.to_owned())]);
+        let mut open: VecDeque<(String, String)> = VecDeque::new();
         for line in lines.filter(|line| !line.constraint) {
             let Some(name) = &line.name else {
                 found.is_open = true;
@@ -78,6 +81,10 @@ impl Brought {
                 found.is_open |= !found.take(&needs, &by, &mut open);
                 found.by.insert(needs, by);
             }
+        }
+        for name in OF_EVERY_NOTEBOOK {
+            let by = found.by.entry(name.to_owned());
+            by.or_insert_with(|| KERNEL.to_owned());
         }
         found
     }
@@ -144,6 +151,9 @@ mod tests {
             ("seaborn\n", "scipy", Some("seaborn"), false),
             ("matplotlib\n", "scikit-learn", None, false),
             ("matplotlib\n", "ipython", Some("ipykernel"), false),
+            ("matplotlib\n", "psutil", None, false),
+            ("ipykernel\n", "psutil", Some("ipykernel"), false),
+            ("ipywidgets\n", "decorator", Some("ipywidgets"), true),
             ("our-tools==1\n", "numpy", None, true),
             ("requests[socks]\n", "urllib3", Some("requests"), true),
             ("torch\n", "numpy", Some("torch"), true),

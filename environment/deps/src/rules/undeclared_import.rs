@@ -19,7 +19,8 @@ rule! {
     /// It is told only where it is certain: the file can be read whole, nbvet knows which distribution has the module,
     /// neither the file nor the base image has it, and nothing that the file asks for can bring it along. What comes along
     /// with something else, such as numpy with pandas, is no finding; `nbvet deps` says what brings it, and it is better
-    /// named. Nor is what the notebook installs itself, and of modules that nbvet does not know nothing is said.
+    /// named. Nor is what the notebook installs itself, and of modules that nbvet does not know nothing is said. IPython and
+    /// ipykernel are of every notebook; what comes along with them, such as psutil, is not: they may do without it tomorrow.
     ///
     /// `nbvet validate` has seen the notebook run, where the package is: there this is a note.
     ///
