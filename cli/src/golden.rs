@@ -149,30 +149,9 @@ impl Golden {
             Some(name) if planned.readers == Readers::Cluster => name.clone(),
             _ => shown(path),
         };
-        let text = ordinary::read_to_string(path).map_err(|error| {
-            let message = format!("failed to read the golden notebook {called}: {error}");
-            unusable(message, None)
-        })?;
-        let reading = nbvet_notebook::read(text.as_bytes());
-        let golden = reading.notebook.ok_or_else(|| {
-            let problem = reading.problems.first();
-            let reason = problem.map_or("it cannot be read", |problem| problem.message.as_str());
-            let help = problem.and_then(|problem| problem.help.clone());
-            unusable(format!("the golden file {called} is no notebook: {reason}"), help)
-        })?;
-        let usable = Side::golden(&golden);
-        // Neither puts out anything: there is nothing to compare.
-        if !runs && matches!(usable, Err(GoldenUnusable::NoCells | GoldenUnusable::NeverRun)) {
+        let Some(golden) = usable(path, &called, runs, planned.readers)? else {
             return Ok(None);
-        }
-        usable.map_err(|error| {
-            let hint = (error == GoldenUnusable::NeverRun).then(|| {
-                let words = format!("run it and store its outputs: `nbvet run {called} -o {called}`");
-                Hint::from(words).in_cluster("run it in Jupyter and save it with its outputs")
-            });
-            let message = format!("the golden notebook {called} cannot be used: {error}");
-            unusable(message, hint.map(|hint| hint.to(planned.readers).to_owned()))
-        })?;
+        };
         Ok(Some(Self {
             notebook: golden,
             name: planned.name.clone().unwrap_or_else(|| shown(path)),
@@ -204,6 +183,41 @@ impl Golden {
         };
         Ok(compare(&golden, &executed, &self.name, &options))
     }
+}
+
+/// The notebook of this file, which is `called` something, where its outputs can be compared with; `None` where neither it nor
+/// the notebook, of which `runs` says whether it has cells to run, puts out anything.
+pub(crate) fn usable(
+    path: &Path,
+    called: &str,
+    runs: bool,
+    readers: Readers,
+) -> Result<Option<Notebook>, RunFailure> {
+    let text = ordinary::read_to_string(path).map_err(|error| {
+        let message = format!("failed to read the golden notebook {called}: {error}");
+        unusable(message, None)
+    })?;
+    let reading = nbvet_notebook::read(text.as_bytes());
+    let golden = reading.notebook.ok_or_else(|| {
+        let problem = reading.problems.first();
+        let reason = problem.map_or("it cannot be read", |problem| problem.message.as_str());
+        let help = problem.and_then(|problem| problem.help.clone());
+        unusable(format!("the golden file {called} is no notebook: {reason}"), help)
+    })?;
+    let found = Side::golden(&golden).map(drop);
+    // Neither puts out anything: there is nothing to compare.
+    if !runs && matches!(found, Err(GoldenUnusable::NoCells | GoldenUnusable::NeverRun)) {
+        return Ok(None);
+    }
+    found.map_err(|error| {
+        let hint = (error == GoldenUnusable::NeverRun).then(|| {
+            let words = format!("run it and store its outputs: `nbvet run {called} -o {called}`");
+            Hint::from(words).in_cluster("run it in Jupyter and save it with its outputs")
+        });
+        let message = format!("the golden notebook {called} cannot be used: {error}");
+        unusable(message, hint.map(|hint| hint.to(readers).to_owned()))
+    })?;
+    Ok(Some(golden))
 }
 
 fn missing(planned: &Planned, notebook: &Path) -> RunFailure {

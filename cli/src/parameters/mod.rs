@@ -12,7 +12,7 @@ use nbvet_notebook::{Cell, CellKind, Literal, NewCell, Notebook};
 
 use crate::{
     args::ParameterArgs,
-    usage::{UsageError, shown},
+    usage::{UsageError, nearest, shown},
 };
 
 /// The largest file of parameters.
@@ -131,7 +131,13 @@ impl Parameters {
         let known = bound(cell);
         let unknown = self.0.iter().filter(|(name, _)| !known.contains(&name.as_str()));
         unknown
-            .map(|(name, _)| format!("the cell tagged `{TAG}` sets no `{name}`"))
+            .map(|(name, _)| {
+                let near = nearest(name, known.iter().copied());
+                let near = near
+                    .first()
+                    .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+                format!("the cell tagged `{TAG}` sets no `{name}`{near}")
+            })
             .collect()
     }
 }
@@ -264,14 +270,17 @@ mod tests {
 
     #[test]
     fn a_name_that_the_tagged_cell_does_not_set_is_said() {
-        let given = parameters(&["alpha", "1", "beta", "2", "gamma", "3"]).unwrap();
+        let given = parameters(&["alpha", "1", "beta", "2", "gamma", "3", "betta", "4"]).unwrap();
         let tagged = notebook(&[(
             "alpha = 0\nbeta: int = 5  # b\nif gamma == 1: pass",
             &["parameters"],
         )]);
         assert_eq!(
             given.oddities(&tagged),
-            ["the cell tagged `parameters` sets no `gamma`"]
+            [
+                "the cell tagged `parameters` sets no `gamma`",
+                "the cell tagged `parameters` sets no `betta`; did you mean `beta`?"
+            ]
         );
         let none = notebook(&[("alpha", &[])]);
         assert_eq!(

@@ -71,6 +71,12 @@ impl Ending {
         Self::error(step, error.reason(), error.is_transient(), &error.to_string())
     }
 
+    /// There is no tree of the golden notebook.
+    pub(crate) fn no_golden(step: Step, error: &SourceError) -> Self {
+        let message = format!("spec.goldenNotebook: {error}");
+        Self::error(step, error.reason(), error.is_transient(), &message)
+    }
+
     /// The input, or what it names, is at fault, or what surrounds it.
     pub(crate) fn usage(step: Step, error: &UsageError) -> Self {
         let (reason, transient) = match error {

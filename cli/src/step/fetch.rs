@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use nbvet_report::step::{Step, StepInput};
-use nbvet_source::Allowed;
+use nbvet_source::{Allowed, SourceError};
 
 use super::{Ending, input};
 
@@ -15,10 +15,14 @@ fn fetched(path: &Path, allowed: Allowed) -> Result<Ending, Ending> {
     let StepInput { source, golden, .. } = input::read(Step::Fetch, path)?;
     let source = input::part(Step::Fetch, "source", source)?;
     let mut fetched = Vec::new();
-    for (what, source) in [("", Some(source)), ("golden: ", golden)] {
+    let no_source: fn(Step, &SourceError) -> Ending = Ending::no_source;
+    for (what, source, none) in [
+        ("", Some(source), no_source),
+        ("golden: ", golden, Ending::no_golden),
+    ] {
         let Some(source) = source else { continue };
         let found = nbvet_source::fetch(&source, allowed);
-        let found = found.map_err(|error| Ending::no_source(Step::Fetch, &error))?;
+        let found = found.map_err(|error| none(Step::Fetch, &error))?;
         let commit = found
             .commit
             .map_or_else(String::new, |commit| format!(" of commit {commit}"));

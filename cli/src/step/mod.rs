@@ -10,6 +10,7 @@ mod fetch;
 mod input;
 mod install;
 mod judged;
+mod named;
 mod network;
 mod prepare;
 mod publish;

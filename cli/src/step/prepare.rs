@@ -18,7 +18,7 @@ use nbvet_image::{
     reason, remedy,
 };
 use nbvet_report::{
-    ComparisonConfig, Diagnostic, ExitCode, Level, NotebookReport, Outcome, Reason,
+    Diagnostic, ExitCode, Level, NotebookReport, Outcome, Reason,
     step::{
         Base, BuildWish, Builder, FetchedSource, FoundRequirements, PrepareInput, Prepared, Step, StepBody,
         StepCounts, StepEnd, StepInput,
@@ -26,7 +26,7 @@ use nbvet_report::{
 };
 use nbvet_source::{Allowed, Fetched};
 
-use super::{Ending, build::PLATFORM, commands, input, network::network, validate::dependencies};
+use super::{Ending, build::PLATFORM, commands, input, named, network::network, validate::dependencies};
 use crate::{
     args::{JudgeArgs, RunArgs},
     image::{self, Found, Source, Stop, failure, network::Network},
@@ -44,19 +44,29 @@ pub(crate) fn prepare(path: &Path, allowed: Allowed) -> Ending {
 }
 
 fn prepared(path: &Path, allowed: Allowed) -> Result<Ending, Ending> {
-    let StepInput { source, prepare, .. } = input::read(Step::Prepare, path)?;
+    let StepInput {
+        source,
+        golden,
+        prepare,
+        ..
+    } = input::read(Step::Prepare, path)?;
     let source = input::part(Step::Prepare, "source", source)?;
     let wish = input::part(Step::Prepare, "prepare", prepare)?;
     let fetched = nbvet_source::fetch(&source, allowed);
     let mut fetched = fetched.map_err(|error| Ending::no_source(Step::Prepare, &error))?;
     let tree = source.into.first().map(PathBuf::from).unwrap_or_default();
+    let notebook = named::notebook(&tree, &source.path);
+    if let Some(golden) = &golden {
+        named::golden(golden, notebook.as_ref(), allowed)?;
+    }
+    let warnings = named::odd_parameters(&wish.parameters, notebook.as_ref())?;
+    drop(notebook);
     ordinary::confine(std::slice::from_ref(&tree))
         .and_then(|()| std::env::set_current_dir(&tree))
         .map_err(|error| internal(&format!("{}: {error}", tree.display())))?;
     let outside = std::mem::take(&mut fetched.outside);
     let preparing = Preparing {
-        order: Ordered::of_job(&wish.validation, &ComparisonConfig::default())
-            .map_err(|error| usage(&error))?,
+        order: Ordered::of_job(&wish.validation, &wish.comparison).map_err(|error| usage(&error))?,
         judge: JudgeArgs::default(),
         network: network(&wish.registry, &wish.index).map_err(|error| usage(&error))?,
         notebook: PathBuf::from(&source.path),
@@ -75,7 +85,7 @@ fn prepared(path: &Path, allowed: Allowed) -> Result<Ending, Ending> {
         builder: Builder::None,
         because: None,
         dockerfile: None,
-        warnings: Vec::new(),
+        warnings,
         diagnostics: Vec::new(),
     };
     match &wish.build {
@@ -386,7 +396,7 @@ fn describe(found: &Found, report: &NotebookReport, body: &mut Prepared) {
         user: Some(found.known.probe.user.clone()).filter(|user| !user.is_empty()),
         python: Some(found.target.python().to_string()),
     });
-    body.warnings.clone_from(&gathered.told.remarks);
+    body.warnings.extend(gathered.told.remarks.iter().cloned());
     body.warnings.extend(image::missing(gathered));
     body.diagnostics.clone_from(&report.diagnostics);
 }

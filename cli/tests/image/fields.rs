@@ -4,7 +4,9 @@ use std::fs;
 
 use nbvet_report::{
     DependencySourceKind, Literal, Outcome, Reason,
-    step::{BuildWish, Builder, Prepared, ValidateInput},
+    step::{
+        BuildWish, Builder, FolderSource, PrepareInput, Prepared, SourceFrom, SourceInput, ValidateInput,
+    },
 };
 use nbvet_testkit::Base;
 use serde_json::json;
@@ -12,7 +14,7 @@ use serde_json::json;
 use crate::{
     ground::{Ground, TINY, requirements},
     pods::Pod,
-    steps::{prepare, wish},
+    steps::{prepare, prepare_asked, source, wish},
     validated::{cells, is, python},
 };
 
@@ -134,6 +136,81 @@ fn what_a_job_says_of_its_build_decides_what_is_prepared() {
         ask(&|wish| wish.fail_on_conflict = Some(true)).0,
         Reason::DependencyConflict
     );
+}
+
+#[test]
+fn what_a_job_names_is_looked_at_before_anything_is_built() {
+    let Some(ground) = Ground::new(Base::Plain) else {
+        return;
+    };
+    with(&ground, &[("requirements.txt", &requirements(TINY))]);
+    let mut notebook: serde_json::Value = serde_json::from_str(&cells(&["alpha = 1", "alpha"])).unwrap();
+    notebook["cells"][0]["metadata"] = json!({"tags": ["parameters"]});
+    fs::write(ground.path("work").join("nb.ipynb"), notebook.to_string()).unwrap();
+    let from = |folder: &str| {
+        SourceFrom::Folder(FolderSource {
+            folder: ground.path(folder).display().to_string(),
+        })
+    };
+    let ask = |golden: Option<&str>, asked: PrepareInput| {
+        let own = source(&ground, from("work"));
+        let golden = golden.map(|path| {
+            let into = ground.path("golden-tree");
+            let _ = fs::remove_dir_all(&into);
+            SourceInput {
+                from: from("golden"),
+                path: path.to_owned(),
+                into: vec![into.display().to_string()],
+                ..own.clone()
+            }
+        });
+        let asked = PrepareInput {
+            build: Some(wish(&ground)),
+            ..asked
+        };
+        prepare_asked(&ground, own, golden, asked)
+    };
+    fs::create_dir_all(ground.path("golden/reports")).unwrap();
+    let golden = |name: &str, text: &str| fs::write(ground.path("golden").join(name), text).unwrap();
+    golden("reports/daily.ipynb", &notebook.to_string());
+    golden("text.ipynb", "not JSON");
+    for (path, reason, said) in [
+        (
+            "reports/dialy.ipynb",
+            Reason::NotebookNotFound,
+            "spec.goldenNotebook: there is no notebook reports/dialy.ipynb; there is reports/daily.ipynb",
+        ),
+        (
+            "text.ipynb",
+            Reason::InvalidField,
+            "spec.goldenNotebook.path: the golden file text.ipynb is no notebook: ",
+        ),
+        (
+            "reports/daily.ipynb",
+            Reason::InvalidField,
+            "spec.goldenNotebook.path: the golden notebook reports/daily.ipynb cannot be used: ",
+        ),
+    ] {
+        let (end, body) = ask(Some(path), PrepareInput::default());
+        assert_eq!((end.outcome, end.reason, body), (Outcome::Error, reason, None));
+        assert!(end.message.starts_with(said), "{}", end.message);
+    }
+    let given = |name: &str| PrepareInput {
+        parameters: [(name.to_owned(), Literal::Whole(2))].into(),
+        ..PrepareInput::default()
+    };
+    let warnings = |asked| ask(None, asked).1.unwrap().warnings;
+    let odd = |warnings: Vec<String>| -> Vec<String> {
+        let odd = warnings.into_iter().filter(|one| one.contains("parameters"));
+        odd.collect()
+    };
+    assert_eq!(odd(warnings(given("alpha"))), Vec::<String>::new());
+    assert_eq!(
+        odd(warnings(given("alhpa"))),
+        ["spec.parameters: the cell tagged `parameters` sets no `alhpa`; did you mean `alpha`?"]
+    );
+    let (end, _) = ask(None, given("1x"));
+    assert_eq!(end.reason, Reason::InvalidField, "{}", end.message);
 }
 
 #[test]

@@ -132,16 +132,30 @@ fn prepare_as(
     build: Option<BuildWish>,
     validation: &ValidationConfig,
 ) -> (StepEnd, Option<Box<Prepared>>) {
+    let asked = PrepareInput {
+        validation: validation.clone(),
+        build,
+        ..PrepareInput::default()
+    };
+    prepare_asked(ground, source(ground, from), None, asked)
+}
+
+/// With all that a job may ask for; `golden` goes beside the source.
+pub(crate) fn prepare_asked(
+    ground: &Ground,
+    source: SourceInput,
+    golden: Option<SourceInput>,
+    asked: PrepareInput,
+) -> (StepEnd, Option<Box<Prepared>>) {
     let input = StepInput {
-        source: Some(source(ground, from)),
+        source: Some(source),
+        golden,
         prepare: Some(PrepareInput {
-            validation: validation.clone(),
             image: ground.base.clone(),
-            build,
             compiler: Some("/nbvet/agent/compiler".to_owned()),
             registry: registry(ground),
             index: index(ground),
-            ..PrepareInput::default()
+            ..asked
         }),
         ..StepInput::default()
     };

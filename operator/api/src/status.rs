@@ -198,6 +198,17 @@ pub struct SourceFetched {
     pub notebook_digest: Option<String>,
 }
 
+impl SourceFetched {
+    /// In a message: `reports/sales.ipynb at 0123…`.
+    pub fn told(&self) -> String {
+        let path = self.path.as_deref().unwrap_or_default();
+        match &self.commit {
+            Some(commit) => format!("{path} at {commit}"),
+            None => path.to_owned(),
+        }
+    }
+}
+
 /// Where the whole report is.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

@@ -132,16 +132,15 @@ fn failure_of(finished: &Finished) -> Failure {
 }
 
 fn source_ready(draft: &mut Draft, prepared: &Prepared, finished: &Finished) {
-    let source = &prepared.source;
-    draft.facts.source = Some(SourceFetched {
-        commit: source.commit.clone(),
-        path: Some(source.path.clone()),
-        notebook_digest: Some(source.notebook_digest.clone()),
-    });
-    let message = match &source.commit {
-        Some(commit) => format!("{} at {commit}", source.path),
-        None => source.path.clone(),
+    let source = SourceFetched {
+        commit: prepared.source.commit.clone(),
+        path: Some(prepared.source.path.clone()),
+        notebook_digest: Some(prepared.source.notebook_digest.clone()),
     };
+    // Events are forgotten within the hour.
+    let warnings = prepared.warnings.iter().take(MOST_WARNINGS);
+    let message = warnings.fold(source.told(), |told, warning| format!("{told}; {warning}"));
+    draft.facts.source = Some(source);
     draft.note(
         ConditionType::SourceReady,
         Holds::True,

@@ -64,9 +64,23 @@ pub(crate) fn matters(status: &NotebookValidationJobStatus) -> Vec<Matter<'_>> {
     found
 }
 
+/// What was odd about the source and stopped nothing.
+fn warnings(status: &NotebookValidationJobStatus) -> Option<Matter<'_>> {
+    let ready = condition(&status.conditions, ConditionType::SourceReady)?;
+    let source = status.source.as_ref()?.told();
+    let message = ready.message.strip_prefix(&source)?.strip_prefix("; ")?;
+    Some(Matter {
+        kind: ConditionType::SourceReady.as_str(),
+        status: &ready.status,
+        reason: &ready.reason,
+        message,
+    })
+}
+
 /// Their lines, none where there are none.
 pub(crate) fn lines(status: &NotebookValidationJobStatus, width: usize) -> String {
-    let matters = matters(status);
+    let mut matters = matters(status);
+    matters.extend(warnings(status));
     if matters.is_empty() {
         return String::new();
     }
@@ -75,7 +89,9 @@ pub(crate) fn lines(status: &NotebookValidationJobStatus, width: usize) -> Strin
         let message = text::one_line(one.message, MOST);
         let [kind, status, reason] = [one.kind, one.status, one.reason].map(|word| text::one_line(word, 64));
         out += &wrapped(&format!("  {kind} is {status}: {reason}: {message}"), 4, width);
-        if let Ok(reason) = one.reason.parse::<Reason>() {
+        if let Ok(reason) = one.reason.parse::<Reason>()
+            && one.reason != Reason::Done.as_str()
+        {
             let remedy = wrapped(&format!("    what to do: {}", reason.remedy()), 6, width);
             out += &remedy.replacen("what to do", &paint(CYAN, "what to do"), 1);
         }
@@ -130,6 +146,26 @@ mod tests {
         let status = serde_json::from_value(json!({"conditions": conditions})).unwrap();
         let found: Vec<_> = matters(&status).iter().map(|one| one.kind.to_owned()).collect();
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn what_is_odd_about_a_source_that_is_there_is_told_without_a_remedy() {
+        let shown = |message: &str| {
+            let status = json!({
+                "source": {"path": "a.ipynb", "commit": "c1"},
+                "conditions": [{
+                    "type": "SourceReady", "status": "True", "reason": "Done", "message": message,
+                    "lastTransitionTime": "2026-03-01T08:00:00Z",
+                }],
+            });
+            lines(&serde_json::from_value(status).unwrap(), 200)
+        };
+        assert_eq!(shown("a.ipynb at c1"), "");
+        let told = shown("a.ipynb at c1; no cell sets `x`");
+        assert!(
+            told.ends_with("  SourceReady is True: Done: no cell sets `x`\n"),
+            "{told}"
+        );
     }
 
     #[test]

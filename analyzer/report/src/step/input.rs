@@ -17,7 +17,7 @@ pub struct StepInput {
     /// What `fetch` and `prepare` fetch, and `build` where it needs it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<SourceInput>,
-    /// The golden notebook that `fetch` fetches.
+    /// The golden notebook that `fetch` fetches, and `prepare` looks at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub golden: Option<SourceInput>,
     /// Of `prepare`.
@@ -115,9 +115,15 @@ impl Default for SourceLimits {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PrepareInput {
-    /// How strictly dependencies are judged.
+    /// How strictly dependencies are judged, and what will be expected of values: read before anything is built.
     #[serde(default)]
     pub validation: ValidationConfig,
+    /// How outputs will be compared.
+    #[serde(default)]
+    pub comparison: ComparisonConfig,
+    /// Values that the notebook will be given.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parameters: BTreeMap<String, Literal>,
     /// The image to start from, or, where nothing is built, to run in.
     pub image: String,
     /// `linux/amd64` where unset.

@@ -34,6 +34,7 @@ pub(super) fn step_input(task: &Task, setting: &Setting) -> StepInput {
     match task {
         Task::Prepare { find_image } => {
             input.source = Some(source(setting, &setting.job.spec.notebook, None, &[paths::TREE]));
+            input.golden = golden(setting);
             input.prepare = Some(prepare(setting, &meaning, *find_image));
         }
         Task::Validate {
@@ -42,8 +43,7 @@ pub(super) fn step_input(task: &Task, setting: &Setting) -> StepInput {
             let spec = &setting.job.spec;
             let into = [paths::TREE, paths::WORK];
             input.source = Some(source(setting, &spec.notebook, commit.clone(), &into));
-            let golden = spec.golden_notebook.as_ref();
-            input.golden = golden.map(|golden| source(setting, golden, None, &[paths::GOLDEN]));
+            input.golden = golden(setting);
             input.validate = Some(ValidateInput {
                 socket: paths::SOCKET.to_owned(),
                 tree: paths::TREE.to_owned(),
@@ -51,7 +51,8 @@ pub(super) fn step_input(task: &Task, setting: &Setting) -> StepInput {
                 agent_tree: paths::WORK.to_owned(),
                 image: Some(image.as_str().to_owned()),
                 validation: meaning.validation.clone(),
-                golden: golden.map(|golden| format!("{}/{}", paths::GOLDEN, golden.path)),
+                golden: (spec.golden_notebook.as_ref())
+                    .map(|golden| format!("{}/{}", paths::GOLDEN, golden.path)),
                 comparison: meaning.comparison.clone(),
                 parameters: parameters(&spec.parameters),
                 timeout: Some(limit.as_secs().unsigned_abs().max(1)),
@@ -97,6 +98,11 @@ pub(crate) fn build_input(inputs: &BuildInputs, setting: &Setting) -> StepInput 
     }
 }
 
+fn golden(setting: &Setting) -> Option<SourceInput> {
+    let golden = setting.job.spec.golden_notebook.as_ref()?;
+    Some(source(setting, golden, None, &[paths::GOLDEN]))
+}
+
 fn source(setting: &Setting, of: &NotebookSource, commit: Option<String>, into: &[&str]) -> SourceInput {
     let is_golden = setting.job.spec.golden_notebook.as_ref() == Some(of);
     let from = match &of.git {
@@ -138,6 +144,8 @@ fn source(setting: &Setting, of: &NotebookSource, commit: Option<String>, into: 
 fn prepare(setting: &Setting, meaning: &Meaning, find_image: bool) -> PrepareInput {
     PrepareInput {
         validation: meaning.validation.clone(),
+        comparison: meaning.comparison.clone(),
+        parameters: parameters(&setting.job.spec.parameters),
         image: meaning.image.clone(),
         platform: None,
         build: build_wish(meaning, find_image),

@@ -68,6 +68,10 @@ pub(super) fn objects(name: &str, work: &StepWork, setting: &Setting) -> Vec<Val
 fn prepare(name: &str, setting: &Setting) -> Value {
     let mut mounted = vec![Mounted::input(name), Mounted::empty("tree", paths::TREE)];
     mounted.extend(pod::for_source(&setting.job.spec.notebook, false));
+    if let Some(golden) = &setting.job.spec.golden_notebook {
+        mounted.push(Mounted::empty("golden", paths::GOLDEN));
+        mounted.extend(pod::for_source(golden, true));
+    }
     mounted.extend(pod::for_registries(setting));
     mounted.extend(pod::for_index(setting));
     one_step(Step::Prepare, &mounted, setting)

@@ -195,6 +195,35 @@ fn no_field_of_a_spec_is_ignored_in_silence() {
     assert_eq!(silent, Vec::<String>::new());
 }
 
+/// A golden notebook that is not there is told before anything is built: whoever prepares has to look at it.
+#[test]
+fn s10_what_a_job_names_is_looked_at_when_it_is_prepared() {
+    let objects = all(&mut world(&json!({
+        "parameters": {"alpha": 1},
+        "comparisonConfig": {"strategy": "exact"},
+        "goldenNotebook": {
+            "git": {"url": "https://git.example/golden", "ref": "v1", "credentialsSecret": "login"},
+            "path": "g.ipynb",
+        },
+    })));
+    let told = input(&objects, "prepare");
+    assert_eq!(told["golden"], input(&objects, "validate")["golden"]);
+    assert_eq!(told["prepare"]["parameters"], json!({"alpha": 1}));
+    assert_eq!(told["prepare"]["comparison"]["strategy"], "exact");
+    let is_prepare = |object: &&Value| {
+        object["kind"] == "Job" && object["metadata"]["labels"]["nbvet.mlops.dev/step"] == "prepare"
+    };
+    let job = objects.iter().find(is_prepare).unwrap();
+    let mounts = &job["spec"]["template"]["spec"]["containers"][0]["volumeMounts"];
+    let mounts = mounts.as_array().unwrap();
+    for path in ["/nbvet/golden", "/nbvet/secrets/golden-git"] {
+        assert!(
+            mounts.iter().any(|mount| mount["mountPath"] == path),
+            "{path}: {mounts:?}"
+        );
+    }
+}
+
 /// The input of a step as a job has it.
 fn input(objects: &[Value], step: &str) -> Value {
     let of = |object: &&Value| {
@@ -616,6 +645,7 @@ fn s9_what_the_steps_of_a_build_are_told_is_what_the_job_says() {
     expect![[r#"
         {
           "validation": {},
+          "comparison": {},
           "image": "python:3.12",
           "build": {
             "repository": "registry.example/team/nbvet",
@@ -743,8 +773,9 @@ fn s10_each_source_is_mounted_where_it_is_fetched() {
                         .any(|one| one["name"] == name)
                 })
             };
-            assert!(has("validate"), "{field} {source}");
-            assert_eq!(has("prepare"), field == "notebook", "{field} {source}");
+            for step in ["prepare", "validate"] {
+                assert!(has(step), "{step}: {field} {source}");
+            }
             let pod = pod(&objects, "validate");
             for container in pod["containers"].as_array().unwrap() {
                 let text = container["volumeMounts"].to_string();

@@ -1,6 +1,6 @@
 //! Section 6: how runs end other than well, and which condition says why.
 
-use nbvet_operator_api::{ConditionType, Phase, Reason, source::GitSource};
+use nbvet_operator_api::{ConditionType, Phase, Reason, condition, source::GitSource};
 use nbvet_operator_decide::{observed::Body, phase};
 use nbvet_report::{
     CellCounts, Level, Outcome,
@@ -361,6 +361,26 @@ fn s6_the_phase_is_what_the_conditions_come_to() {
     let status = world.status("a");
     assert_eq!(phase(&status.conditions), Phase::Succeeded);
     assert_eq!(phase(&[]), Phase::Initializing);
+}
+
+#[test]
+fn s6_what_is_odd_about_a_source_stands_in_the_status_when_its_event_is_forgotten() {
+    let mut world = World::with("a", spec());
+    let odd = "spec.parameters: the cell tagged `parameters` sets no `alhpa`";
+    world.warnings = vec![odd.to_owned()];
+    world.until_end("a");
+    let status = world.status("a");
+    let ready = condition(&status.conditions, ConditionType::SourceReady).unwrap();
+    assert_eq!(ready.status, "True");
+    let source = status.source.as_ref().unwrap().told();
+    assert_eq!(ready.message, format!("{source}; {odd}"));
+    assert_eq!(status.phase, Some(Phase::Succeeded));
+    assert!(
+        world
+            .events
+            .iter()
+            .any(|(_, event)| event.warning && event.note == odd)
+    );
 }
 
 #[test]

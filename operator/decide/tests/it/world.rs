@@ -69,6 +69,8 @@ pub(crate) struct World {
     pub(crate) registry: BTreeMap<String, String>,
     /// What prepare finds, by name of the job.
     pub(crate) identities: BTreeMap<String, String>,
+    /// What prepare finds odd.
+    pub(crate) warnings: Vec<String>,
     /// Results that were read out of logs.
     pub(crate) read: BTreeMap<String, Body>,
     pub(crate) events: Vec<(String, Announcement)>,
@@ -113,6 +115,7 @@ impl Default for World {
             cluster: Cluster::default(),
             registry: BTreeMap::new(),
             identities: BTreeMap::new(),
+            warnings: Vec::new(),
             read: BTreeMap::new(),
             events: Vec::new(),
             load: Load::default(),
@@ -802,7 +805,7 @@ impl World {
             .collect(),
             because: None,
             dockerfile: None,
-            warnings: Vec::new(),
+            warnings: self.warnings.clone(),
             diagnostics: Vec::new(),
         }
     }
