@@ -31,7 +31,7 @@ pub(super) fn golden(
 ) -> Result<(), Ending> {
     let found = nbvet_source::fetch(golden, allowed);
     let found = found.map_err(|error| Ending::no_golden(Step::Prepare, &error))?;
-    let tree = golden.into.first().map(Path::new).unwrap_or(Path::new(""));
+    let tree = golden.into.first().map_or(Path::new(""), Path::new);
     let runs = notebook.is_none_or(|notebook| JobCell::all_of(notebook).iter().any(|cell| !cell.skip));
     let path = &found.notebook.path;
     golden::usable(&tree.join(path), path, runs, Readers::Cluster)
