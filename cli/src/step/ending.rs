@@ -68,12 +68,14 @@ impl Ending {
 
     /// There is no tree.
     pub(crate) fn no_source(step: Step, error: &SourceError) -> Self {
-        Self::error(step, error.reason(), error.is_transient(), &error.to_string())
+        let message = format!("{error}{}", whose_credentials("spec.notebook", error));
+        Self::error(step, error.reason(), error.is_transient(), &message)
     }
 
     /// There is no tree of the golden notebook.
     pub(crate) fn no_golden(step: Step, error: &SourceError) -> Self {
-        let message = format!("spec.goldenNotebook: {error}");
+        let field = "spec.goldenNotebook";
+        let message = format!("{field}: {error}{}", whose_credentials(field, error));
         Self::error(step, error.reason(), error.is_transient(), &message)
     }
 
@@ -170,6 +172,16 @@ impl Ending {
     }
 }
 
+/// Where a job names credentials that do not do, or that are lacking.
+fn whose_credentials(field: &str, error: &SourceError) -> String {
+    match error {
+        SourceError::Authentication { .. } | SourceError::Credentials { .. } => {
+            format!("; see the Secret of `{field}.git.credentialsSecret`")
+        }
+        _ => String::new(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -205,6 +217,22 @@ mod tests {
         ]);
         assert!(carried.to_string().len() <= 4096, "{}", carried.to_string().len());
         assert_eq!(read_end(&read("END")).unwrap().image, Some(image));
+    }
+
+    #[test]
+    fn who_is_not_let_in_is_told_which_field_names_the_credentials() {
+        let error = SourceError::Authentication {
+            address: "https://git.example/a".to_owned(),
+            why: "no".to_owned(),
+        };
+        let told = |ending: Ending| ending.end.message;
+        assert_eq!(
+            told(Ending::no_golden(Step::Fetch, &error)),
+            "spec.goldenNotebook: https://git.example/a: no; see the Secret of `spec.goldenNotebook.git.credentialsSecret`"
+        );
+        assert!(
+            told(Ending::no_source(Step::Fetch, &error)).ends_with("`spec.notebook.git.credentialsSecret`")
+        );
     }
 
     #[test]

@@ -73,6 +73,12 @@ fn s8_a_registry_that_does_not_take_the_image_denies_the_push_and_is_not_asked_a
     let name = format!("{}/team/analysis:1", locked.host());
     let (end, _) = publish(&ground, &ground.base, &name, nobody());
     is(&end, Reason::PushDenied, false, "no access");
+    is(
+        &end,
+        Reason::PushDenied,
+        false,
+        "spec.podConfig.buildConfig.pushSecret",
+    );
     let (end, _) = publish(
         &ground,
         &ground.base,
