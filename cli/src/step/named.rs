@@ -14,7 +14,7 @@ use nbvet_source::Allowed;
 use super::Ending;
 use crate::{golden, parameters::Parameters};
 
-/// Bytes of a parameter's name that are told.
+/// Bytes that are told of each.
 const LONGEST: usize = 200;
 
 /// The notebook of a tree; `None`: the file is none, of which the rules have their say.

@@ -158,16 +158,16 @@ impl<W: AsFd> Log<W> {
             .cell
             .map_or_else(|| "notebook".to_owned(), |cell| format!("cell {cell}"));
         let text = format!("[{whose}{name}] {}\n", harmless_block(shown));
-        if !self.of_all.take(text.len()) {
-            if !std::mem::replace(&mut self.of_all.said, true) {
-                self.push("[nbvet] what the notebook prints from here on is left out of this log\n");
+        if !self.of_cell.take(text.len()) {
+            if !std::mem::replace(&mut self.of_cell.said, true) && !self.of_all.said {
+                self.push(&format!(
+                    "[{whose}] (more was printed, and is left out of this log)\n"
+                ));
             }
-        } else if self.of_cell.take(text.len()) {
+        } else if self.of_all.take(text.len()) {
             self.push(&text);
-        } else if !std::mem::replace(&mut self.of_cell.said, true) {
-            self.push(&format!(
-                "[{whose}] (more was printed, and is left out of this log)\n"
-            ));
+        } else if !std::mem::replace(&mut self.of_all.said, true) {
+            self.push("[nbvet] what the notebook prints from here on is left out of this log\n");
         }
     }
 
@@ -266,7 +266,7 @@ mod tests {
         let mut log = Log::new(ours);
         let much = "y".repeat(LONGEST * 3) + "\n";
         for cell in [0, 1] {
-            for _ in 0..100 {
+            for _ in 0..MOST / LONGEST {
                 log.print(Some(cell), 1, &much);
                 log.finish();
             }
@@ -278,6 +278,30 @@ mod tests {
         let told = |cell| format!("[cell {cell}] (more was printed, and is left out of this log)");
         assert_eq!(read.lines().filter(|line| *line == told(0)).count(), 1);
         assert_eq!(read.lines().next_back(), Some(&*told(1)));
+    }
+
+    #[test]
+    fn a_notebook_of_many_cells_fills_no_log() {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let reader = std::thread::spawn(move || {
+            let mut read = String::new();
+            theirs.read_to_string(&mut read).unwrap();
+            read
+        });
+        let mut log = Log::new(ours);
+        let line = "y".repeat(LONGEST - 100) + "\n";
+        for cell in 0..1000 {
+            for _ in 0..10 {
+                log.print(Some(cell), 0, &line);
+                log.finish();
+            }
+        }
+        drop(log);
+        let read = reader.join().unwrap();
+        assert!(read.len() <= MOST + 100, "{} bytes", read.len());
+        let last = "[nbvet] what the notebook prints from here on is left out of this log";
+        assert_eq!(read.lines().next_back(), Some(last));
+        assert_eq!(read.lines().filter(|line| *line == last).count(), 1);
     }
 
     #[test]

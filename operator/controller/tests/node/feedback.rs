@@ -85,6 +85,14 @@ async fn is_told(status: &Value, commit: &str, team: &Team) {
         status["message"].as_str().unwrap().starts_with("cell 3: "),
         "{seen}"
     );
+    let pod = status["validationPodName"].as_str().unwrap();
+    let printed = logs(&team.client, team.name, pod, "notebook").await.unwrap();
+    for line in [
+        "[cell 3] could not find data/2026-01-01.json",
+        "[cell 4] mean of the readings: nan",
+    ] {
+        assert!(printed.lines().any(|printed| printed == line), "{printed}");
+    }
     assert!(build["imageSizeBytes"].as_i64().unwrap() > 50_000_000, "{seen}");
     assert!(status.get("published").is_none(), "{seen}");
     assert_eq!(team.children("publish").await.len(), 0);
