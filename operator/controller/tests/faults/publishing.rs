@@ -15,11 +15,28 @@ use crate::{
 pub(crate) async fn phases_and_events(stage: &Stage, namespace: &str) {
     let phases = stage.witness.of(namespace, |place| place.phases["one"].clone());
     let wanted = [
+        Phase::Initializing,
+        Phase::Building,
+        Phase::BuildComplete,
+        Phase::ValidationRunning,
+        Phase::Succeeded,
+    ];
+    assert_eq!(phases, wanted);
+    let told = events(&stage.admin, namespace).await.unwrap();
+    let mut told: Vec<&str> = told
+        .iter()
+        .filter_map(|event| event.strip_prefix("NotebookValidationJob/one: "))
+        .collect();
+    // Those of one second have no order.
+    told.sort_unstable();
+    let digest = format!("registry.test/{namespace}/a:{}", "c".repeat(12));
+    let wanted = [
         "Building: the image is being built".to_owned(),
         "Built: the image is built".to_owned(),
         format!("Fetched: a.ipynb at {}", "c".repeat(40)),
         "Prepared: the dependencies may be used".to_owned(),
         format!("Published: published as {digest}"),
+        // The notebook when it was judged, and the job when all of it had ended.
         "Succeeded: the notebook works".to_owned(),
         "Validated: the notebook works".to_owned(),
     ];
