@@ -12,7 +12,8 @@ use k8s_openapi::{
     },
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
-use nbvet_operator_decide::names;
+use nbvet_blob::read_end;
+use nbvet_operator_decide::{names, read::pod::TRUSTED};
 
 /// Bytes that are kept of the message of an event.
 const MESSAGE: usize = 1024;
@@ -48,12 +49,18 @@ pub(crate) fn pod(pod: &mut Pod) {
         deletion_timestamp: meta.deletion_timestamp,
         ..ObjectMeta::default()
     };
+    let is_done = pod.status.as_ref().is_some_and(has_done_its_step);
     pod.spec = pod.spec.take().map(|spec| PodSpec {
         node_name: spec.node_name,
         runtime_class_name: spec.runtime_class_name,
-        volumes: spec.volumes.map(claims),
-        containers: limited(spec.containers),
-        init_containers: spec.init_containers.map(limited),
+        // Of containers that ended well nothing is told but what they said.
+        volumes: spec.volumes.filter(|_| !is_done).map(claims),
+        containers: if is_done {
+            Vec::new()
+        } else {
+            limited(spec.containers)
+        },
+        init_containers: spec.init_containers.filter(|_| !is_done).map(limited),
         ..PodSpec::default()
     });
     pod.status = pod.status.take().map(|status| PodStatus {
@@ -70,6 +77,20 @@ pub(crate) fn pod(pod: &mut Pod) {
         init_container_statuses: status.init_container_statuses.map(states),
         ..PodStatus::default()
     });
+}
+
+/// Whether all containers of a pod ended by themselves, and the trusted one said how.
+fn has_done_its_step(status: &PodStatus) -> bool {
+    let has_ended = |one: &ContainerStatus| {
+        let end = one.state.as_ref().and_then(|state| state.terminated.as_ref());
+        let is_whole = end.is_some_and(|end| end.reason.as_deref() == Some("Completed"));
+        let said = end.and_then(|end| end.message.as_deref());
+        is_whole && (one.name != TRUSTED || said.is_some_and(|said| read_end(said).is_ok()))
+    };
+    let all = || status.container_statuses.iter().flatten();
+    status.phase.as_deref() == Some("Succeeded")
+        && all().any(|one| one.name == TRUSTED)
+        && all().all(has_ended)
 }
 
 /// Of volumes the claims.
@@ -228,14 +249,26 @@ mod tests {
 
     #[test]
     fn of_a_pod_that_went_well_the_same_is_told_and_less_kept() {
-        for (out_of_memory, drained) in [(false, false), (true, false), (false, true)] {
-            let whole = gone_well(out_of_memory, drained);
+        for (out_of_memory, drained, said) in [
+            (false, false, true),
+            (true, false, true),
+            (false, true, true),
+            (false, false, false),
+        ] {
+            let mut whole = gone_well(out_of_memory, drained);
+            if !said {
+                let containers = whole.status.as_mut().unwrap().container_statuses.as_mut();
+                let end = containers.unwrap()[1].state.as_mut().unwrap().terminated.as_mut();
+                end.unwrap().message = None;
+            }
             let mut kept = whole.clone();
             pod(&mut kept);
             let state = |pod: &Pod| read::pod::state(&Job::default(), slice::from_ref(pod), &[]);
             assert_eq!(state(&kept), state(&whole));
             let was_put_out = matches!(state(&whole), ChildState::Broken { .. });
-            assert_eq!(was_put_out, drained, "{:?}", state(&whole));
+            assert_eq!(was_put_out, drained || !said, "{:?}", state(&whole));
+            let spec = kept.spec.as_ref().unwrap();
+            assert_eq!(spec.containers.is_empty(), said && !out_of_memory);
             assert_ne!(kept, whole);
             assert_eq!(keys_of_pod(&kept), ["2"]);
             let size = |pod: &Pod| serde_json::to_string(pod).unwrap().len();
