@@ -494,11 +494,13 @@ fn unmounted(events: &[&Event]) -> Option<String> {
         _ => true,
     };
     let said = |event: &Event| event.message.clone().unwrap_or_default();
+    // The kubelet itself is behind, as it often is at first: it tries again, and nobody need do anything.
+    let is_late = |said: &str| said.contains("failed to sync ") && said.contains(" cache: ");
     let mut named: BTreeMap<String, String> = BTreeMap::new();
     for event in of_mounts.iter().filter(|event| is_recent(event)) {
         let said = said(event);
         // One that says of several volumes that they are not there yet says less.
-        if let Some(volume) = words::volume_of(&said) {
+        if let Some(volume) = words::volume_of(&said).filter(|_| !is_late(&said)) {
             named.insert(volume.to_owned(), words::mount(&said));
         }
     }

@@ -340,6 +340,16 @@ fn all_volumes_that_are_not_mounted_are_told_at_once_and_none_that_is_by_now() {
 }
 
 #[test]
+fn what_the_kubelet_itself_is_behind_with_is_not_told_beside_what_is_missing() {
+    let late = r#"MountVolume.SetUp failed for volume "source" : failed to sync configmap cache: timed out waiting for the condition"#;
+    assert_eq!(
+        unmounted(&[(1, late), (2, NO_TOKEN)]),
+        unmounted(&[(2, NO_TOKEN)])
+    );
+    assert!(unmounted(&[(1, late)]).contains("failed to sync"));
+}
+
+#[test]
 fn a_container_that_cannot_start_says_why_and_whether_it_is_the_jobs_fault() {
     for (container, expected) in [
         (
