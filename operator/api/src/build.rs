@@ -156,7 +156,7 @@ pub struct BuildCache {
     /// `false`: every image is built anew. Unset: `true`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
-    /// Where it is kept. Unset: `registry`.
+    /// Where it is kept. Unset: `registry`. `workspace` is a volume of its own for a build of Tekton, and goes with it.
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     pub kind: Option<CacheType>,
     /// How long a resolution of unpinned requirements is used again, in Go's form. Unset: 168h.
